@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Placeholder of the facade.
+
+pub use discobase_core::*;

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The engine of discobase.
+
+pub mod private;
+
+mod env;
+mod error;
+mod field;
+mod ids;
+mod query;
+mod row;
+mod schema;
+mod value;
+mod wire;
+
+pub use env::{Env, SharedEnv, SystemEnv};
+pub use error::{Error, ErrorKind, Place, Result};
+pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
+pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
+pub use query::column::{Column, Filter, Json, Operand, Order};
+pub use row::Row;
+pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, TableSchema};
+pub use value::{Value, ValueRef};
+
+#[cfg(feature = "derive")]
+pub use discobase_derive::*;

@@ -1,0 +1,55 @@
+//! The outside world that is not Discord: clocks and random numbers, injected so that tests decide them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A clock and a random generator.
+///
+/// Waits themselves go through `tokio::time`, which tests can pause; this trait serves what must be read.
+pub trait Env: Send + Sync + 'static {
+    /// Time on a clock that never goes back, from an arbitrary start.
+    fn monotonic(&self) -> Duration;
+
+    /// Fills `bytes` with random bytes.
+    fn random(&self, bytes: &mut [u8]);
+}
+
+/// A shared [`Env`].
+pub type SharedEnv = Arc<dyn Env>;
+
+/// The machine's own clock and random generator. The clock is tokio's, so that a paused runtime pauses it.
+#[derive(Debug)]
+pub struct SystemEnv {
+    start: tokio::time::Instant,
+}
+
+impl SystemEnv {
+    /// Starts the clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
+impl Default for SystemEnv {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Env for SystemEnv {
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the environment everything else is handed")]
+    fn random(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            // A system without randomness still has a hasher seeded per process and per call.
+            for chunk in bytes.chunks_mut(8) {
+                let number = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+                chunk.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+            }
+        }
+    }
+}

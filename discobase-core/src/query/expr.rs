@@ -1,0 +1,87 @@
+//! The expression tree of a filter, and its evaluation on one row.
+
+use std::cmp::Ordering;
+
+use crate::value::{Value, ValueRef};
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compare {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl Compare {
+    /// Whether the order of a value against the operand satisfies the comparison.
+    pub(crate) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq => order.is_eq(),
+            Self::Ne => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::Le => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::Ge => order.is_ge(),
+        }
+    }
+}
+
+/// A condition on a row. Columns are positions in the struct's schema.
+#[derive(Debug, Clone)]
+pub(crate) enum Expr {
+    Compare(usize, Compare, Value),
+    /// The values are sorted and distinct.
+    In(usize, Vec<Value>),
+    Contains(usize, String),
+    StartsWith(usize, String),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+}
+
+/// What an expression reads a row through.
+pub(crate) trait Columns {
+    /// The value in the column at a position, as it compares (see [`Columns::comparable`]).
+    fn value(&self, position: usize) -> ValueRef<'_>;
+}
+
+impl Expr {
+    /// Whether the row satisfies the condition.
+    pub(crate) fn holds(&self, row: &impl Columns) -> bool {
+        match self {
+            Self::Compare(column, op, operand) => op.holds(row.value(*column).cmp(&operand.as_ref())),
+            Self::In(column, operands) => {
+                let value = row.value(*column);
+                operands.binary_search_by(|operand| operand.as_ref().cmp(&value)).is_ok()
+            }
+            Self::Contains(column, text) => {
+                matches!(row.value(*column), ValueRef::Text(value) if value.contains(text.as_str()))
+            }
+            Self::StartsWith(column, text) => {
+                matches!(row.value(*column), ValueRef::Text(value) if value.starts_with(text.as_str()))
+            }
+            Self::And(parts) => parts.iter().all(|part| part.holds(row)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(row)),
+            Self::Not(part) => !part.holds(row),
+        }
+    }
+
+    /// Changes every operand, with the column it is compared to.
+    pub(crate) fn map_operands(&mut self, change: &impl Fn(usize, &mut Value)) {
+        match self {
+            Self::Compare(column, _, operand) => change(*column, operand),
+            Self::In(column, operands) => {
+                operands.iter_mut().for_each(|operand| change(*column, operand));
+                operands.sort();
+            }
+            Self::Contains(..) | Self::StartsWith(..) => {}
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().for_each(|part| part.map_operands(change));
+            }
+            Self::Not(part) => part.map_operands(change),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the derive macro knows of a table at compile time, and the trait it implements.
+
+use crate::field::{ColumnType, FieldError, Fields};
+use crate::row::RowWriter;
+use crate::value::Value;
+
+/// One column of a table, as its struct declares it.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnSchema {
+    /// The column's name: the field's, or what `rename` says.
+    pub name: &'static str,
+    /// The type of its values.
+    pub ty: ColumnType,
+    /// Whether it may hold null: the field is an `Option`.
+    pub nullable: bool,
+    /// The longest value, in characters of text or in bytes.
+    pub max_len: Option<u32>,
+    /// Whether a `default` attribute gives a value to rows written before the column existed.
+    pub has_default: bool,
+}
+
+/// What an index is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IndexKind {
+    /// The key: unique, and never null.
+    Key,
+    /// Unique, but any number of nulls.
+    Unique,
+    /// Any number of equal values.
+    Index,
+}
+
+/// One index of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexSchema {
+    /// What it is for.
+    pub kind: IndexKind,
+    /// The columns, as positions in [`TableSchema::columns`]; several only for a composite key.
+    pub columns: &'static [usize],
+    /// The plain name of its channel: table and columns, joined by `_`.
+    pub channel: &'static str,
+}
+
+/// A table, as its struct declares it.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSchema {
+    /// The table's name.
+    pub name: &'static str,
+    /// The columns, in the order of the struct's fields.
+    pub columns: &'static [ColumnSchema],
+    /// The indexes: the key first, if there is one.
+    pub indexes: &'static [IndexSchema],
+}
+
+impl TableSchema {
+    /// The key's index, if the table has a key.
+    #[must_use]
+    pub fn key(&self) -> Option<&'static IndexSchema> {
+        self.indexes.iter().find(|index| index.kind == IndexKind::Key)
+    }
+
+    /// A number that differs, with overwhelming probability, when two schemas differ: 64-bit FNV-1a over the
+    /// name, each column's name, type and constraints, and the indexes. The order of fields does not matter.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        let mut sum = fnv_text(FNV_START, self.name);
+        let mut position = 0;
+        while position < self.columns.len() {
+            sum = sum.wrapping_add(self.column_print(position));
+            position += 1;
+        }
+        sum
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "slices have no other access in a const fn")]
+    const fn column_print(&self, position: usize) -> u64 {
+        let column = &self.columns[position];
+        let mut hash = fnv_text(FNV_START, column.name);
+        hash = fnv_text(hash, column.ty.name());
+        if let ColumnType::Enum { variants } = column.ty {
+            let mut variant = 0;
+            while variant < variants.len() {
+                hash = fnv_text(hash, variants[variant]);
+                variant += 1;
+            }
+        }
+        hash = fnv_byte(hash, column.nullable as u8);
+        hash = fnv_text(hash, if column.max_len.is_some() { "max" } else { "" });
+        let mut max_len = match column.max_len {
+            Some(max_len) => max_len,
+            None => 0,
+        };
+        while max_len > 0 {
+            hash = fnv_byte(hash, max_len as u8);
+            max_len >>= 8;
+        }
+        let mut index = 0;
+        while index < self.indexes.len() {
+            let mut member = 0;
+            while member < self.indexes[index].columns.len() {
+                if self.indexes[index].columns[member] == position {
+                    hash = fnv_byte(hash, self.indexes[index].kind as u8 + 1);
+                    hash = fnv_byte(hash, member as u8);
+                }
+                member += 1;
+            }
+            index += 1;
+        }
+        hash
+    }
+}
+
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+const fn fnv_byte(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(0x0100_0000_01b3)
+}
+
+#[expect(clippy::indexing_slicing, reason = "slices have no other access in a const fn")]
+const fn fnv_text(mut hash: u64, text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = fnv_byte(hash, bytes[at]);
+        at += 1;
+    }
+    // A byte that UTF-8 never holds ends the text, so that "ab", "c" and "a", "bc" differ.
+    fnv_byte(hash, 0xff)
+}
+
+/// A struct whose values are the rows of a table. `#[derive(Table)]` implements it.
+///
+/// Everything a user calls is in [`Table`](crate::Table), which every entity has.
+pub trait Entity: Sized + Send + Sync + 'static {
+    /// The table's columns, typed, for queries: a struct with one field per column.
+    type Columns: Copy + Send + Sync + 'static;
+
+    /// The table, as the struct declares it.
+    const SCHEMA: &'static TableSchema;
+
+    /// The fingerprint of the schema, computed at compile time.
+    const FINGERPRINT: u64 = Self::SCHEMA.fingerprint();
+
+    /// The typed columns.
+    fn columns() -> Self::Columns;
+
+    /// The value that rows written before the column at `position` existed have in it.
+    fn default_value(position: usize) -> Option<Value>;
+
+    /// Puts the value of the field at `position`.
+    ///
+    /// # Errors
+    /// When the value can't be kept, for example when serde can't serialise it.
+    fn encode(&self, position: usize, row: &mut RowWriter) -> Result<(), FieldError>;
+
+    /// Makes the struct from the values of a row.
+    ///
+    /// # Errors
+    /// The position of the first field whose value is not one of its type, and what is wrong with it.
+    fn decode(fields: &dyn Fields) -> Result<Self, (usize, FieldError)>;
+}
