@@ -9,6 +9,7 @@ mod ids;
 mod query;
 mod row;
 mod schema;
+pub mod transport;
 mod value;
 mod wire;
 
