@@ -7,7 +7,7 @@ use twilight_model::util::Timestamp;
 use uuid::Uuid;
 
 use crate::row::RowWriter;
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 
 /// The type of a column's values, independent of whether they may be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -370,21 +370,6 @@ pub trait Fields {
     fn value(&self, position: usize) -> Option<ValueRef<'_>>;
 }
 
-/// A field's value, or `missing()` where the row is older than the column.
-///
-/// # Errors
-/// The position, and what is wrong with the value.
-pub fn decode_field<V: ColumnValue>(
-    fields: &dyn Fields,
-    position: usize,
-    missing: Option<fn() -> V>,
-) -> Result<V, (usize, FieldError)> {
-    match (fields.value(position), missing) {
-        (None, Some(missing)) => Ok(missing()),
-        (value, _) => V::decode(value.unwrap_or(ValueRef::Null)).map_err(|error| (position, error)),
-    }
-}
-
 /// Puts a value as JSON text.
 ///
 /// # Errors
@@ -396,20 +381,45 @@ pub fn encode_json<V: Serialize>(value: &V, row: &mut RowWriter) -> Result<(), F
     Ok(())
 }
 
-/// A JSON field's value, or `missing()` where the row is older than the column.
-///
-/// # Errors
-/// The position, and what is wrong with the value.
-pub fn decode_json<V: DeserializeOwned>(
-    fields: &dyn Fields,
-    position: usize,
-    missing: Option<fn() -> V>,
-) -> Result<V, (usize, FieldError)> {
-    let text = match (fields.value(position), missing) {
-        (None, Some(missing)) => return Ok(missing()),
-        (Some(ValueRef::Text(text)), _) => text,
-        (value, _) => return wrong("JSON", value.unwrap_or(ValueRef::Null)).map_err(|error| (position, error)),
-    };
-    serde_json::from_str(text)
-        .map_err(|error| (position, FieldError(format!("the JSON does not fit the field's type: {error}"))))
+/// One row that is made into a struct: its values, and the defaults of the columns it is older than.
+pub struct Stored<'a> {
+    fields: &'a dyn Fields,
+    default: fn(usize) -> Option<Value>,
+}
+
+impl<'a> Stored<'a> {
+    /// The row, and the struct's `default_value`.
+    #[must_use]
+    pub fn new(fields: &'a dyn Fields, default: fn(usize) -> Option<Value>) -> Self {
+        Self { fields, default }
+    }
+
+    /// The field at `position`, as `decode` reads it.
+    ///
+    /// # Errors
+    /// The position, and what is wrong with the value.
+    #[inline]
+    pub fn field<V>(
+        &self,
+        position: usize,
+        decode: fn(ValueRef<'_>) -> Result<V, FieldError>,
+    ) -> Result<V, (usize, FieldError)> {
+        let decoded = match self.fields.value(position) {
+            Some(value) => decode(value),
+            None => decode((self.default)(position).as_ref().map_or(ValueRef::Null, Value::as_ref)),
+        };
+        decoded.map_err(|error| (position, error))
+    }
+
+    /// The field at `position`, from JSON text.
+    ///
+    /// # Errors
+    /// The position, and what is wrong with the value.
+    pub fn json<V: DeserializeOwned>(&self, position: usize) -> Result<V, (usize, FieldError)> {
+        self.field(position, |value| {
+            let ValueRef::Text(text) = value else { return wrong("JSON", value) };
+            serde_json::from_str(text)
+                .map_err(|error| FieldError(format!("the JSON does not fit the field's type: {error}")))
+        })
+    }
 }

@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The derive macros of discobase. Use them through `discobase`, which re-exports them.
+//!
+//! A derive runs in three steps, one module each: [`attr`] and [`ast`] read the input into a model, [`valid`]
+//! checks the rules that span several attributes, [`expand`] writes the code. Mistakes are collected in
+//! [`errors`] and reported all at once, beside a stub from [`fallback`] that keeps them from causing others.
+
+mod ast;
+mod attr;
+mod case;
+mod errors;
+mod expand;
+mod fallback;
+mod krate;
+mod valid;
+
+use proc_macro::TokenStream;
+
+#[doc = include_str!("docs/table.md")]
+#[proc_macro_derive(Table, attributes(table))]
+pub fn derive_table(input: TokenStream) -> TokenStream {
+    expand::table(input.into()).into()
+}

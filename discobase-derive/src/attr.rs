@@ -1,0 +1,250 @@
+//! `#[table(...)]` attributes: from tokens to options that remember the tokens they came from.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token};
+
+use crate::case::closest;
+use crate::errors::Errors;
+
+/// Where an attribute stands, which decides what it may say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the struct of a table.
+    Struct,
+    /// On a field of it.
+    Field,
+    /// On an enum that is a column's type.
+    Enum,
+    /// On a variant of it.
+    Variant,
+}
+
+impl Place {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Struct => &["name", "crate"],
+            Self::Field => &["key", "unique", "index", "max_len", "default", "rename", "skip", "json"],
+            Self::Enum => &["crate"],
+            Self::Variant => &["rename"],
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Struct => "the struct",
+            Self::Field => "a field",
+            Self::Enum => "the enum",
+            Self::Variant => "a variant",
+        }
+    }
+
+    /// The other place of the same derive, for options that stand in the wrong one.
+    fn other(self) -> Self {
+        match self {
+            Self::Struct => Self::Field,
+            Self::Field => Self::Struct,
+            Self::Enum => Self::Variant,
+            Self::Variant => Self::Enum,
+        }
+    }
+}
+
+/// The options of a struct or an enum.
+#[derive(Default)]
+pub(crate) struct ContainerOptions {
+    /// `name = "…"`.
+    pub(crate) name: Option<LitStr>,
+    /// `crate = "…"`.
+    pub(crate) krate: Option<Path>,
+}
+
+/// The options of a field or a variant. A flag is kept as its identifier.
+#[derive(Default)]
+pub(crate) struct FieldOptions {
+    pub(crate) key: Option<Ident>,
+    pub(crate) unique: Option<Ident>,
+    pub(crate) index: Option<Ident>,
+    pub(crate) max_len: Option<(Ident, u32)>,
+    pub(crate) default: Option<(Ident, Option<Expr>)>,
+    pub(crate) rename: Option<(Ident, LitStr)>,
+    pub(crate) skip: Option<Ident>,
+    pub(crate) json: Option<Ident>,
+}
+
+impl FieldOptions {
+    /// The identifiers of all options that are set, in the order of the reference.
+    pub(crate) fn set(&self) -> impl Iterator<Item = &Ident> {
+        [
+            self.key.as_ref(),
+            self.unique.as_ref(),
+            self.index.as_ref(),
+            self.max_len.as_ref().map(|(ident, _)| ident),
+            self.default.as_ref().map(|(ident, _)| ident),
+            self.rename.as_ref().map(|(ident, _)| ident),
+            self.skip.as_ref(),
+            self.json.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// One `name` or `name = value`.
+struct Item {
+    name: Ident,
+    value: Option<Expr>,
+}
+
+/// Reads the options of a struct or an enum.
+pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) -> ContainerOptions {
+    let mut options = ContainerOptions::default();
+    for item in items(attrs, place, errors) {
+        if item.name == "name" {
+            options.name = text(&item, "\"users\"", errors);
+        } else if let Some(literal) = text(&item, "\"discobase\"", errors) {
+            match literal.parse_with(Path::parse_mod_style) {
+                Ok(path) => options.krate = Some(path),
+                Err(_) => errors.at(
+                    &literal,
+                    "not a path; `crate` takes the path of discobase, for example `crate = \"discobase\"`",
+                ),
+            }
+        }
+    }
+    options
+}
+
+/// Reads the options of a field or a variant.
+pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> FieldOptions {
+    let mut options = FieldOptions::default();
+    for item in items(attrs, place, errors) {
+        match item.name.to_string().as_str() {
+            "key" => options.key = flag(item, errors),
+            "unique" => options.unique = flag(item, errors),
+            "index" => options.index = flag(item, errors),
+            "skip" => options.skip = flag(item, errors),
+            "json" => options.json = flag(item, errors),
+            "max_len" => options.max_len = length(&item, errors).map(|length| (item.name, length)),
+            "rename" => {
+                options.rename = text(&item, "\"display-name\"", errors).map(|name| (item.name, name))
+            }
+            _ => options.default = Some((item.name, item.value)),
+        }
+    }
+    options
+}
+
+/// All items of all `#[table(...)]` attributes that may stand in `place`, each once.
+fn items(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("table")) {
+        let Meta::List(list) = &attr.meta else {
+            let options = place.options().join(", ");
+            errors.at(
+                &attr.meta,
+                format!("write the options in parentheses: #[table(...)]; {} takes {options}", place.noun()),
+            );
+            continue;
+        };
+        let mut found = Vec::new();
+        // Parsing itself never fails: what it can't read is a mistake in `errors`.
+        let parsed =
+            (|input: ParseStream<'_>| parse_items(input, &mut found, errors)).parse2(list.tokens.clone());
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+        for item in found {
+            if !place.options().contains(&item.name.to_string().as_str()) {
+                unknown(&item, place, errors);
+            } else if items.iter().any(|earlier| earlier.name == item.name) {
+                errors.at(&item.name, format!("`{}` is given twice; keep one", item.name));
+            } else {
+                items.push(item);
+            }
+        }
+    }
+    items
+}
+
+/// Reads `name, name = value, …`; after something unreadable it goes on behind the next comma.
+fn parse_items(input: ParseStream<'_>, items: &mut Vec<Item>, errors: &mut Errors) -> syn::Result<()> {
+    while !input.is_empty() {
+        match parse_item(input) {
+            Ok(item) => items.push(item),
+            Err(error) => errors.push(error),
+        }
+        if !input.is_empty() && !input.peek(Token![,]) {
+            // Only the first token is underlined: what follows belongs to the same mistake.
+            if errors.is_empty() {
+                errors.push(input.error("expected `,` before the next option"));
+            }
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<proc_macro2::TokenTree>()?;
+            }
+        }
+        input.parse::<Option<Token![,]>>()?;
+    }
+    Ok(())
+}
+
+fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
+    let name = input.call(Ident::parse_any)?;
+    let value = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
+    Ok(Item { name, value })
+}
+
+fn unknown(item: &Item, place: Place, errors: &mut Errors) {
+    let name = item.name.to_string();
+    let options = place.options();
+    let message = if let Some(known) = closest(&name, options) {
+        format!("unknown option `{name}`; did you mean `{known}`?")
+    } else if name == "name" && place == Place::Field {
+        "`name` names the table and belongs on the struct; a column gets another name with `rename`"
+            .to_owned()
+    } else if name == "rename" && place == Place::Struct {
+        "`rename` belongs on a field; a table gets another name with `name`".to_owned()
+    } else if place.other().options().contains(&name.as_str()) {
+        format!("`{name}` belongs on {}, not on {}", place.other().noun(), place.noun())
+    } else {
+        format!("unknown option `{name}`; {} takes {}", place.noun(), options.join(", "))
+    };
+    errors.at(&item.name, message);
+}
+
+fn flag(item: Item, errors: &mut Errors) -> Option<Ident> {
+    if let Some(value) = &item.value {
+        errors.at(value, format!("`{}` takes no value", item.name));
+    }
+    Some(item.name)
+}
+
+fn text(item: &Item, example: &str, errors: &mut Errors) -> Option<LitStr> {
+    if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = &item.value {
+        return Some(text.clone());
+    }
+    errors.at(tokens(item), format!("`{name}` takes a text: `{name} = {example}`", name = item.name));
+    None
+}
+
+fn length(item: &Item, errors: &mut Errors) -> Option<u32> {
+    if let Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) = &item.value {
+        match number.base10_parse::<u32>() {
+            Ok(0) => errors.at(number, "nothing but an empty value would fit; `max_len` is at least 1"),
+            Ok(length) if matches!(number.suffix(), "" | "u32") => return Some(length),
+            _ => errors.at(number, format!("`max_len` is a whole number from 1 to {}", u32::MAX)),
+        }
+    } else {
+        errors
+            .at(tokens(item), format!("`max_len` is a whole number from 1 to {}: `max_len = 100`", u32::MAX));
+    }
+    None
+}
+
+/// What to underline for a wrong value: the value, or the name where there is none.
+fn tokens(item: &Item) -> TokenStream {
+    let name = &item.name;
+    item.value.as_ref().map_or_else(|| quote!(#name), |value| quote!(#value))
+}
