@@ -2,10 +2,13 @@
 
 pub mod private;
 
+mod batch;
+mod codec;
 mod env;
 mod error;
 mod field;
 mod ids;
+mod journal;
 mod query;
 mod row;
 mod schema;

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::{Error, ErrorKind};
+use crate::transport::Permissions;
+
 /// A result of a [`Transport`](super::Transport).
 pub type TransportResult<T> = Result<T, TransportError>;
 
@@ -92,4 +95,40 @@ impl std::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.failure().source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
+}
+
+/// The error a user sees for a failed request: what was being done, what Discord said, what to do about it.
+pub(crate) fn explain(error: &TransportError, doing: &str) -> Error {
+    let failure = error.failure();
+    let (kind, text) = match error {
+        TransportError::Unauthorized(_) => (
+            ErrorKind::Unauthorized,
+            format!(
+                "Discord does not accept the bot token ({doing}): copy it anew from the Bot page of the \
+                 application in Discord's developer portal"
+            ),
+        ),
+        TransportError::Forbidden(_) => (
+            ErrorKind::MissingPermissions,
+            format!(
+                "Discord forbids {doing} ({failure}): in the channel's and the category's permissions, allow the \
+                 bot {}",
+                Permissions::REQUIRED.map(|(_, name)| name).join(", ")
+            ),
+        ),
+        TransportError::Missing(_) => (
+            ErrorKind::MissingChannel,
+            format!("a channel or message is gone, or hidden from the bot, while {doing} ({failure})"),
+        ),
+        TransportError::Refused(_) => (ErrorKind::Refused, format!("Discord refuses {doing} ({failure})")),
+        TransportError::Unknown(_) => (
+            ErrorKind::Unreachable,
+            format!("no answer came in time while {doing} ({failure}): check the network and try again"),
+        ),
+        TransportError::NotSent(_) => (
+            ErrorKind::Unreachable,
+            format!("the server can't be reached while {doing} ({failure}): check the network and try again"),
+        ),
+    };
+    Error::new(kind, text).caused_by(error.clone())
 }

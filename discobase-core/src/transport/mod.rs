@@ -18,6 +18,7 @@
 mod error;
 mod types;
 
+pub(crate) use error::explain;
 pub use error::{Failure, TransportError, TransportResult};
 pub use types::{
     Attachment, BotUser, Channel, ChannelRole, Event, Events, Guild, HistoryPage, Message, NewAttachment,

@@ -1,0 +1,105 @@
+//! Commits as pure data: what a session makes, a frame carries and the tables apply.
+
+use crate::field::ColumnType;
+use crate::ids::{ChannelId, RowId, Seq, TableId};
+use crate::row::Row;
+use crate::schema::{IndexKind, TableSchema};
+use crate::value::Value;
+
+/// One commit: operations that become durable and visible together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Commit {
+    /// Its place in the order of commits.
+    pub(crate) seq: Seq,
+    /// What it does, in this order.
+    pub(crate) ops: Vec<Op>,
+}
+
+/// One operation of a commit.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Op {
+    /// Adds a row; its id was never used before.
+    Insert { table: TableId, row: RowId, values: Row },
+    /// Replaces a row.
+    Update { table: TableId, row: RowId, values: Row },
+    /// Removes a row.
+    Delete { table: TableId, row: RowId },
+    /// Adds a table.
+    Schema(Box<TableDef>),
+}
+
+/// A table as the journal knows it: what a [`TableSchema`] declares, and where it lives in the guild.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TableDef {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) fingerprint: u64,
+    pub(crate) channel: ChannelId,
+    /// By column id.
+    pub(crate) columns: Vec<ColumnDef>,
+    pub(crate) indexes: Vec<IndexDef>,
+}
+
+/// A column as the journal knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ColumnDef {
+    pub(crate) name: String,
+    /// [`ColumnType::name`].
+    pub(crate) ty: String,
+    /// The variants of an enum; empty for every other type.
+    pub(crate) variants: Vec<String>,
+    pub(crate) nullable: bool,
+    pub(crate) max_len: Option<u32>,
+    /// What rows older than the column have in it.
+    pub(crate) default: Option<Value>,
+}
+
+/// An index as the journal knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IndexDef {
+    pub(crate) kind: IndexKind,
+    /// Column ids.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) channel: ChannelId,
+}
+
+impl TableDef {
+    /// The definition of a table that is registered for the first time: column ids are the struct's positions.
+    pub(crate) fn new(
+        schema: &TableSchema,
+        defaults: &[Option<Value>],
+        id: TableId,
+        channel: ChannelId,
+        index_channels: &[ChannelId],
+    ) -> Self {
+        let columns = schema.columns.iter().enumerate().map(|(position, column)| ColumnDef {
+            name: column.name.to_owned(),
+            ty: column.ty.name().to_owned(),
+            variants: match column.ty {
+                ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
+                _ => Vec::new(),
+            },
+            nullable: column.nullable,
+            max_len: column.max_len,
+            default: defaults.get(position).cloned().flatten(),
+        });
+        let indexes = schema.indexes.iter().zip(index_channels).map(|(index, &channel)| IndexDef {
+            kind: index.kind,
+            columns: index.columns.to_vec(),
+            channel,
+        });
+        Self {
+            id,
+            name: schema.name.to_owned(),
+            fingerprint: schema.fingerprint(),
+            channel,
+            columns: columns.collect(),
+            indexes: indexes.collect(),
+        }
+    }
+
+    /// The key's index, by its position.
+    pub(crate) fn key(&self) -> Option<(usize, &IndexDef)> {
+        self.indexes.iter().enumerate().find(|(_, index)| index.kind == IndexKind::Key)
+    }
+}

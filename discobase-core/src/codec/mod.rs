@@ -1,0 +1,6 @@
+//! Frames to messages and back: the canonical bytes, the readable text, the compressed attachment.
+
+pub(crate) mod binary;
+pub(crate) mod frame;
+pub(crate) mod message;
+pub(crate) mod text;

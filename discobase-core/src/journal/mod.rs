@@ -1,0 +1,6 @@
+//! The journal: the write-ahead log, one channel, a chain of frames linked by checksum.
+
+pub(crate) mod chain;
+pub(crate) mod owner;
+pub(crate) mod reader;
+pub(crate) mod writer;

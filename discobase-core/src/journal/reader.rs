@@ -1,0 +1,179 @@
+//! Reading the journal channel: its messages as links of the chain, and the frames behind them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::codec::frame::{Frame, Kind, Sum, Timing};
+use crate::codec::message::{Posted, open_attachment, read};
+use crate::error::Error;
+use crate::ids::{ChannelId, MessageId, UserId};
+use crate::journal::chain::{Holder, Link, Links, walk};
+use crate::transport::{HistoryPage, Message, Transport, TransportError};
+
+/// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
+const PAGE: usize = 100;
+
+/// Reads one database's journal.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) channel: ChannelId,
+    pub(crate) bot: UserId,
+    pub(crate) db: Arc<str>,
+}
+
+/// What was read of the journal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scan {
+    pub(crate) links: Links,
+    frames: HashMap<Sum, Frame>,
+    attached: HashMap<Sum, Message>,
+    /// The newest message of the channel, whoever wrote it.
+    pub(crate) newest: Option<MessageId>,
+    /// Messages that are no frames of this database, and why.
+    pub(crate) strangers: Vec<Stranger>,
+    seen: HashSet<MessageId>,
+}
+
+/// A message of the journal that is not applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Stranger {
+    pub(crate) message: MessageId,
+    pub(crate) reason: String,
+    /// Whether it claims to be a frame of this bot's, so that something may be damaged.
+    pub(crate) suspicious: bool,
+}
+
+impl Scan {
+    fn add(&mut self, message: Message, bot: UserId, db: &str) {
+        self.newest = self.newest.max(Some(message.id));
+        if !self.seen.insert(message.id) {
+            return;
+        }
+        let mut stranger = |reason: &str, suspicious| {
+            self.strangers.push(Stranger { message: message.id, reason: reason.to_owned(), suspicious });
+        };
+        if message.author != bot || !message.ordinary {
+            return stranger("it was not written by this bot", false);
+        }
+        let Some(posted) = read(&message) else {
+            return stranger("it is no frame, or its checksum does not match its text", true);
+        };
+        let (header, kind) = posted.header();
+        if header.db != db {
+            return stranger("it belongs to another database", true);
+        }
+        self.links.insert(Link { header: header.clone(), kind, sum: posted.sum(), message: message.id });
+        match posted {
+            Posted::Whole { sum, frame } => {
+                self.frames.insert(sum, frame);
+            }
+            Posted::Attached(attached) => {
+                self.attached.insert(attached.sum, message);
+            }
+        }
+    }
+
+    /// The frame of a link, once [`Reader::verify`] has seen it.
+    pub(crate) fn frame(&self, sum: Sum) -> Option<&Frame> {
+        self.frames.get(&sum)
+    }
+}
+
+impl Reader {
+    /// Reads every message after `from` into `scan`.
+    pub(crate) async fn read(&self, scan: &mut Scan, from: MessageId) -> Result<(), TransportError> {
+        let mut cursor = from;
+        loop {
+            let page = self.transport.history(self.channel, HistoryPage::After(cursor)).await?;
+            let full = page.len() >= PAGE;
+            for message in page {
+                cursor = cursor.max(message.id);
+                scan.add(message, self.bot, &self.db);
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The chain from `root` on, every frame of it verified: an attachment that is not what its message says is
+    /// no frame, and the walk goes on without it.
+    pub(crate) async fn chain(
+        &self,
+        scan: &mut Scan,
+        root: Sum,
+        holder: &Holder,
+        timing: Timing,
+    ) -> Result<(Vec<Link>, Holder), TransportError> {
+        loop {
+            let (links, end) = walk(&scan.links, root, holder.clone(), timing);
+            let links: Vec<Link> = links.into_iter().cloned().collect();
+            match self.first_unsound(scan, &links).await? {
+                None => return Ok((links, end)),
+                Some((link, reason)) => {
+                    scan.links.remove(&link);
+                    scan.strangers.push(Stranger { message: link.message, reason, suspicious: true });
+                }
+            }
+        }
+    }
+
+    /// Loads the attachments of `links` that are not loaded yet; the first that is no frame, with the reason.
+    async fn first_unsound(
+        &self,
+        scan: &mut Scan,
+        links: &[Link],
+    ) -> Result<Option<(Link, String)>, TransportError> {
+        for link in links {
+            let Some(message) = scan.attached.get(&link.sum) else { continue };
+            let Some(Posted::Attached(header)) = read(message) else { continue };
+            let Some(attachment) = message.attachments.first() else { continue };
+            let file = match self.transport.download(attachment).await {
+                Ok(file) => file,
+                Err(TransportError::Missing(_) | TransportError::Forbidden(_)) => {
+                    // The message may have been read a day ago, and its URL have expired.
+                    let fresh = self.transport.message(self.channel, message.id).await?;
+                    match fresh.attachments.first() {
+                        Some(attachment) => self.transport.download(attachment).await?,
+                        None => return Ok(Some((link.clone(), "its attachment is gone".to_owned()))),
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            let opened = tokio::task::spawn_blocking(move || open_attachment(&header, &file)).await;
+            match opened.unwrap_or_else(|_| Err("decoding it failed".to_owned())) {
+                Ok(frame) => {
+                    scan.attached.remove(&link.sum);
+                    scan.frames.insert(link.sum, frame);
+                }
+                Err(reason) => return Ok(Some((link.clone(), reason))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where reading a tail begins: so far before `message` that nothing which was made visible late is missed.
+    pub(crate) fn tail_start(message: MessageId, timing: Timing) -> MessageId {
+        let start = MessageId::at(message.time_ms().saturating_sub(2 * timing.visibility));
+        // Everything before the tip's own millisecond is at or before the tip.
+        MessageId::new(start.get().saturating_sub(1))
+    }
+}
+
+/// A data frame, or another that extends a chain, whose predecessor is nowhere: the journal has a hole.
+pub(crate) fn orphan<'a>(scan: &'a Scan, known: &HashSet<Sum>, epoch: crate::ids::Epoch) -> Option<&'a Link> {
+    let all: HashSet<Sum> = scan.links.iter().map(|link| link.sum).collect();
+    let unlinked = |link: &&Link| {
+        link.kind != Kind::Genesis
+            && link.header.epoch >= epoch
+            && !known.contains(&link.header.prev)
+            && !all.contains(&link.header.prev)
+    };
+    scan.links.iter().filter(unlinked).min_by_key(|link| link.message)
+}
+
+/// The error for a transport failure while reading the journal.
+pub(crate) fn read_error(error: &TransportError, channel: ChannelId) -> Error {
+    crate::transport::explain(error, "reading the journal").in_channel(channel)
+}
