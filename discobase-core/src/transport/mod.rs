@@ -16,6 +16,8 @@
 //!   outcome.
 
 mod error;
+mod limits;
+pub mod twilight;
 mod types;
 
 pub(crate) use error::explain;
