@@ -1,0 +1,54 @@
+//! The HTTP side: the REST interface, the CDN, the control endpoints, the way into the gateway.
+//!
+//! Callers: `server`, for each request. The flow is [`serve`]: where it goes; [`rest`]: faults, token, rate
+//! limit, body, handler, safety, reply.
+
+mod body;
+mod call;
+mod cdn;
+mod channels;
+mod control;
+mod form;
+mod guilds;
+mod messages;
+mod multipart;
+mod parse;
+mod reply;
+mod rest;
+mod routes;
+mod upgrade;
+mod users;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::server::Shared;
+use crate::state::Refusal;
+pub(crate) use reply::Cut;
+use reply::ReplyBody;
+pub(crate) use upgrade::{Upgrade, serve_gateway};
+
+/// Answers a request, or cuts the connection.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    gateway: UnboundedSender<Upgrade>,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Cut> {
+    let path = request.uri().path().to_owned();
+    if let Some(rest) = path.strip_prefix("/attachments/") {
+        return Ok(cdn::download(&shared, &request, rest).await);
+    }
+    if let Some(rest) = path.strip_prefix("/_local/") {
+        return Ok(control::answer(&shared, request, rest).await);
+    }
+    if let Some(rest) = path.strip_prefix("/api/") {
+        let rest = rest.to_owned();
+        return rest::answer(&shared, request, &rest).await;
+    }
+    if upgrade::is_asked(&request) {
+        return Ok(upgrade::accept(request, &gateway));
+    }
+    Ok(reply::refusal(&Refusal::NOT_FOUND))
+}

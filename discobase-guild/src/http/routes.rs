@@ -1,0 +1,133 @@
+//! The routes of the REST interface: method, template, handler.
+//!
+//! Callers: `http::rest`. The templates are the names under which statistics and faults know the routes.
+
+use super::call::{Answer, Call};
+use super::{channels, guilds, messages, users};
+use crate::limits::Charge;
+use crate::state::{Refusal, Snowflake, State};
+
+type Handler = fn(&mut State, &mut Call) -> Result<Answer, Refusal>;
+
+/// A route.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) template: &'static str,
+    pub(super) handler: Handler,
+}
+
+const fn route(method: &'static str, template: &'static str, handler: Handler) -> Route {
+    Route { method, template, handler }
+}
+
+// Literal segments come before placeholders.
+const ROUTES: &[Route] = &[
+    route("GET", "/gateway", users::gateway),
+    route("GET", "/gateway/bot", users::gateway_bot),
+    route("GET", "/oauth2/applications/@me", users::application),
+    route("GET", "/applications/@me", users::application),
+    route("GET", "/users/@me", users::me),
+    route("GET", "/users/@me/guilds", users::my_guilds),
+    route("DELETE", "/users/@me/guilds/{guild}", users::leave),
+    route("GET", "/users/@me/guilds/{guild}/member", users::my_member),
+    route("GET", "/users/{user}", users::user),
+    route("POST", "/guilds", guilds::create),
+    route("GET", "/guilds/{guild}", guilds::get),
+    route("GET", "/guilds/{guild}/channels", guilds::channels),
+    route("POST", "/guilds/{guild}/channels", channels::create),
+    route("PATCH", "/guilds/{guild}/channels", channels::positions),
+    route("GET", "/guilds/{guild}/roles", guilds::roles),
+    route("GET", "/guilds/{guild}/members", guilds::members),
+    route("GET", "/guilds/{guild}/members/{user}", guilds::member),
+    route("GET", "/channels/{channel}", channels::get),
+    route("PATCH", "/channels/{channel}", channels::modify),
+    route("DELETE", "/channels/{channel}", channels::delete),
+    route("PUT", "/channels/{channel}/permissions/{overwrite}", channels::put_overwrite),
+    route("DELETE", "/channels/{channel}/permissions/{overwrite}", channels::delete_overwrite),
+    route("POST", "/channels/{channel}/typing", channels::typing),
+    route("GET", "/channels/{channel}/messages", messages::page),
+    route("POST", "/channels/{channel}/messages", messages::create),
+    route("POST", "/channels/{channel}/messages/bulk-delete", messages::bulk_delete),
+    route("GET", "/channels/{channel}/messages/{message}", messages::get),
+    route("PATCH", "/channels/{channel}/messages/{message}", messages::edit),
+    route("DELETE", "/channels/{channel}/messages/{message}", messages::delete),
+    route("POST", "/attachments/refresh-urls", messages::refresh_urls),
+];
+
+/// What a method and a path lead to.
+pub(super) enum Found {
+    /// A route, with the ids in the path.
+    Route(&'static Route, Vec<Snowflake>),
+    /// A route whose path has something else where an id belongs.
+    BadId(&'static Route, Refusal),
+    /// A path that other methods have.
+    OtherMethod,
+    /// Nothing.
+    Nothing,
+}
+
+pub(super) fn find(method: &str, path: &str) -> Found {
+    let mut found = Found::Nothing;
+    for route in ROUTES {
+        let Some(ids) = matches(route.template, path) else { continue };
+        if route.method != method {
+            found = Found::OtherMethod;
+            continue;
+        }
+        return match ids {
+            Ok(ids) => Found::Route(route, ids),
+            Err(refusal) => Found::BadId(route, refusal),
+        };
+    }
+    found
+}
+
+fn matches(template: &str, path: &str) -> Option<Result<Vec<Snowflake>, Refusal>> {
+    let mut ids = Ok(Vec::new());
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(ids),
+            (Some(wanted), Some(given)) => {
+                let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                match (name, given.parse()) {
+                    (None, _) if wanted == given => {}
+                    (None, _) => return None,
+                    (Some(_), Ok(id)) => {
+                        if let Ok(ids) = &mut ids {
+                            ids.push(id);
+                        }
+                    }
+                    (Some(name), Err(_)) => {
+                        ids = Err(Refusal::not_snowflake(&format!("{name}_id"), given));
+                    }
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+impl Route {
+    /// What a request on this route is charged for, and on which resource.
+    // Discord docs, "Rate Limits": top-level resources are channels, guilds and webhooks.
+    pub(super) fn charge(&self, state: &State, ids: &[Snowflake]) -> (Charge, Snowflake) {
+        let first = ids.first().copied().unwrap_or_default();
+        let second = ids.get(1).copied().unwrap_or_default();
+        let top = self.template.starts_with("/channels") || self.template.starts_with("/guilds");
+        let major = if top { first } else { 0 };
+        let charge = match (self.method, self.template) {
+            ("POST", "/channels/{channel}/messages") => Charge::MessageCreate,
+            ("GET", "/channels/{channel}/messages") => Charge::MessagePage,
+            ("PATCH", "/channels/{channel}/messages/{message}") => Charge::MessageEdit(second),
+            ("DELETE", "/channels/{channel}/messages/{message}") => Charge::MessageDelete(second),
+            ("PATCH", "/channels/{channel}") => Charge::ChannelModify,
+            ("POST", "/channels/{channel}/messages/bulk-delete") => {
+                let guild = state.channel(first).map_or(first, |channel| channel.guild_id);
+                return (Charge::BulkDelete, guild);
+            }
+            (method, template) => Charge::Other(method, template),
+        };
+        (charge, major)
+    }
+}

@@ -1,0 +1,211 @@
+//! The nouns of a guild as they are kept: plain data, no rules.
+//!
+//! Callers: `state` mutates them, `wire` turns them into Discord's JSON, `store` writes them down.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use super::snowflake::Snowflake;
+
+/// A person or a bot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: Snowflake,
+    /// Its unique name.
+    pub name: String,
+    /// The application behind a bot; people have none.
+    pub application: Option<Application>,
+}
+
+/// The application that owns a bot user, with its settings in the developer portal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Application {
+    /// Its id. For applications made since 2016 it is the bot user's id.
+    pub id: Snowflake,
+    /// The bot's token.
+    pub token: String,
+    /// Whether the privileged intent MESSAGE_CONTENT is switched on in the portal.
+    pub message_content: bool,
+    /// Whether the privileged intent GUILD_MEMBERS is switched on in the portal.
+    pub guild_members: bool,
+    /// Whether the privileged intent GUILD_PRESENCES is switched on in the portal.
+    pub guild_presences: bool,
+}
+
+/// A guild with its roles and members. Channels are kept beside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Guild {
+    /// Its id, which is also the id of its @everyone role.
+    pub id: Snowflake,
+    /// Its name.
+    pub name: String,
+    /// The member who may do everything.
+    pub owner_id: Snowflake,
+    /// Roles by id, @everyone among them.
+    pub roles: BTreeMap<Snowflake, Role>,
+    /// Members by user id.
+    pub members: BTreeMap<Snowflake, Member>,
+}
+
+/// A role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Role {
+    /// Its id.
+    pub id: Snowflake,
+    /// Its name.
+    pub name: String,
+    /// Its permission bits.
+    pub permissions: u64,
+    /// Its place in the hierarchy; @everyone has 0.
+    pub position: u64,
+    /// The bot whose own role this is.
+    pub bot_id: Option<Snowflake>,
+}
+
+/// A user in a guild.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// The user.
+    pub user_id: Snowflake,
+    /// The roles beside @everyone.
+    pub roles: Vec<Snowflake>,
+    /// When the user joined, in milliseconds since the Unix epoch.
+    pub joined_at: u64,
+}
+
+/// The kinds of channel that a guild can hold here.
+pub mod channel_kind {
+    /// A text channel.
+    pub const TEXT: u8 = 0;
+    /// A voice channel.
+    pub const VOICE: u8 = 2;
+    /// A category.
+    pub const CATEGORY: u8 = 4;
+    /// An announcement channel.
+    pub const ANNOUNCEMENT: u8 = 5;
+}
+
+/// A channel or a category.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Channel {
+    /// Its id.
+    pub id: Snowflake,
+    /// The guild it is in.
+    pub guild_id: Snowflake,
+    /// One of [`channel_kind`].
+    pub kind: u8,
+    /// Its name, already normalised.
+    pub name: String,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// Its category.
+    pub parent_id: Option<Snowflake>,
+    /// Its place in the list.
+    pub position: u64,
+    /// What it allows and denies beyond the roles.
+    pub overwrites: Vec<Overwrite>,
+    /// Whether it is age-restricted.
+    pub nsfw: bool,
+    /// Slow mode in seconds; bots are not slowed.
+    pub rate_limit_per_user: u64,
+    /// The id of the newest message ever posted, which may have been deleted since.
+    pub last_message_id: Option<Snowflake>,
+}
+
+impl Channel {
+    /// Whether messages can be posted in it.
+    pub fn takes_messages(&self) -> bool {
+        self.kind != channel_kind::CATEGORY
+    }
+}
+
+/// A permission overwrite of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overwrite {
+    /// The role or the member it is about.
+    pub id: Snowflake,
+    /// Whether `id` is a member; otherwise a role.
+    pub member: bool,
+    /// What it allows.
+    pub allow: u64,
+    /// What it denies.
+    pub deny: u64,
+}
+
+/// A nonce as it was sent: Discord echoes integers as integers and strings as strings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Nonce {
+    /// An integer.
+    Number(i64),
+    /// A string of at most 25 characters.
+    Text(String),
+}
+
+impl Nonce {
+    /// The form in which nonces are compared.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// A message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub id: Snowflake,
+    /// The channel it is in.
+    pub channel_id: Snowflake,
+    /// Who wrote it.
+    pub author_id: Snowflake,
+    /// Its text, trimmed and stripped.
+    pub content: String,
+    /// When it was last edited, in milliseconds since the Unix epoch.
+    pub edited_at: Option<u64>,
+    /// Message type; 0 is an ordinary message, 19 a reply.
+    pub kind: u8,
+    /// Message flags.
+    pub flags: u64,
+    /// Whether it was sent with text to speech.
+    pub tts: bool,
+    /// Whether it mentions everyone.
+    pub mention_everyone: bool,
+    /// The users it mentions.
+    pub mentions: Vec<Snowflake>,
+    /// The roles it mentions.
+    pub mention_roles: Vec<Snowflake>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// Embeds, as they were sent.
+    pub embeds: Vec<Value>,
+    /// Components, as they were sent.
+    pub components: Vec<Value>,
+    /// The message this one replies to.
+    pub reply_to: Option<Snowflake>,
+    /// The nonce it was created with; shown to the creator and on the gateway only.
+    pub nonce: Option<Nonce>,
+}
+
+/// A file of a message. The bytes are kept elsewhere, under the same id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its id.
+    pub id: Snowflake,
+    /// Its rewritten name.
+    pub filename: String,
+    /// The name it was sent with, without extension, when that differs.
+    pub title: Option<String>,
+    /// Its alternative text.
+    pub description: Option<String>,
+    /// Its media type.
+    pub content_type: Option<String>,
+    /// Its length in bytes.
+    pub size: u64,
+}

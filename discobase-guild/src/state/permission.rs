@@ -1,0 +1,102 @@
+//! Permissions: which bits a member holds in a guild and in a channel.
+//!
+//! Callers: every rule of `state` that asks "may they?". Pure functions over the model.
+//! Discord docs, "Permissions": Permission Overwrites and its pseudocode, followed step by step.
+
+use super::model::{Channel, Guild};
+use super::snowflake::Snowflake;
+
+/// Create invites; here only part of @everyone's bits.
+pub const CREATE_INSTANT_INVITE: u64 = 1;
+/// Everything, everywhere.
+pub const ADMINISTRATOR: u64 = 1 << 3;
+/// Create, change, delete channels.
+pub const MANAGE_CHANNELS: u64 = 1 << 4;
+/// Change the guild.
+pub const MANAGE_GUILD: u64 = 1 << 5;
+/// Add reactions.
+pub const ADD_REACTIONS: u64 = 1 << 6;
+/// See a channel.
+pub const VIEW_CHANNEL: u64 = 1 << 10;
+/// Post messages.
+pub const SEND_MESSAGES: u64 = 1 << 11;
+/// Delete other people's messages.
+pub const MANAGE_MESSAGES: u64 = 1 << 13;
+/// Post embeds.
+pub const EMBED_LINKS: u64 = 1 << 14;
+/// Post files.
+pub const ATTACH_FILES: u64 = 1 << 15;
+/// Read what was posted before.
+pub const READ_MESSAGE_HISTORY: u64 = 1 << 16;
+/// Mention @everyone.
+pub const MENTION_EVERYONE: u64 = 1 << 17;
+/// Change roles and overwrites.
+pub const MANAGE_ROLES: u64 = 1 << 28;
+/// Pin messages.
+pub const PIN_MESSAGES: u64 = 1 << 51;
+
+/// Every permission there is: what Discord shows of the owner's and administrators' bits.
+pub const ALL: u64 = (1 << 53) - 1;
+
+/// What the managed role of the guild's own bot holds from the start.
+pub const BOT_DEFAULT: u64 = VIEW_CHANNEL
+    | SEND_MESSAGES
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | READ_MESSAGE_HISTORY
+    | MANAGE_CHANNELS
+    | MANAGE_MESSAGES
+    | MANAGE_ROLES
+    | PIN_MESSAGES;
+
+/// What @everyone holds from the start.
+pub const EVERYONE_DEFAULT: u64 = CREATE_INSTANT_INVITE
+    | ADD_REACTIONS
+    | VIEW_CHANNEL
+    | SEND_MESSAGES
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | READ_MESSAGE_HISTORY;
+
+/// What a user holds in the guild, before any channel has its say. Nothing if they are no member.
+pub fn in_guild(guild: &Guild, user: Snowflake) -> u64 {
+    if guild.owner_id == user {
+        return u64::MAX;
+    }
+    let Some(member) = guild.members.get(&user) else { return 0 };
+    let of = |id: &Snowflake| guild.roles.get(id).map_or(0, |role| role.permissions);
+    let bits = member.roles.iter().map(of).fold(of(&guild.id), |all, bits| all | bits);
+    if bits & ADMINISTRATOR != 0 { u64::MAX } else { bits }
+}
+
+/// What a user holds in a channel. Nothing if they are no member.
+pub fn in_channel(guild: &Guild, channel: &Channel, user: Snowflake) -> u64 {
+    let base = in_guild(guild, user);
+    if base == u64::MAX {
+        return base;
+    }
+    let Some(member) = guild.members.get(&user) else { return 0 };
+    let mut bits = base;
+    // First the overwrite of @everyone, then those of all the member's roles together, then the member's own.
+    for everyone in channel.overwrites.iter().filter(|one| !one.member && one.id == guild.id) {
+        bits = bits & !everyone.deny | everyone.allow;
+    }
+    let (mut allow, mut deny) = (0, 0);
+    for role in channel.overwrites.iter().filter(|one| !one.member && member.roles.contains(&one.id)) {
+        allow |= role.allow;
+        deny |= role.deny;
+    }
+    bits = bits & !deny | allow;
+    for own in channel.overwrites.iter().filter(|one| one.member && one.id == user) {
+        bits = bits & !own.deny | own.allow;
+    }
+    // Discord docs, "Permissions": Implicit Permissions. Who cannot see a channel can do nothing in it, and
+    // who cannot send there can neither attach nor embed.
+    if bits & VIEW_CHANNEL == 0 {
+        return 0;
+    }
+    if channel.takes_messages() && bits & SEND_MESSAGES == 0 {
+        bits &= !(MENTION_EVERYONE | ATTACH_FILES | EMBED_LINKS);
+    }
+    bits
+}
