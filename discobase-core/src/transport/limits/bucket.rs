@@ -53,7 +53,7 @@ pub(super) struct Bucket {
     span: Duration,
     window: Option<Window>,
     in_flight: u32,
-    /// When the last requests left, as many as an assumption has to look at.
+    /// By when the last requests had arrived, as many as an assumption has to look at.
     recent: VecDeque<Duration>,
     pace: Pace,
     /// Who waits, in order.
@@ -149,6 +149,10 @@ impl Bucket {
     /// A request's fate is unknown, or its reply told nothing: it may have been counted.
     pub(super) fn uncertain(&mut self, now: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        // Unlearned, one is in flight at a time, and its window began when it arrived: not later than now.
+        if let Some(last) = self.recent.back_mut() {
+            *last = now;
+        }
         let Some(limit) = self.limit else { return };
         match &mut self.window {
             Some(window) => window.remaining = window.remaining.saturating_sub(1),
