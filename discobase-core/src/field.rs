@@ -148,6 +148,7 @@ macro_rules! always_there {
     ($($type:ty),*) => {$(
         impl Indexable for $type {}
         impl KeyValue for $type {}
+        impl NotOption for $type {}
     )*};
 }
 
@@ -307,8 +308,9 @@ impl<M> ColumnValue for Id<M> {
 
 impl<M> Indexable for Id<M> {}
 impl<M> KeyValue for Id<M> {}
+impl<M> NotOption for Id<M> {}
 
-impl<V: ColumnValue + NotOption> ColumnValue for Option<V> {
+impl<V: NotOption> ColumnValue for Option<V> {
     const TYPE: ColumnType = V::TYPE;
     const NULLABLE: bool = true;
 
@@ -328,15 +330,16 @@ impl<V: Bounded + NotOption> Bounded for Option<V> {}
 impl TextValue for String {}
 impl TextValue for Option<String> {}
 
-/// Everything that is never null: keeps `Option<Option<V>>`, whose two kinds of nothing would become one, out.
+/// A column type that is never null: keeps `Option<Option<V>>`, whose two kinds of nothing would become one, out.
+///
+/// A trait of its own beside [`KeyValue`], so that the compiler says of an `Option` what is wrong with it.
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` can't be a column of a table",
     label = "not a column type",
-    note = "a column knows one kind of null only; keep nested Options as JSON: add #[table(json)] to the field"
+    note = "an Option in a column holds a column type that is no Option itself",
+    note = "any serde type can be kept as JSON: add #[table(json)] to the field"
 )]
-pub trait NotOption {}
-
-impl<V: KeyValue> NotOption for V {}
+pub trait NotOption: ColumnValue {}
 
 /// A unit enum that is kept as the name of its variant. `#[derive(ColumnEnum)]` implements it.
 pub trait ColumnEnum: Copy + 'static {

@@ -75,6 +75,12 @@ number! {
     UserId
 }
 
+impl From<twilight_model::id::Id<twilight_model::id::marker::GuildMarker>> for GuildId {
+    fn from(id: twilight_model::id::Id<twilight_model::id::marker::GuildMarker>) -> Self {
+        Self(id.get())
+    }
+}
+
 /// Milliseconds from the Unix epoch to Discord's (Discord docs, "API Reference": Snowflakes).
 const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
 

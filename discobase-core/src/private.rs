@@ -4,8 +4,8 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 pub use crate::field::{
-    Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Fields, Indexable, KeyValue, Stored, decode_enum,
-    encode_json,
+    Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Fields, Indexable, KeyValue, NotOption, Stored,
+    decode_enum, encode_json,
 };
 pub use crate::query::column::{Column, Json};
 pub use crate::row::RowWriter;
@@ -40,15 +40,41 @@ pub fn default_value<V: ColumnValue>(value: &V) -> Option<Value> {
 }
 
 /// A JSON field's default as the value rows older than the column have.
-pub fn default_json<V: serde::Serialize>(value: &V) -> Option<Value> {
+pub fn default_json<V: Serialize>(value: &V) -> Option<Value> {
     serde_json::to_string(value).ok().map(Value::Text)
 }
 
-/// Fails to compile, at the field's type, where a type can't be indexed.
-pub const fn assert_indexable<V: Indexable>() {}
+/// A column type that can have a text literal as its `default`.
+#[diagnostic::on_unimplemented(
+    message = "a text can't be the default of `{Self}`",
+    label = "needs a `{Self}`",
+    note = "a text literal is the default of a String or an Option<String>; other types take an expression of their own"
+)]
+pub trait TextDefault {
+    /// The value.
+    fn text_default(text: &str) -> Self;
+}
 
-/// Fails to compile, at the field's type, where a type can't be a key.
-pub const fn assert_key<V: KeyValue>() {}
+impl TextDefault for String {
+    fn text_default(text: &str) -> Self {
+        text.to_owned()
+    }
+}
 
-/// Fails to compile, at the field's type, where `max_len` has nothing to bound.
-pub const fn assert_bounded<V: Bounded>() {}
+impl TextDefault for Option<String> {
+    fn text_default(text: &str) -> Self {
+        Some(text.to_owned())
+    }
+}
+
+/// Whether the type has an order.
+#[must_use]
+pub const fn is_indexable(ty: ColumnType) -> bool {
+    !matches!(ty, ColumnType::Json)
+}
+
+/// Whether the type has a length.
+#[must_use]
+pub const fn is_bounded(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::Text | ColumnType::Bytes)
+}

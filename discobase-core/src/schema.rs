@@ -135,6 +135,9 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The table's columns, typed, for queries: a struct with one field per column.
     type Columns: Copy + Send + Sync + 'static;
 
+    /// The types of the key's fields, as a tuple; `()` for a table without a key.
+    type Key: 'static;
+
     /// The table, as the struct declares it.
     const SCHEMA: &'static TableSchema;
 

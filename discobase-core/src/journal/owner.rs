@@ -6,11 +6,11 @@ use crate::codec::frame::{Body, Frame, Header, Kind, Sum, Timing};
 use crate::codec::message;
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{Incarnation, MessageId};
+use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::{Reader, read_error};
 use crate::journal::writer::{Clock, Tip, Writer};
-use crate::transport::{Transport as _, explain};
+use crate::transport::explain;
 
 /// What opening starts from: the tip of the chain, and who held it.
 #[derive(Debug, Clone)]
@@ -42,12 +42,10 @@ pub(crate) async fn open(
     position: Position,
     newest: MessageId,
 ) -> Result<Writer, Error> {
-    let mut incarnation = [0; 8];
-    env.random(&mut incarnation);
     let header = Header {
         db: reader.db.to_string(),
         epoch: position.holder.epoch.next(),
-        incarnation: Incarnation(incarnation),
+        incarnation: random_incarnation(&env),
         owner: owner.to_owned(),
         prev: position.tip.sum,
     };
@@ -57,7 +55,7 @@ pub(crate) async fn open(
     };
     let mut clock = Clock::new(env.clone());
     clock.saw(newest);
-    let nonce = nonce(&reader.db, &[position.tip.sum]);
+    let nonce = nonce(reader.channel, &[position.tip.sum]);
     let posted = reader.transport.post(reader.channel, encoded.message(nonce), Some(OPEN_DEADLINE)).await;
     let reply = posted.map_err(|error| explain(&error, "opening the journal").in_channel(reader.channel))?;
     clock.saw(reply.id);
@@ -75,15 +73,22 @@ pub(crate) async fn open(
     Ok(writer)
 }
 
+/// The identity of a new opening.
+pub(crate) fn random_incarnation(env: &SharedEnv) -> Incarnation {
+    let mut bytes = [0; 8];
+    env.random(&mut bytes);
+    Incarnation(bytes)
+}
+
 /// How long opening tries to get an answer.
 const OPEN_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The nonce of whatever follows the frames `after`: the same for every process, so that rivals contend for one
 /// message (Discord docs, "Message": Create Message, at most 25 characters).
-pub(crate) fn nonce(db: &str, after: &[Sum]) -> String {
+pub(crate) fn nonce(journal: ChannelId, after: &[Sum]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"discobase nonce\0");
-    hasher.update(db.as_bytes());
+    hasher.update(&journal.get().to_le_bytes());
     after.iter().for_each(|sum| {
         hasher.update(&sum.0);
     });

@@ -138,7 +138,7 @@ impl Writer {
 
     /// Posts an encoded frame and acknowledges it by rule 1, 2 or 3.
     async fn publish(&mut self, frame: &Frame, encoded: Encoded) -> Result<Tip, AppendError> {
-        let rules = nonce(&self.reader.db, &[self.tip.sum]);
+        let rules = nonce(self.reader.channel, &[self.tip.sum]);
         let (encoded, reply) = self.post(frame, encoded, rules).await;
         let reply = match reply {
             Ok(reply) => reply,
@@ -214,7 +214,7 @@ impl Writer {
         self.attempts += 1;
         let mut attempt = [0; 32];
         attempt.iter_mut().zip(self.attempts.to_le_bytes()).for_each(|(to, from)| *to = from);
-        let nonce = nonce(&self.reader.db, &[self.tip.sum, rival.unwrap_or(Sum(attempt))]);
+        let nonce = nonce(self.reader.channel, &[self.tip.sum, rival.unwrap_or(Sum(attempt))]);
         let posted = self.reader.transport.post(self.reader.channel, encoded.message(nonce), None).await;
         match posted {
             Ok(reply) => self.clock.saw(reply.id),

@@ -69,6 +69,17 @@ impl Expr {
         }
     }
 
+    /// Changes every column.
+    pub(crate) fn map_columns(&mut self, change: &impl Fn(usize) -> usize) {
+        match self {
+            Self::Compare(column, ..) | Self::In(column, _) | Self::Contains(column, _) | Self::StartsWith(column, _) => {
+                *column = change(*column);
+            }
+            Self::And(parts) | Self::Or(parts) => parts.iter_mut().for_each(|part| part.map_columns(change)),
+            Self::Not(part) => part.map_columns(change),
+        }
+    }
+
     /// Changes every operand, with the column it is compared to.
     pub(crate) fn map_operands(&mut self, change: &impl Fn(usize, &mut Value)) {
         match self {

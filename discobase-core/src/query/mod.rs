@@ -1,4 +1,7 @@
 //! Queries: typed filters, plans over indexes, and their evaluation on a snapshot.
 
 pub(crate) mod column;
+pub(crate) mod exec;
 pub(crate) mod expr;
+pub(crate) mod key;
+pub(crate) mod plan;

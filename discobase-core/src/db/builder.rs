@@ -1,0 +1,102 @@
+//! Choosing how a database is opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::frame::Timing;
+use crate::db::Database;
+use crate::db::discover::GuildChoice;
+use crate::db::options::Options;
+use crate::env::{SharedEnv, SystemEnv};
+use crate::ids::GuildId;
+
+/// Sets how a [`Database`] is opened.
+///
+/// ```
+/// # use discobase_core as discobase;
+/// use discobase::Database;
+/// use std::time::Duration;
+///
+/// let db = Database::builder("shop").guild_id(81384788765712384).deadline(Duration::from_secs(30)).build();
+/// assert_eq!(db.name(), "shop");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct DatabaseBuilder {
+    name: String,
+    options: Options,
+}
+
+impl DatabaseBuilder {
+    pub(crate) fn new(name: String) -> Self {
+        let options = Options {
+            guild: GuildChoice::default(),
+            owner: None,
+            timing: Timing::DISCORD,
+            patience: Duration::from_secs(60),
+            deadline: None,
+            gateway: true,
+            env: Arc::new(SystemEnv::new()),
+        };
+        Self { name, options }
+    }
+
+    /// Uses the guild with this id. Overrides `DISCORD_GUILD`.
+    pub fn guild_id(mut self, guild: impl Into<GuildId>) -> Self {
+        self.options.guild = GuildChoice::Id(guild.into());
+        self
+    }
+
+    /// Uses the guild of this name, which must be the only one of that name the bot is in. Overrides
+    /// `DISCORD_GUILD`.
+    pub fn guild_name(mut self, guild: impl Into<String>) -> Self {
+        self.options.guild = GuildChoice::Name(guild.into());
+        self
+    }
+
+    /// Names this process as an owner of the database, so that it opens it at once after it closed it.
+    ///
+    /// The name is a promise: two processes never start with it within a few seconds of each other. Without one, a
+    /// random name is used, and the first write after opening waits until it is certain that nobody else writes
+    /// (5 seconds on Discord).
+    pub fn owner(mut self, name: impl Into<String>) -> Self {
+        self.options.owner = Some(name.into());
+        self
+    }
+
+    /// How long a write waits before its outcome is reported as unknown. Without it a write waits until it is
+    /// decided, however long Discord is out of reach.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// Whether to hold a session on Discord's gateway (default: yes). It shows the bot as online and hears at once of
+    /// another process's writes; without it the journal's tail is read every 30 seconds instead. A bot that holds a
+    /// session of its own may do without this one.
+    pub fn gateway(mut self, gateway: bool) -> Self {
+        self.options.gateway = gateway;
+        self
+    }
+
+    /// Takes clock and random numbers from here: for tests.
+    pub fn env(mut self, env: SharedEnv) -> Self {
+        self.options.env = env;
+        self
+    }
+
+    /// Sets the times the fencing rules count with, in milliseconds: visibility, grace and window. They are written
+    /// into a database's first frame and hold for all its life. For tests only: Discord's are the default, and
+    /// shorter ones are not safe on Discord.
+    #[doc(hidden)]
+    pub fn timing(mut self, visibility: u64, grace: u64, window: u64) -> Self {
+        self.options.timing = Timing { visibility, grace, window };
+        self
+    }
+
+    /// The database, not connected yet.
+    #[must_use]
+    pub fn build(self) -> Database {
+        Database::from_options(self.name, self.options)
+    }
+}

@@ -1,0 +1,147 @@
+//! The catalog: metadata messages for people and tools. A mirror: nothing is ever read from it for truth.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+
+use crate::batch::{ColumnDef, TableDef};
+use crate::codec::message::MAX_CONTENT;
+use crate::codec::text::{text, write_value};
+use crate::db::link::Link;
+use crate::ids::{ChannelId, MessageId, Seq, UserId};
+use crate::schema::IndexKind;
+use crate::tables::TableState;
+use crate::transport::{HistoryPage, NewAttachment, NewMessage, Transport, TransportError};
+
+/// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
+pub(crate) async fn publish(transport: &dyn Transport, catalog: ChannelId, table: &TableState) {
+    let message = message(table);
+    if let Err(error) = transport.post(catalog, message, None).await {
+        tracing::warn!(channel = %catalog, table = %table.def().name, %error, "the metadata message was not written");
+    }
+}
+
+/// Rewrites the metadata messages of the tables that changed after commit `since`.
+pub(crate) async fn refresh(link: &Link, since: Seq) {
+    let tables = link.engine.tables().clone();
+    let changed: Vec<_> = tables.iter().filter(|table| table.last_change() > since).collect();
+    if changed.is_empty() {
+        return;
+    }
+    let creator = link.creator.lock().await;
+    let (transport, catalog) = (&*creator.transport, link.genesis.catalog);
+    let known = match messages(transport, catalog, link.bot.id).await {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::warn!(channel = %catalog, %error, "the catalog could not be read");
+            return;
+        }
+    };
+    for table in changed {
+        match known.get(&table.def().name) {
+            None => publish(transport, catalog, table).await,
+            Some(&id) => {
+                if let Err(error) = transport.edit(catalog, id, message(table)).await {
+                    tracing::warn!(channel = %catalog, message = %id, %error, "the metadata message was not rewritten");
+                }
+            }
+        }
+    }
+}
+
+/// The bot's metadata messages by table name.
+async fn messages(
+    transport: &dyn Transport,
+    catalog: ChannelId,
+    bot: UserId,
+) -> Result<HashMap<String, MessageId>, TransportError> {
+    let (mut found, mut cursor) = (HashMap::new(), MessageId::new(0));
+    loop {
+        let page = transport.history(catalog, HistoryPage::After(cursor)).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        cursor = last.id;
+        for message in page.iter().filter(|message| message.author == bot) {
+            let inner = message.content.strip_prefix("```json\n").and_then(|rest| rest.strip_suffix("\n```"));
+            let json = inner.and_then(|inner| serde_json::from_str::<Json>(inner).ok());
+            if let Some(name) = json.as_ref().and_then(|json| text(json, "name")) {
+                found.insert(name.to_owned(), message.id);
+            }
+        }
+    }
+}
+
+/// The metadata message of a table.
+fn message(table: &TableState) -> NewMessage {
+    let whole = metadata(table);
+    let content = block(&whole);
+    if content.chars().count() <= MAX_CONTENT {
+        return NewMessage { content, ..NewMessage::default() };
+    }
+    let file = serde_json::to_vec_pretty(&whole).unwrap_or_default();
+    let def = table.def();
+    let summary = json!({
+        "name": def.name, "fields": def.columns.len(), "current_records": table.len(),
+        "table_channel": def.channel.to_string(), "details": "metadata.json",
+    });
+    let attachments = vec![NewAttachment { filename: "metadata.json".to_owned(), bytes: Bytes::from(file) }];
+    NewMessage { content: block(&summary), attachments, ..NewMessage::default() }
+}
+
+fn block(json: &Json) -> String {
+    let text = serde_json::to_string_pretty(json).unwrap_or_default();
+    // A backtick can only stand inside a JSON string, where its escape means the same.
+    format!("```json\n{}\n```", text.replace('`', "\\u0060"))
+}
+
+fn metadata(table: &TableState) -> Json {
+    let def = table.def();
+    let fields: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
+    let indexes = def.indexes.iter().map(|index| {
+        let names: Vec<&str> = index.columns.iter().filter_map(|&one| fields.get(one).copied()).collect();
+        (names.join("_"), Json::String(index.channel.to_string()))
+    });
+    let indexes: serde_json::Map<String, Json> = indexes.collect();
+    json!({
+        "name": def.name,
+        "fields": fields,
+        "table_channel": def.channel.to_string(),
+        "index_channels": indexes,
+        "current_records": table.len(),
+        "max_records": Json::Null,
+        "format": 1,
+        "fingerprint": format!("{:016x}", def.fingerprint),
+        "columns": def.columns.iter().enumerate().map(|(id, one)| column(def, id, one)).collect::<Vec<_>>(),
+        "segments": [],
+        "complete_to": 0,
+    })
+}
+
+fn column(def: &TableDef, id: usize, column: &ColumnDef) -> Json {
+    let mut json = json!({ "name": column.name, "type": column.ty });
+    let Some(object) = json.as_object_mut() else { return json };
+    if !column.variants.is_empty() {
+        object.insert("variants".into(), json!(column.variants));
+    }
+    if column.nullable {
+        object.insert("nullable".into(), json!(true));
+    }
+    if let Some(max_len) = column.max_len {
+        object.insert("max_len".into(), json!(max_len));
+    }
+    if let Some(default) = &column.default {
+        let mut text = String::new();
+        write_value(&mut text, default.as_ref());
+        object.insert("default".into(), serde_json::from_str(&text).unwrap_or(Json::String(text)));
+    }
+    let kinds = def.indexes.iter().filter(|index| index.columns.contains(&id)).map(|index| match index.kind {
+        IndexKind::Key => "key",
+        IndexKind::Unique => "unique",
+        IndexKind::Index => "index",
+    });
+    let kinds: Vec<&str> = kinds.collect();
+    if !kinds.is_empty() {
+        object.insert("constraints".into(), json!(kinds));
+    }
+    json
+}

@@ -1,0 +1,121 @@
+//! Connecting: from a transport to a running engine, in one readable flow.
+
+use std::sync::Arc;
+
+use crate::codec::frame::{Body, Frame, Genesis, Header, Sum};
+use crate::codec::message;
+use crate::db::create::Creator;
+use crate::db::discover;
+use crate::db::engine::Engine;
+use crate::db::layout::{Home, Role};
+use crate::db::link::Link;
+use crate::db::options::Options;
+use crate::db::replay::{Replayed, replay};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{ChannelId, Epoch};
+use crate::journal::owner::{self, nonce, random_incarnation};
+use crate::journal::reader::Reader;
+use crate::transport::{Transport, explain};
+
+/// Finds or creates the database in its guild, replays its journal, becomes its owner and starts the engine.
+pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Transport>) -> Result<Link> {
+    let bot = transport.me().await.map_err(|error| explain(&error, "logging in"))?;
+    let guild = discover::guild(&*transport, &bot, &options.guild, db).await?;
+    let mut creator = Creator {
+        home: Home::default(),
+        transport: Arc::clone(&transport),
+        guild: guild.id,
+        bot: bot.id,
+        db: Arc::from(db),
+        made: Vec::new(),
+    };
+    creator.look().await?;
+    let owner = options.owner.clone().unwrap_or_else(|| random_incarnation(&options.env).to_string());
+    let (reader, replayed) = match find(&creator).await? {
+        Some(found) => found,
+        None => create(&mut creator, options, &owner).await?,
+    };
+    let Replayed { position, tables, genesis, past, newest } = replayed;
+    let writer = owner::open(reader, Arc::clone(&options.env), &owner, position, newest).await?;
+    let (engine, flusher) = Engine::start(writer, tables, past, transport);
+    Ok(Link::new(bot, guild, engine, flusher, creator, genesis))
+}
+
+/// The oldest journal that holds a genesis, replayed.
+async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
+    for journal in creator.home.journals() {
+        let reader = creator.reader(journal);
+        if let Some(replayed) = replay(&reader).await? {
+            return Ok(Some((reader, replayed)));
+        }
+    }
+    if !creator.home.has_tables() {
+        return Ok(None);
+    }
+    let text = if creator.home.journals().is_empty() {
+        format!(
+            "tables of database {} are there, but its journal is not: it was deleted, or it is hidden from the \
+             bot. If it is hidden, allow the bot View Channel on it; if it was deleted, the data is lost",
+            creator.db
+        )
+    } else {
+        format!(
+            "the journal of database {} holds no genesis frame, although its tables exist: its messages were \
+             deleted, and the data with them",
+            creator.db
+        )
+    };
+    let kind = if creator.home.journals().is_empty() { ErrorKind::MissingChannel } else { ErrorKind::Damaged };
+    let error = Error::new(kind, text);
+    Err(match creator.home.get(&Role::Journal) {
+        Some(journal) => error.in_channel(journal),
+        None => error,
+    })
+}
+
+/// Creates the database: its channels, then the genesis. If two processes do so at once, the older journal wins.
+async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result<(Reader, Replayed)> {
+    let wanted = [Role::Catalog, Role::Journal];
+    let missing = wanted.iter().filter(|role| creator.home.get(role).is_none()).count();
+    creator.home.check_room(missing)?;
+    let catalog = creator.ensure(&Role::Catalog).await?;
+    let journal = creator.ensure(&Role::Journal).await?;
+    post_genesis(creator, options, owner, catalog, journal).await?;
+    tokio::time::sleep(options.timing.settle()).await;
+    creator.look().await?;
+    match find(creator).await? {
+        Some(found) => {
+            creator.drop_rivals(&found.1.genesis).await;
+            Ok(found)
+        }
+        None => {
+            let text = "the journal was created, but its genesis frame can't be read back: try again";
+            Err(Error::new(ErrorKind::Damaged, text).in_channel(journal))
+        }
+    }
+}
+
+async fn post_genesis(
+    creator: &Creator,
+    options: &Options,
+    owner: &str,
+    catalog: ChannelId,
+    journal: ChannelId,
+) -> Result<()> {
+    let category = creator.home.categories.first().map_or(ChannelId::new(0), |(id, _)| *id);
+    let header = Header {
+        db: creator.db.to_string(),
+        epoch: Epoch::new(0),
+        incarnation: random_incarnation(&options.env),
+        owner: owner.to_owned(),
+        prev: Sum::NONE,
+    };
+    let body = Body::Genesis(Genesis { timing: options.timing, category, catalog, journal });
+    let Ok(encoded) = message::encode(&Frame { header, body }) else {
+        return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
+    };
+    let posted =
+        creator.transport.post(journal, encoded.message(nonce(journal, &[Sum::NONE])), Some(options.patience));
+    let posted = posted.await;
+    posted.map(|_| ()).map_err(|error| explain(&error, "posting the first frame").in_channel(journal))
+}

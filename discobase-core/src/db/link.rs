@@ -1,0 +1,102 @@
+//! A connected database: the engine, the guild, and the tables that are ready.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::codec::frame::Genesis;
+use crate::db::create::Creator;
+use crate::db::engine::Engine;
+use crate::db::registry::{Handle, Registered};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Entity;
+use crate::transport::{BotUser, Guild};
+
+type Handles = HashMap<TypeId, Arc<Handle>, foldhash::fast::RandomState>;
+
+/// One connection of a database to its guild.
+pub(crate) struct Link {
+    pub(crate) bot: BotUser,
+    pub(crate) guild: Guild,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) genesis: Genesis,
+    pub(crate) creator: tokio::sync::Mutex<Creator>,
+    handles: ArcSwap<Handles>,
+    flusher: Mutex<Option<JoinHandle<()>>>,
+    watcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Link {
+    pub(crate) fn new(
+        bot: BotUser,
+        guild: Guild,
+        engine: Arc<Engine>,
+        flusher: JoinHandle<()>,
+        creator: Creator,
+        genesis: Genesis,
+    ) -> Self {
+        Self {
+            bot,
+            guild,
+            engine,
+            genesis,
+            creator: tokio::sync::Mutex::new(creator),
+            handles: ArcSwap::default(),
+            flusher: Mutex::new(Some(flusher)),
+            watcher: Mutex::new(None),
+        }
+    }
+
+    /// The handle of a struct whose table is ready.
+    pub(crate) fn handle<T: Entity>(&self) -> Option<Arc<Handle>> {
+        self.handles.load().get(&TypeId::of::<T>()).cloned()
+    }
+
+    /// Makes the handles of all registered structs whose tables exist.
+    pub(crate) fn refresh(&self, registered: &[Registered]) -> Result<()> {
+        let tables = self.engine.tables();
+        let mut handles = Handles::default();
+        for one in registered {
+            if let Some(table) = tables.named(one.schema.name) {
+                handles.insert(one.type_id, Arc::new(Handle::new(one, table.def())?));
+            }
+        }
+        self.handles.store(Arc::new(handles));
+        Ok(())
+    }
+
+    /// Keeps the task that listens to the gateway, to be ended with the connection.
+    pub(crate) fn watch(&self, watcher: JoinHandle<()>) {
+        *self.watcher.lock() = Some(watcher);
+    }
+
+    /// Lets the queue drain, writes the closing frame and ends the tasks.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.engine.close();
+        let flusher = self.flusher.lock().take();
+        if let Some(flusher) = flusher {
+            let ended = flusher.await;
+            ended.map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))?;
+        }
+        if let Some(watcher) = self.watcher.lock().take() {
+            watcher.abort();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Link {
+    /// A database that is dropped without `close` stops as a crash would: what was acknowledged is durable, the
+    /// next opening finds no closing frame. Its tasks must not outlive it.
+    fn drop(&mut self) {
+        for task in [&self.flusher, &self.watcher] {
+            if let Some(task) = task.lock().take() {
+                task.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Listening to the gateway: what others do to the database's channels while it is open.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::codec::message::read;
+use crate::db::engine::Engine;
+use crate::db::link::Link;
+use crate::ids::{ChannelId, UserId};
+use crate::transport::{Event, Events, Transport};
+
+/// Starts the task that listens.
+pub(crate) fn listen(transport: Arc<dyn Transport>, link: &Link) -> JoinHandle<()> {
+    let (engine, journal, bot) = (Arc::clone(&link.engine), link.genesis.journal, link.bot.id);
+    tokio::spawn(async move {
+        match transport.events().await {
+            Ok(events) => hear(events, &engine, journal, bot).await,
+            // The journal's tail is read regularly anyway; the gateway only makes it sooner.
+            Err(error) => tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead"),
+        }
+    })
+}
+
+async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: UserId) {
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Posted(message) if message.channel == journal && message.author == bot => {
+                let foreign = read(&message).is_none_or(|posted| posted.header().0.incarnation != engine.incarnation());
+                if foreign {
+                    engine.look();
+                }
+            }
+            Event::Posted(message) if message.channel == journal => {
+                tracing::warn!(channel = %journal, message = %message.id, author = %message.author,
+                    "somebody wrote into the journal; the message is ignored");
+            }
+            Event::Deleted { channel, message } if channel == journal => {
+                tracing::error!(%channel, %message, "a message of the journal was deleted: the database is damaged");
+            }
+            Event::ChannelDeleted(channel) if engine.uses(channel) || channel == journal => {
+                tracing::error!(%channel, "a channel of the database was deleted");
+            }
+            Event::Channel(channel) if !channel.visible && (channel.id == journal || engine.uses(channel.id)) => {
+                tracing::error!(channel = %channel.id, "a channel of the database is hidden from the bot now");
+            }
+            Event::Gap => engine.look(),
+            Event::Closed(reason) => {
+                tracing::warn!(%reason, "the gateway session ended for good: the journal is read every 30 seconds");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The database: registering tables, connecting, closing. The only place where tasks are wired.
+
+mod build;
+mod builder;
+mod catalog;
+mod clean;
+mod connect;
+mod create;
+mod discover;
+pub(crate) mod engine;
+mod layout;
+mod link;
+mod listen;
+#[cfg(feature = "local")]
+mod local;
+mod login;
+mod options;
+pub(crate) mod registry;
+mod replay;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+pub use builder::DatabaseBuilder;
+pub use clean::Confirm;
+pub use engine::Outcome;
+pub use login::{LoginTask, LoginThread};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{CommitId, Seq};
+use crate::schema::Entity;
+use crate::transport::twilight::TwilightTransport;
+use crate::transport::{BoxFuture, Guild, Traffic, Transport};
+
+use link::Link;
+use options::Options;
+use registry::{Handle, Registered, Registry};
+
+/// A database in a Discord guild. Cloning is cheap and gives the same database.
+///
+/// ```no_run
+/// # use discobase_core as discobase;
+/// # async fn run(token: String) -> discobase::Result<()> {
+/// use discobase::{Database, Table};
+///
+/// #[derive(Table)]
+/// # #[table(crate = "discobase_core")]
+/// struct User {
+///     #[table(key)]
+///     id: u64,
+///     name: String,
+/// }
+///
+/// let db = Database::new("my database");
+/// db.table::<User>()?;
+/// db.connect(token).await?;
+/// User { id: 1, name: "Peter".into() }.save(&db).await?;
+/// db.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    options: Options,
+    registry: Mutex<Registry>,
+    link: ArcSwapOption<Connection>,
+    /// Makes connecting, building and closing take turns.
+    turn: tokio::sync::Mutex<()>,
+    /// Whether the database is ready, or why it is not: what `wait_ready` waits for.
+    ready: watch::Sender<Readiness>,
+}
+
+/// What `wait_ready` has to tell.
+#[derive(Clone)]
+enum Readiness {
+    Waiting,
+    Ready,
+    Failed(Error),
+}
+
+/// A link and the transport below it.
+struct Connection {
+    link: Link,
+    transport: Arc<dyn Transport>,
+    client: Option<Arc<TwilightTransport>>,
+    /// The last commit when the database was opened.
+    opened_at: Seq,
+    /// Ends what lives as long as the connection: the embedded guild.
+    ending: Mutex<Option<Ending>>,
+}
+
+/// What is to be done after disconnecting; dropped without being called if the database is dropped.
+pub(crate) type Ending = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+impl Database {
+    /// A database of this name, not connected yet.
+    ///
+    /// It is kept in the guild of that name among the bot's guilds, else in the bot's only guild; the environment
+    /// variable `DISCORD_GUILD` (an id or a name) decides otherwise, and so does [`Database::builder`].
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::builder(name).build()
+    }
+
+    /// Sets more than the name.
+    #[must_use]
+    pub fn builder(name: impl Into<String>) -> DatabaseBuilder {
+        DatabaseBuilder::new(name.into())
+    }
+
+    fn from_options(name: String, options: Options) -> Self {
+        Self(Arc::new(Inner {
+            name,
+            options,
+            registry: Mutex::default(),
+            link: ArcSwapOption::empty(),
+            turn: tokio::sync::Mutex::new(()),
+            ready: watch::channel(Readiness::Waiting).0,
+        }))
+    }
+
+    /// Registers a table: compile-time metadata, no request. Registering the same struct again changes nothing.
+    ///
+    /// Tables that are registered after [`Database::connect`] become usable with [`Database::build_tables`].
+    ///
+    /// # Errors
+    /// `DuplicateTable` when another struct claims the name.
+    pub fn table<T: Entity>(&self) -> Result<&Self> {
+        self.0.registry.lock().add(Registered::new::<T>())?;
+        Ok(self)
+    }
+
+    /// Opens the database over a transport of the caller's: for tests, and for what speaks to Discord another way.
+    ///
+    /// # Errors
+    /// As [`Database::connect`].
+    pub async fn connect_over(&self, transport: Arc<dyn Transport>) -> Result<()> {
+        self.open(transport, None, self.0.options.clone(), None).await
+    }
+
+    /// Opens the database; `ending` is called when it is closed.
+    pub(crate) async fn open(
+        &self,
+        transport: Arc<dyn Transport>,
+        client: Option<Arc<TwilightTransport>>,
+        options: Options,
+        ending: Option<Ending>,
+    ) -> Result<()> {
+        let _turn = self.0.turn.lock().await;
+        if self.0.link.load().is_some() {
+            let text = "the database is connected already: close it first";
+            return Err(Error::new(ErrorKind::AlreadyConnected, text));
+        }
+        let opened = self.open_alone(Arc::clone(&transport), client, &options, ending).await;
+        if opened.is_err() {
+            transport.shutdown().await;
+        }
+        let readiness = opened.as_ref().map_or_else(|error| Readiness::Failed(error.clone()), |()| Readiness::Ready);
+        self.0.ready.send_replace(readiness);
+        opened
+    }
+
+    async fn open_alone(
+        &self,
+        transport: Arc<dyn Transport>,
+        client: Option<Arc<TwilightTransport>>,
+        options: &Options,
+        ending: Option<Ending>,
+    ) -> Result<()> {
+        layout::check_name(&self.0.name)?;
+        let link = connect::connect(&self.0.name, options, Arc::clone(&transport)).await?;
+        let opened_at = link.engine.tables().seq();
+        let registered = self.0.registry.lock().tables.clone();
+        if let Err(error) = build::build(&link, &registered).await {
+            // The journal was opened; leave it closed, so that the next opening need not wait.
+            link.close().await?;
+            return Err(error);
+        }
+        if options.gateway {
+            link.watch(listen::listen(Arc::clone(&transport), &link));
+        }
+        self.0.link.store(Some(Arc::new(Connection { link, transport, client, opened_at, ending: Mutex::new(ending) })));
+        Ok(())
+    }
+
+    /// Makes tables ready that were registered after connecting: checks those that exist in the guild and creates
+    /// those that do not. Calling it when there is nothing to do costs nothing.
+    ///
+    /// # Errors
+    /// `NotConnected`; `SchemaChanged` when a struct differs from its table; `GuildFull`; what creating channels
+    /// and committing can fail with.
+    pub async fn build_tables(&self) -> Result<()> {
+        let _turn = self.0.turn.lock().await;
+        let connection = self.connection()?;
+        let registered = self.0.registry.lock().tables.clone();
+        build::build(&connection.link, &registered).await
+    }
+
+    /// Waits until every accepted commit is decided, closes the journal and disconnects.
+    ///
+    /// Without it nothing acknowledged is lost either, but the next opening takes a few seconds longer, because it
+    /// must make sure that this process is gone.
+    ///
+    /// # Errors
+    /// `NotConnected` when the database is not connected.
+    pub async fn close(&self) -> Result<()> {
+        let _turn = self.0.turn.lock().await;
+        let connection = self.connection()?;
+        let closed = connection.link.close().await;
+        if connection.link.engine.stopped().is_none() {
+            catalog::refresh(&connection.link, connection.opened_at).await;
+        }
+        self.disconnect(&connection).await;
+        closed
+    }
+
+    async fn disconnect(&self, connection: &Connection) {
+        self.0.link.store(None);
+        self.0.ready.send_replace(Readiness::Waiting);
+        connection.transport.shutdown().await;
+        let ending = connection.ending.lock().take();
+        if let Some(ending) = ending {
+            ending().await;
+        }
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether the database is connected.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.link.load().is_some()
+    }
+
+    /// The guild the database is in.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn guild(&self) -> Result<Guild> {
+        Ok(self.connection()?.link.guild.clone())
+    }
+
+    /// The names of the registered tables, in the order they were registered.
+    #[must_use]
+    pub fn tables(&self) -> Vec<&'static str> {
+        self.0.registry.lock().tables.iter().map(|table| table.schema.name).collect()
+    }
+
+    /// twilight's HTTP client with the bot's token, for requests of the caller's own. `None` over another
+    /// transport. It has its own idea of the rate limits: go easy on it.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn client(&self) -> Result<Option<Arc<twilight_http::Client>>> {
+        Ok(self.connection()?.client.as_ref().map(|transport| transport.client()))
+    }
+
+    /// How a commit ended whose error said that its outcome is unknown.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn outcome(&self, commit: CommitId) -> Result<Outcome> {
+        Ok(self.connection()?.link.engine.outcome(commit))
+    }
+
+    /// What was sent to Discord since the database was connected.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn traffic(&self) -> Result<Traffic> {
+        Ok(self.connection()?.transport.traffic())
+    }
+
+    /// How many frames were written since the database was connected.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn frames(&self) -> Result<u64> {
+        Ok(self.connection()?.link.engine.frames())
+    }
+
+    fn connection(&self) -> Result<Arc<Connection>> {
+        self.0.link.load_full().ok_or_else(not_connected)
+    }
+
+    /// Runs `work` with the engine and the handle of a table that is ready.
+    pub(crate) fn with<T: Entity, R>(
+        &self,
+        work: impl FnOnce(&Arc<engine::Engine>, &Arc<Handle>) -> Result<R>,
+    ) -> Result<R> {
+        let connection = self.0.link.load();
+        let Some(connection) = connection.as_ref() else { return Err(not_connected()) };
+        match connection.link.handle::<T>() {
+            Some(handle) => work(&connection.link.engine, &handle),
+            None => Err(self.no_table::<T>()),
+        }
+    }
+
+    fn no_table<T: Entity>(&self) -> Error {
+        let name = T::SCHEMA.name;
+        let registered = self.0.registry.lock().tables.iter().any(|table| table.type_id == std::any::TypeId::of::<T>());
+        let error = if registered {
+            let text = "the table was registered after connecting: call db.build_tables().await first";
+            Error::new(ErrorKind::TableNotReady, text)
+        } else {
+            let text = format!(
+                "the database {:?} does not know this table: call db.table::<{}>() before connecting",
+                self.0.name,
+                std::any::type_name::<T>()
+            );
+            Error::new(ErrorKind::UnknownTable, text)
+        };
+        error.in_table(name)
+    }
+
+    /// The deadline of writes that name none.
+    pub(crate) fn deadline(&self) -> Option<std::time::Duration> {
+        self.0.options.deadline
+    }
+}
+
+fn not_connected() -> Error {
+    Error::new(ErrorKind::NotConnected, "the database is not connected: call db.connect(token).await first")
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("name", &self.0.name).field("open", &self.is_open()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! How a database is opened.
+
+use std::time::Duration;
+
+use crate::codec::frame::Timing;
+use crate::db::discover::GuildChoice;
+use crate::env::SharedEnv;
+
+/// What a [`DatabaseBuilder`](crate::DatabaseBuilder) chose.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) guild: GuildChoice,
+    /// The owner's name, if one was promised.
+    pub(crate) owner: Option<String>,
+    pub(crate) timing: Timing,
+    /// How long connecting waits for one answer.
+    pub(crate) patience: Duration,
+    /// How long a write waits before its outcome is reported as unknown, unless it says otherwise itself.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether to hold a gateway session, so that the bot is shown as online and hears of changes.
+    pub(crate) gateway: bool,
+    pub(crate) env: SharedEnv,
+}

@@ -1,0 +1,246 @@
+//! The structs that were registered as tables, and how each fits the table in the guild.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use crate::batch::TableDef;
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::{ColumnType, FieldError, Fields};
+use crate::ids::TableId;
+use crate::row::{Row, RowWriter};
+use crate::schema::{ColumnSchema, Entity, IndexSchema, TableSchema};
+use crate::value::{Value, ValueRef};
+
+/// A struct that was registered.
+#[derive(Debug, Clone)]
+pub(crate) struct Registered {
+    pub(crate) type_id: TypeId,
+    pub(crate) type_name: &'static str,
+    pub(crate) schema: &'static TableSchema,
+    pub(crate) defaults: Vec<Option<Value>>,
+}
+
+impl Registered {
+    pub(crate) fn new<T: Entity>() -> Self {
+        Self {
+            type_id: TypeId::of::<T>(),
+            type_name: std::any::type_name::<T>(),
+            schema: T::SCHEMA,
+            defaults: (0..T::SCHEMA.columns.len()).map(T::default_value).collect(),
+        }
+    }
+}
+
+/// All registered structs, in the order they were registered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registry {
+    pub(crate) tables: Vec<Registered>,
+}
+
+impl Registry {
+    /// Adds a struct. Adding the same one again changes nothing.
+    pub(crate) fn add(&mut self, new: Registered) -> Result<()> {
+        // Discord lowers the names of text channels, so two that differ only in case would share one.
+        let same_name = |known: &&Registered| known.schema.name.eq_ignore_ascii_case(new.schema.name);
+        match self.tables.iter().find(same_name) {
+            Some(known) if known.type_id == new.type_id => Ok(()),
+            Some(known) => Err(Error::new(
+                ErrorKind::DuplicateTable,
+                format!(
+                    "{} and {} are both tables named {}: give one another name with #[table(name = \"…\")]",
+                    known.type_name, new.type_name, new.schema.name
+                ),
+            )
+            .in_table(new.schema.name)),
+            None => {
+                self.tables.push(new);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How a struct fits the table in the guild: which field is which column.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    pub(crate) id: TableId,
+    pub(crate) def: Arc<TableDef>,
+    /// Column ids by the position of the field.
+    columns: Vec<usize>,
+    /// Positions of the fields by column id.
+    positions: Vec<usize>,
+    /// Positions of the key's fields, in the struct's order.
+    key: &'static [usize],
+    bounded: bool,
+}
+
+impl Handle {
+    /// Compares the struct with the table in the guild.
+    ///
+    /// # Errors
+    /// `SchemaChanged` with everything that differs.
+    pub(crate) fn new(registered: &Registered, def: &Arc<TableDef>) -> Result<Self> {
+        let schema = registered.schema;
+        let differences = differences(schema, def);
+        if !differences.is_empty() {
+            return Err(Error::new(
+                ErrorKind::SchemaChanged,
+                format!(
+                    "the struct {} is not what table {} was made from: {}. Change the struct back, or give it \
+                     another table name",
+                    registered.type_name,
+                    def.name,
+                    differences.join("; ")
+                ),
+            )
+            .in_table(&def.name));
+        }
+        let column = |name: &str| def.columns.iter().position(|column| column.name == name).unwrap_or(0);
+        let position = |name: &str| schema.columns.iter().position(|column| column.name == name).unwrap_or(0);
+        Ok(Self {
+            id: def.id,
+            columns: schema.columns.iter().map(|one| column(one.name)).collect(),
+            positions: def.columns.iter().map(|one| position(&one.name)).collect(),
+            bounded: schema.columns.iter().any(|one| one.max_len.is_some()),
+            key: schema.key().map_or(&[], |index| index.columns),
+            def: Arc::clone(def),
+        })
+    }
+
+    /// The column id of the field at `position`.
+    pub(crate) fn column(&self, position: usize) -> usize {
+        self.columns.get(position).copied().unwrap_or(usize::MAX)
+    }
+
+    /// Which field of the struct's key a column is: its place in a key that is given as an argument.
+    pub(crate) fn key_place(&self, column: usize) -> Option<usize> {
+        self.key.iter().position(|&position| self.column(position) == column)
+    }
+
+    /// Encodes a struct and checks the lengths of its values.
+    pub(crate) fn encode<T: Entity>(&self, value: &T) -> Result<Row> {
+        let mut row = RowWriter::new(self.positions.len());
+        for &position in &self.positions {
+            value.encode(position, &mut row).map_err(|error| self.field_error(position, &error))?;
+        }
+        let row = row.finish();
+        if self.bounded {
+            self.check_lengths(&row)?;
+        }
+        Ok(row)
+    }
+
+    fn check_lengths(&self, row: &Row) -> Result<()> {
+        for (column, value) in self.def.columns.iter().zip(row.values()) {
+            let (length, unit) = match value {
+                ValueRef::Text(text) => (text.chars().count(), "characters"),
+                ValueRef::Bytes(bytes) => (bytes.len(), "bytes"),
+                _ => continue,
+            };
+            let Some(max_len) = column.max_len else { continue };
+            if length > max_len as usize {
+                let text = format!("the value has {length} {unit}, and the field allows {max_len}: shorten it");
+                return Err(Error::new(ErrorKind::TooLong, text).in_table(&self.def.name).in_field(&column.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a struct from a row.
+    pub(crate) fn decode<T: Entity>(&self, row: &Row) -> Result<T> {
+        let fields = RowFields { columns: &self.columns, values: row.values() };
+        T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))
+    }
+
+    fn field_error(&self, position: usize, error: &FieldError) -> Error {
+        let field = self.def.columns.get(self.column(position)).map_or("?", |column| column.name.as_str());
+        Error::new(ErrorKind::Invalid, error.to_string()).in_table(&self.def.name).in_field(field)
+    }
+}
+
+/// The values of a row, found by the position of the struct's field.
+struct RowFields<'a> {
+    columns: &'a [usize],
+    values: smallvec::SmallVec<[ValueRef<'a>; 16]>,
+}
+
+impl Fields for RowFields<'_> {
+    fn value(&self, position: usize) -> Option<ValueRef<'_>> {
+        self.values.get(*self.columns.get(position)?).copied()
+    }
+}
+
+/// What differs between a struct and the table in the guild, a sentence each.
+fn differences(schema: &TableSchema, def: &TableDef) -> Vec<String> {
+    let mut found = Vec::new();
+    for column in &def.columns {
+        let Some(declared) = schema.columns.iter().find(|declared| declared.name == column.name) else {
+            found.push(format!("field {} is in the guild, not in the struct", column.name));
+            continue;
+        };
+        let stored_type = type_text(&column.ty, &column.variants, column.nullable);
+        let declared_type = declared_text(declared);
+        if stored_type != declared_type {
+            found.push(format!(
+                "field {} is {stored_type} in the guild and {declared_type} in the struct",
+                column.name
+            ));
+        }
+        if column.max_len != declared.max_len {
+            let text = |length: Option<u32>| length.map_or("no max_len".into(), |n| format!("max_len {n}"));
+            found.push(format!(
+                "field {} has {} in the guild and {} in the struct",
+                column.name,
+                text(column.max_len),
+                text(declared.max_len)
+            ));
+        }
+    }
+    for declared in schema.columns {
+        if !def.columns.iter().any(|column| column.name == declared.name) {
+            found.push(format!("field {} is in the struct, not in the guild", declared.name));
+        }
+    }
+    let stored: Vec<String> = def.indexes.iter().map(|index| stored_index(def, index)).collect();
+    let declared: Vec<String> = schema.indexes.iter().map(|index| declared_index(schema, index)).collect();
+    let only = |these: &[String], those: &[String], where_: &str, found: &mut Vec<String>| {
+        for one in these.iter().filter(|one| !those.contains(one)) {
+            found.push(format!("{one} is in the {where_}"));
+        }
+    };
+    only(&stored, &declared, "guild, not in the struct", &mut found);
+    only(&declared, &stored, "struct, not in the guild", &mut found);
+    found
+}
+
+fn declared_text(column: &ColumnSchema) -> String {
+    let variants: Vec<String> = match column.ty {
+        ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    type_text(column.ty.name(), &variants, column.nullable)
+}
+
+fn type_text(ty: &str, variants: &[String], nullable: bool) -> String {
+    let ty = if variants.is_empty() { ty.to_owned() } else { format!("{ty} of {}", variants.join(", ")) };
+    if nullable { format!("Option of {ty}") } else { ty }
+}
+
+fn stored_index(def: &TableDef, index: &crate::batch::IndexDef) -> String {
+    let names = index.columns.iter().filter_map(|&column| Some(def.columns.get(column)?.name.as_str()));
+    index_text(index.kind, &names.collect::<Vec<_>>())
+}
+
+fn declared_index(schema: &TableSchema, index: &IndexSchema) -> String {
+    let names = index.columns.iter().filter_map(|&column| Some(schema.columns.get(column)?.name));
+    index_text(index.kind, &names.collect::<Vec<_>>())
+}
+
+fn index_text(kind: crate::schema::IndexKind, names: &[&str]) -> String {
+    let kind = match kind {
+        crate::schema::IndexKind::Key => "key",
+        crate::schema::IndexKind::Unique => "unique",
+        crate::schema::IndexKind::Index => "index",
+    };
+    format!("{kind} on {}", names.join(", "))
+}

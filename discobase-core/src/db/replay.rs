@@ -1,0 +1,133 @@
+//! Replaying a journal: from its messages to the tables, by the same `apply` that live commits go through.
+
+use std::collections::HashSet;
+
+use crate::codec::frame::{Body, Genesis, Kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Incarnation, MessageId, Seq};
+use crate::journal::chain::{Holder, Link};
+use crate::journal::owner::Position;
+use crate::journal::reader::{Reader, Scan, orphan, read_error};
+use crate::journal::writer::Tip;
+use crate::tables::Tables;
+
+/// What a journal says.
+pub(crate) struct Replayed {
+    pub(crate) position: Position,
+    pub(crate) tables: Tables,
+    pub(crate) genesis: Genesis,
+    /// Which opening wrote which commits: first and last of each frame.
+    pub(crate) past: Vec<(Incarnation, Seq, Seq)>,
+    /// The newest message of the channel.
+    pub(crate) newest: MessageId,
+}
+
+/// How often a journal that seems to have a hole is read before the hole is believed.
+const READS: usize = 3;
+
+/// Reads and replays the journal; `None` if it holds no genesis.
+pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
+    let mut scan = Scan::default();
+    read_all(reader, &mut scan, MessageId::new(0)).await?;
+    let Some((root, genesis)) = root(&scan) else { return Ok(None) };
+    let mut reads = 1;
+    loop {
+        // What became visible while the pages were read lies close before the newest message.
+        let newest = scan.newest.unwrap_or_default();
+        read_all(reader, &mut scan, Reader::tail_start(newest, genesis.timing)).await?;
+        let chain = reader.chain(&mut scan, root.sum, &Holder::root(&root), genesis.timing).await;
+        let (chain, holder) = chain.map_err(|error| read_error(&error, reader.channel))?;
+        let trouble = trouble(reader, &scan, &root, &chain, &holder);
+        // An `open` at the tip may yet lose against a frame that is not visible; a read after the wait decides.
+        let undecided = chain.last().is_some_and(|tip| tip.kind == Kind::Open) && reads == 1;
+        if trouble.is_none() && !(undecided && !genesis.timing.settle().is_zero()) {
+            let tip = chain.last().unwrap_or(&root);
+            let tip = Tip { sum: tip.sum, message: tip.message };
+            let position = Position { tip, holder, timing: genesis.timing };
+            return apply(reader, scan, chain, position, genesis).await.map(Some);
+        }
+        if let (Some(trouble), true) = (trouble, reads >= READS) {
+            return Err(trouble);
+        }
+        reads += 1;
+        tokio::time::sleep(genesis.timing.settle()).await;
+        scan = Scan::default();
+        read_all(reader, &mut scan, MessageId::new(0)).await?;
+    }
+}
+
+async fn read_all(reader: &Reader, scan: &mut Scan, from: MessageId) -> Result<()> {
+    reader.read(scan, from).await.map_err(|error| read_error(&error, reader.channel))
+}
+
+/// The oldest genesis.
+fn root(scan: &Scan) -> Option<(Link, Genesis)> {
+    let root = scan.links.roots().min_by_key(|link| link.message)?;
+    match &scan.frame(root.sum)?.body {
+        Body::Genesis(genesis) => Some((root.clone(), *genesis)),
+        _ => None,
+    }
+}
+
+/// What keeps the chain from being believed: a hole before a frame, or a message after the tip that claims to be a
+/// frame and is not one.
+fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &Holder) -> Option<Error> {
+    let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([root.sum]).collect();
+    if let Some(link) = orphan(scan, &known, holder.epoch) {
+        let text = format!(
+            "the journal has a hole: a {} frame follows one that is not there, so messages before it were deleted. \
+             Restore from an export, or delete the channels to start anew",
+            link.kind.name()
+        );
+        return Some(Error::new(ErrorKind::Damaged, text).in_channel(reader.channel).in_message(link.message));
+    }
+    let tip = chain.last().map_or(root.message, |link| link.message);
+    let bad = scan.strangers.iter().find(|stranger| stranger.suspicious && stranger.message > tip)?;
+    let text = format!(
+        "the newest message of the journal by this bot can't be read: {}. It may hold commits; delete it only if you \
+         know that it does not",
+        bad.reason
+    );
+    Some(Error::new(ErrorKind::Corrupt, text).in_channel(reader.channel).in_message(bad.message))
+}
+
+async fn apply(
+    reader: &Reader,
+    scan: Scan,
+    chain: Vec<Link>,
+    position: Position,
+    genesis: Genesis,
+) -> Result<Replayed> {
+    for stranger in &scan.strangers {
+        tracing::warn!(
+            channel = %reader.channel, message = %stranger.message, reason = %stranger.reason,
+            "a message in the journal is not a frame and is ignored"
+        );
+    }
+    let newest = scan.newest.unwrap_or_default();
+    let channel = reader.channel;
+    // Replaying a large journal takes long enough to starve a runtime of few threads.
+    let applied = tokio::task::spawn_blocking(move || apply_all(&scan, &chain)).await;
+    let applied = applied.map_err(|_| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
+    let (tables, past) = applied?.map_err(|error| error.in_channel(channel))?;
+    Ok(Replayed { position, tables, genesis, past, newest })
+}
+
+type Applied = (Tables, Vec<(Incarnation, Seq, Seq)>);
+
+fn apply_all(scan: &Scan, chain: &[Link]) -> Result<Applied> {
+    let (mut tables, mut past) = (Tables::default(), Vec::new());
+    for link in chain {
+        let Some(Body::Data(commits)) = scan.frame(link.sum).map(|frame| &frame.body) else { continue };
+        for commit in commits {
+            tables.apply(commit).map_err(|error| {
+                let text = format!("a frame of the journal can't be applied: {error}");
+                Error::new(ErrorKind::Corrupt, text).in_message(link.message)
+            })?;
+        }
+        if let (Some(first), Some(last)) = (commits.first(), commits.last()) {
+            past.push((link.header.incarnation, first.seq, last.seq));
+        }
+    }
+    Ok((tables, past))
+}

@@ -1,0 +1,201 @@
+//! Queries as users write them.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use crate::db::Database;
+use crate::db::registry::Handle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::orm::record::{Record, comparable_operand};
+use crate::query::column::{Filter, Order};
+use crate::query::exec::Query;
+use crate::query::expr::Expr;
+use crate::query::plan::Explain;
+use crate::schema::Entity;
+use crate::tables::TableState;
+
+/// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables.
+#[must_use = "a query does nothing until all, first or count is called"]
+pub struct Find<T> {
+    db: Database,
+    filters: Vec<Expr>,
+    order: Vec<(usize, bool)>,
+    limit: Option<usize>,
+    offset: usize,
+    table: PhantomData<fn() -> T>,
+}
+
+impl<T: Entity> Find<T> {
+    pub(crate) fn new(db: &Database) -> Self {
+        let db = db.clone();
+        Self { db, filters: Vec::new(), order: Vec::new(), limit: None, offset: 0, table: PhantomData }
+    }
+
+    /// Only records that satisfy the filter. Several filters must all be satisfied.
+    pub fn filter(mut self, filter: impl FnOnce(T::Columns) -> Filter<T>) -> Self {
+        self.filters.push(filter(T::columns()).expr);
+        self
+    }
+
+    /// Sorts by a column; by further columns where the earlier ones are equal. Without it, and where all are equal,
+    /// records come in the order they were first saved.
+    pub fn order_by(mut self, order: impl FnOnce(T::Columns) -> Order<T>) -> Self {
+        let order = order(T::columns());
+        self.order.push((order.position, order.descending));
+        self
+    }
+
+    /// At most so many records.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Leaves out the first so many records.
+    pub fn offset(mut self, offset: usize) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// All records that match; an empty list if none does.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    pub fn all(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
+        std::future::ready(self.run())
+    }
+
+    /// The first record that matches, or `None`.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    pub fn first(self) -> impl Future<Output = Result<Option<Record<T>>>> + Send {
+        std::future::ready(self.limit(1).run().map(|mut records| records.pop()))
+    }
+
+    /// How many records match, limit and offset counted in.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    pub fn count(self) -> impl Future<Output = Result<usize>> + Send {
+        std::future::ready(self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default))
+    }
+
+    /// How the records would be found: through which index, looking at how many rows.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    pub fn explain(self) -> Result<Explain> {
+        let explained = self.on_table(|_, query, table| Ok(query.explain(table)))?;
+        explained.ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
+    }
+
+    fn run(self) -> Result<Vec<Record<T>>> {
+        let db = self.db.clone();
+        let found = self.on_table(|handle, query, table| {
+            let rows = query.run(table);
+            rows.into_iter().map(|(id, stored)| Record::from_stored(&db, handle, id, stored)).collect()
+        });
+        found.map(Option::unwrap_or_default)
+    }
+
+    /// Runs `work` on the table as it is now, with the query in the table's own terms.
+    fn on_table<R>(self, work: impl FnOnce(&Handle, &Query, &TableState) -> Result<R>) -> Result<Option<R>> {
+        let Self { db, filters, order, limit, offset, .. } = self;
+        db.with::<T, _>(|engine, handle| {
+            let mut filter = match filters.len() {
+                0 => None,
+                _ => Some(Expr::And(filters)),
+            };
+            if let Some(filter) = &mut filter {
+                filter.map_columns(&|position| handle.column(position));
+                filter.map_operands(&|column, operand| comparable_operand(handle, column, operand));
+            }
+            let order = order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
+            let query = Query { filter, order, limit, offset };
+            match engine.tables().get(handle.id) {
+                Some(table) => work(handle, &query, table).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+}
+
+impl<T> Clone for Find<T> {
+    fn clone(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            filters: self.filters.clone(),
+            order: self.order.clone(),
+            limit: self.limit,
+            offset: self.offset,
+            table: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Find<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Find")
+            .field("filters", &self.filters)
+            .field("order", &self.order)
+            .field("limit", &self.limit)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A query for exactly one record: await it.
+#[must_use = "a query does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct FindUnique<T> {
+    find: Find<T>,
+}
+
+impl<T: Entity> FindUnique<T> {
+    pub(crate) fn new(find: Find<T>) -> Self {
+        Self { find }
+    }
+
+    /// Makes it give the first record that matches, or `None`, instead of the errors.
+    pub fn lenient(self) -> FindLenient<T> {
+        FindLenient { find: self.find }
+    }
+
+    fn run(self) -> Result<Record<T>> {
+        let mut found = self.find.limit(2).run()?;
+        let error = match (found.pop(), found.is_empty()) {
+            (Some(record), true) => return Ok(record),
+            (None, _) => Error::new(ErrorKind::NotFound, "no record matches"),
+            (Some(_), false) => Error::new(ErrorKind::NotUnique, "more than one record matches"),
+        };
+        Err(error.in_table(T::SCHEMA.name))
+    }
+}
+
+impl<T: Entity> IntoFuture for FindUnique<T> {
+    type Output = Result<Record<T>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async { self.run() })
+    }
+}
+
+/// A query for the first record that matches, if any does: await it.
+#[must_use = "a query does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct FindLenient<T> {
+    find: Find<T>,
+}
+
+impl<T: Entity> IntoFuture for FindLenient<T> {
+    type Output = Result<Option<Record<T>>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.find.first())
+    }
+}

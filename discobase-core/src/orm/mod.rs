@@ -1,0 +1,11 @@
+//! What users write: tables, records, queries, writes.
+
+mod find;
+mod record;
+mod save;
+mod table;
+
+pub use find::{Find, FindLenient, FindUnique};
+pub use record::{NotSavedYet, Record};
+pub use save::{Background, Delete, Save, SaveAll, Update};
+pub use table::Table;

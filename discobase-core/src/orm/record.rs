@@ -1,0 +1,168 @@
+//! A record: a struct together with its identity and version in the database.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::db::Database;
+use crate::db::registry::Handle;
+use crate::error::Result;
+use crate::ids::{RowId, Seq};
+use crate::orm::save::{Delete, Save, Update};
+use crate::schema::Entity;
+use crate::tables::{KeyValues, Stored, Tables, comparable};
+use crate::value::Value;
+
+/// One row of a table: the struct, which row it is, and which commit wrote it last.
+///
+/// It derefs to the struct: change its fields, then call [`Record::update`].
+pub struct Record<T> {
+    db: Database,
+    id: RowId,
+    version: Seq,
+    value: T,
+}
+
+impl<T> Record<T> {
+    pub(crate) fn new(db: Database, id: RowId, version: Seq, value: T) -> Self {
+        Self { db, id, version, value }
+    }
+
+    /// The row's identity in its table: never reused, not even after a delete.
+    #[must_use]
+    pub fn id(&self) -> RowId {
+        self.id
+    }
+
+    /// The commit that wrote what this record holds.
+    #[must_use]
+    pub fn version(&self) -> Seq {
+        self.version
+    }
+
+    /// The struct alone.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    pub(crate) fn db(&self) -> &Database {
+        &self.db
+    }
+
+    pub(crate) fn set_version(&mut self, version: Seq) {
+        self.version = version;
+    }
+}
+
+/// Nothing has it: it makes `save` on a record a mistake that the compiler finds and explains.
+#[diagnostic::on_unimplemented(
+    message = "this record of `{Self}` is saved already",
+    label = "a record can't be saved a second time",
+    note = "call `update().await` (or `commit().await`) to write its changes, or `into_inner().save(&db)` to save a \
+            copy as a new record"
+)]
+pub trait NotSavedYet {}
+
+impl<T: Entity> Record<T> {
+    /// Writes the struct's current values over the row's: one commit, durable when it returns. If nothing changed,
+    /// nothing is sent.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody changed or deleted the row since this record was read: find it again and repeat the
+    /// change. `KeyChanged` when a key field was changed. Otherwise as [`Table::save`](crate::Table::save).
+    pub fn update(&mut self) -> Update<'_, T> {
+        Update::new(self)
+    }
+
+    /// Writes the changes: for a record the same as [`Record::update`].
+    ///
+    /// # Errors
+    /// As [`Record::update`].
+    pub fn commit(&mut self) -> Update<'_, T> {
+        self.update()
+    }
+
+    /// Deletes the row and gives the struct back: one commit, durable when it returns.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody changed or deleted the row since this record was read.
+    pub fn delete(self) -> Delete<T> {
+        Delete::new(self)
+    }
+
+    /// Does not compile: a record is saved already. Without it, a record of a `Copy` struct would be copied out
+    /// and saved twice.
+    #[doc(hidden)]
+    pub fn save(self, db: &Database) -> Save<T>
+    where
+        T: NotSavedYet,
+    {
+        Save::new(self.value, db)
+    }
+
+    pub(crate) fn from_stored(db: &Database, handle: &Handle, id: RowId, stored: &Stored) -> Result<Self> {
+        Ok(Self::new(db.clone(), id, stored.version, handle.decode(&stored.row)?))
+    }
+
+    /// The record with these key values.
+    pub(crate) fn get(db: &Database, key: Vec<Value>) -> Result<Option<Self>> {
+        db.with::<T, _>(|engine, handle| {
+            let tables: &Tables = &engine.tables();
+            let Some(table) = tables.get(handle.id) else { return Ok(None) };
+            let Some((_, index)) = handle.def.key() else { return Ok(None) };
+            // The key's columns may have another order in the guild than in the struct.
+            let values: KeyValues<'_> = index
+                .columns
+                .iter()
+                .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
+                .collect();
+            match table.by_key(&values) {
+                Some((id, stored)) => Self::from_stored(db, handle, id, stored).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+}
+
+/// The operand as it compares in a column of the table.
+pub(crate) fn comparable_operand(handle: &Handle, column: usize, operand: &mut Value) {
+    let changed = comparable(&handle.def, column, operand.as_ref()).to_value();
+    *operand = changed;
+}
+
+impl<T> Deref for Record<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Record<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: Clone> Clone for Record<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.db.clone(), self.id, self.version, self.value.clone())
+    }
+}
+
+/// Two records are equal if they are the same row in the same version with the same values.
+impl<T: PartialEq> PartialEq for Record<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.version == other.version && self.value == other.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Record<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("id", &self.id.get())
+            .field("version", &self.version.get())
+            .field("value", &self.value)
+            .finish()
+    }
+}

@@ -1,0 +1,247 @@
+//! Writes: futures that may be given a deadline, or sent into the background.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::db::Database;
+use crate::db::engine::Engine;
+use crate::db::registry::Handle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{RowId, Seq};
+use crate::orm::record::Record;
+use crate::schema::Entity;
+use crate::session::Write;
+
+type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
+
+/// Commits writes that were made with a table's handle.
+async fn commit<T: Entity>(
+    db: &Database,
+    deadline: Option<Duration>,
+    make: impl FnOnce(&Arc<Handle>) -> Result<Vec<Write>>,
+) -> Result<(Seq, Vec<RowId>)> {
+    let (engine, writes): (Arc<Engine>, Vec<Write>) =
+        db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(handle)?)))?;
+    engine.commit(writes).await?.durable(deadline.or(db.deadline())).await
+}
+
+macro_rules! deadline {
+    () => {
+        /// How long to wait. When it passes, the error is `UnknownOutcome` with the commit's identity, and the
+        /// commit goes on: ask [`Database::outcome`] how it ended.
+        #[must_use]
+        pub fn deadline(mut self, deadline: Duration) -> Self {
+            self.deadline = Some(deadline);
+            self
+        }
+    };
+}
+
+/// A save that is about to happen: await it. Dropping it after that does not cancel the commit.
+#[must_use = "nothing is saved until this is awaited or sent into the background"]
+#[derive(Debug)]
+pub struct Save<T> {
+    value: T,
+    db: Database,
+    deadline: Option<Duration>,
+}
+
+impl<T: Entity> Save<T> {
+    pub(crate) fn new(value: T, db: &Database) -> Self {
+        Self { value, db: db.clone(), deadline: None }
+    }
+
+    deadline!();
+
+    /// Saves in a task of its own. Its error is logged if nobody awaits it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn background(self) -> Background<Record<T>> {
+        Background::spawn(self.into_future())
+    }
+
+    async fn run(self) -> Result<Record<T>> {
+        let Self { value, db, deadline } = self;
+        let (version, rows) = commit::<T>(&db, deadline, |handle| {
+            Ok(vec![Write::Insert { table: handle.id, values: handle.encode(&value)? }])
+        })
+        .await?;
+        let id = rows.first().copied().unwrap_or_default();
+        Ok(Record::new(db, id, version, value))
+    }
+}
+
+impl<T: Entity> IntoFuture for Save<T> {
+    type Output = Result<Record<T>>;
+    type IntoFuture = Work<'static, Record<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Saves of many records in one commit: await it.
+#[must_use = "nothing is saved until this is awaited or sent into the background"]
+#[derive(Debug)]
+pub struct SaveAll<T> {
+    values: Vec<T>,
+    db: Database,
+    deadline: Option<Duration>,
+}
+
+impl<T: Entity> SaveAll<T> {
+    pub(crate) fn new(values: Vec<T>, db: &Database) -> Self {
+        Self { values, db: db.clone(), deadline: None }
+    }
+
+    deadline!();
+
+    /// Saves in a task of its own. Its error is logged if nobody awaits it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn background(self) -> Background<Vec<Record<T>>> {
+        Background::spawn(self.into_future())
+    }
+
+    async fn run(self) -> Result<Vec<Record<T>>> {
+        let Self { values, db, deadline } = self;
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (version, rows) = commit::<T>(&db, deadline, |handle| {
+            let insert = |value| Ok(Write::Insert { table: handle.id, values: handle.encode(value)? });
+            values.iter().map(insert).collect()
+        })
+        .await?;
+        let records = values.into_iter().zip(rows);
+        Ok(records.map(|(value, id)| Record::new(db.clone(), id, version, value)).collect())
+    }
+}
+
+impl<T: Entity> IntoFuture for SaveAll<T> {
+    type Output = Result<Vec<Record<T>>>;
+    type IntoFuture = Work<'static, Vec<Record<T>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// An update that is about to happen: await it.
+#[must_use = "nothing is written until this is awaited"]
+#[derive(Debug)]
+pub struct Update<'a, T> {
+    record: &'a mut Record<T>,
+    deadline: Option<Duration>,
+}
+
+impl<'a, T: Entity> Update<'a, T> {
+    pub(crate) fn new(record: &'a mut Record<T>) -> Self {
+        Self { record, deadline: None }
+    }
+
+    deadline!();
+
+    async fn run(self) -> Result<()> {
+        let Self { record, deadline } = self;
+        let (id, version) = (record.id(), record.version());
+        let db = record.db().clone();
+        let value: &T = record;
+        let (engine, write) = db.with::<T, _>(|engine, handle| {
+            let values = handle.encode(value)?;
+            // Only a row that is durably what this record already says needs no commit.
+            let stored = engine.tables().get(handle.id).and_then(|table| table.row(id).cloned());
+            let same = stored.is_some_and(|stored| stored.version == version && stored.row == values);
+            let write = Write::Update { table: handle.id, row: id, version, values };
+            Ok((Arc::clone(engine), (!same).then_some(write)))
+        })?;
+        let Some(write) = write else { return Ok(()) };
+        let (version, _) = engine.commit(vec![write]).await?.durable(deadline.or(db.deadline())).await?;
+        record.set_version(version);
+        Ok(())
+    }
+}
+
+impl<'a, T: Entity> IntoFuture for Update<'a, T> {
+    type Output = Result<()>;
+    type IntoFuture = Work<'a, ()>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// A delete that is about to happen: await it.
+#[must_use = "nothing is deleted until this is awaited or sent into the background"]
+#[derive(Debug)]
+pub struct Delete<T> {
+    record: Record<T>,
+    deadline: Option<Duration>,
+}
+
+impl<T: Entity> Delete<T> {
+    pub(crate) fn new(record: Record<T>) -> Self {
+        Self { record, deadline: None }
+    }
+
+    deadline!();
+
+    /// Deletes in a task of its own. Its error is logged if nobody awaits it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn background(self) -> Background<T> {
+        Background::spawn(self.into_future())
+    }
+
+    async fn run(self) -> Result<T> {
+        let Self { record, deadline } = self;
+        let (row, version) = (record.id(), record.version());
+        commit::<T>(record.db(), deadline, |handle| Ok(vec![Write::Delete { table: handle.id, row, version }]))
+            .await?;
+        Ok(record.into_inner())
+    }
+}
+
+impl<T: Entity> IntoFuture for Delete<T> {
+    type Output = Result<T>;
+    type IntoFuture = Work<'static, T>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// A write in the background. Awaiting it gives how it ended; if it is dropped, an error is logged.
+#[derive(Debug)]
+pub struct Background<R> {
+    result: tokio::sync::oneshot::Receiver<Result<R>>,
+}
+
+impl<R: Send + 'static> Background<R> {
+    fn spawn(work: Work<'static, R>) -> Self {
+        let (report, result) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            if let Err(Err(error)) = report.send(work.await) {
+                tracing::error!(%error, "a write in the background failed");
+            }
+        });
+        Self { result }
+    }
+}
+
+impl<R> Future for Background<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.result).poll(context).map(|result| {
+            let ended = || Error::new(ErrorKind::UnknownOutcome, "the write's task was ended with its runtime");
+            result.unwrap_or_else(|_| Err(ended()))
+        })
+    }
+}

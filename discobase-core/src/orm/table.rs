@@ -1,0 +1,95 @@
+//! What every table can do.
+
+use crate::db::Database;
+use crate::error::Result;
+use crate::orm::find::{Find, FindUnique};
+use crate::orm::record::Record;
+use crate::orm::save::{Save, SaveAll};
+use crate::query::column::Filter;
+use crate::query::key::Key;
+use crate::schema::Entity;
+
+/// A struct whose values are saved as records. `#[derive(Table)]` makes a struct one.
+///
+/// ```no_run
+/// # use discobase_core as discobase;
+/// use discobase::{Database, Table};
+///
+/// #[derive(Debug, Clone, PartialEq, Table)]
+/// # #[table(crate = "discobase_core")]
+/// struct User {
+///     #[table(key)]
+///     id: u64,
+///     #[table(unique)]
+///     name: String,
+///     points: i64,
+/// }
+///
+/// # async fn run(db: Database) -> discobase::Result<()> {
+/// let mut peter = User { id: 1, name: "Peter".into(), points: 0 }.save(&db).await?;
+/// peter.points += 5;
+/// peter.update().await?;
+/// let best = User::find(&db).filter(|u| u.points.gt(3)).order_by(|u| u.points.desc()).limit(10).all().await?;
+/// let peter = User::find_unique(&db, |u| u.name.eq("Peter")).await?;
+/// peter.delete().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Table: Entity {
+    /// Saves this struct as a new record: one commit, durable when it returns.
+    ///
+    /// # Errors
+    /// `DuplicateKey`, `UniqueViolated`, `TooLong`, `TooLarge`, `Invalid` (nothing was sent); `UnknownTable`,
+    /// `TableNotReady`, `NotConnected`; `UnknownOutcome` when a deadline passed; `Fenced` when another process owns
+    /// the database now; `Refused`, `MissingPermissions` and others when Discord refuses it.
+    fn save(self, db: &Database) -> Save<Self> {
+        Save::new(self, db)
+    }
+
+    /// Saves all as one commit: either all are saved or none is.
+    ///
+    /// # Errors
+    /// As [`Table::save`].
+    fn save_all(records: impl IntoIterator<Item = Self>, db: &Database) -> SaveAll<Self> {
+        SaveAll::new(records.into_iter().collect(), db)
+    }
+
+    /// Saves this struct: what [`Record::commit`] is to a record that is saved already.
+    ///
+    /// # Errors
+    /// As [`Table::save`].
+    fn commit(self, db: &Database) -> Save<Self> {
+        self.save(db)
+    }
+
+    /// Begins a query over all records.
+    fn find(db: &Database) -> Find<Self> {
+        Find::new(db)
+    }
+
+    /// The one record that satisfies the filter. [`FindUnique::lenient`] makes none and several no errors.
+    ///
+    /// # Errors
+    /// `NotFound` when no record does, `NotUnique` when several do.
+    fn find_unique(db: &Database, filter: impl FnOnce(Self::Columns) -> Filter<Self>) -> FindUnique<Self> {
+        FindUnique::new(Find::new(db).filter(filter))
+    }
+
+    /// The record with this key, or `None`. One probe of a hash index, no request.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    fn get(db: &Database, key: impl Key<Self::Key>) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
+        std::future::ready(Record::get(db, key.into_values()))
+    }
+
+    /// How many records the table has.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    fn count(db: &Database) -> impl Future<Output = Result<usize>> + Send {
+        Find::<Self>::new(db).count()
+    }
+}
+
+impl<T: Entity> Table for T {}

@@ -1,0 +1,143 @@
+//! Write sets: what a caller wants to change, checked against the newest state and made into a commit.
+
+use std::sync::Arc;
+
+use crate::batch::{Commit, Op, TableDef};
+use crate::error::{Error, ErrorKind};
+use crate::ids::{RowId, Seq, TableId};
+use crate::row::Row;
+use crate::schema::IndexKind;
+use crate::tables::{TableState, Tables, Taken, value_in};
+
+/// One change a caller wants.
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    /// A new row; the commit gives it its id.
+    Insert { table: TableId, values: Row },
+    /// A row's new values; `version` is the one the caller read.
+    Update { table: TableId, row: RowId, version: Seq, values: Row },
+    /// A row's end; `version` is the one the caller read.
+    Delete { table: TableId, row: RowId, version: Seq },
+    /// A new table; the commit gives it its id.
+    Schema(Box<TableDef>),
+}
+
+/// Checks the writes against `tables`, makes them commit `seq` and applies it. On an error `tables` is as before.
+///
+/// First committer wins: `tables` is the newest state, with every commit that was accepted before this one.
+pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: Vec<Write>) -> Result<Commit, Error> {
+    let single = writes.len() == 1;
+    let mut ops = Vec::with_capacity(writes.len());
+    // One write changes nothing unless it is allowed; of several, a later one may fail, so they work on a clone.
+    let mut scratch = if single { None } else { Some(tables.clone()) };
+    for write in writes {
+        let state = scratch.as_mut().unwrap_or(tables);
+        let op = check(state, write)?;
+        state.apply_op(seq, &op).map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+        ops.push(op);
+    }
+    if let Some(scratch) = scratch {
+        *tables = scratch;
+    }
+    tables.advance(seq);
+    Ok(Commit { seq, ops })
+}
+
+fn check(tables: &Tables, write: Write) -> Result<Op, Error> {
+    let state = |table: TableId| {
+        tables.get(table).ok_or_else(|| Error::new(ErrorKind::UnknownTable, format!("there is no table {table}")))
+    };
+    match write {
+        Write::Insert { table, values } => {
+            let state = state(table)?;
+            let row = state.next_row();
+            no_collision(state, row, &values)?;
+            Ok(Op::Insert { table, row, values })
+        }
+        Write::Update { table, row, version, values } => {
+            let state = state(table)?;
+            unchanged(state, row, version, Some(&values))?;
+            same_key(state, row, &values)?;
+            no_collision(state, row, &values)?;
+            Ok(Op::Update { table, row, values })
+        }
+        Write::Delete { table, row, version } => {
+            unchanged(state(table)?, row, version, None)?;
+            Ok(Op::Delete { table, row })
+        }
+        Write::Schema(mut def) => {
+            if tables.named(&def.name).is_some() {
+                let text = "another process registered this table at the same time: call build_tables again";
+                return Err(Error::new(ErrorKind::Conflict, text).in_table(&def.name));
+            }
+            def.id = tables.next_table();
+            Ok(Op::Schema(def))
+        }
+    }
+}
+
+fn unchanged(state: &Arc<TableState>, row: RowId, version: Seq, values: Option<&Row>) -> Result<(), Error> {
+    let def = state.def();
+    let (text, stored) = match state.row(row) {
+        Some(stored) if stored.version == version => return Ok(()),
+        Some(stored) => (
+            "somebody changed this record since it was read: find it again and repeat the change",
+            Some(&stored.row),
+        ),
+        None => ("somebody deleted this record since it was read", values),
+    };
+    let error = Error::new(ErrorKind::Conflict, text).in_table(&def.name);
+    Err(match stored {
+        Some(values) => error.with_key(key_text(def, def.key().map(|(position, _)| position), values)),
+        None => error.with_key(format!("row {row}")),
+    })
+}
+
+fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
+    let def = state.def();
+    let (Some((position, key)), Some(stored)) = (def.key(), state.row(row)) else { return Ok(()) };
+    let differs = |&&column: &&usize| value_in(def, values, column) != value_in(def, &stored.row, column);
+    let Some(&changed) = key.columns.iter().find(differs) else { return Ok(()) };
+    let text = "a record's key can't be changed: delete the record and save a new one";
+    let error = Error::new(ErrorKind::KeyChanged, text).in_table(&def.name).in_field(column_name(def, changed));
+    Err(error.with_key(key_text(def, Some(position), &stored.row)))
+}
+
+fn no_collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
+    match state.collision(row, values) {
+        None => Ok(()),
+        Some(taken) => Err(taken_error(state.def(), &taken, values)),
+    }
+}
+
+fn taken_error(def: &TableDef, taken: &Taken, values: &Row) -> Error {
+    let Some(index) = def.indexes.get(taken.index) else {
+        return Error::new(ErrorKind::UniqueViolated, "a unique value is taken").in_table(&def.name);
+    };
+    let (kind, text) = match index.kind {
+        IndexKind::Key => (
+            ErrorKind::DuplicateKey,
+            "a record with this key exists: get it and update it, or choose another key",
+        ),
+        _ => (
+            ErrorKind::UniqueViolated,
+            "another record has this value in a unique field: find that record, or choose another value",
+        ),
+    };
+    let fields: Vec<&str> = index.columns.iter().map(|&column| column_name(def, column)).collect();
+    Error::new(kind, text)
+        .in_table(&def.name)
+        .in_field(fields.join(", "))
+        .with_key(key_text(def, Some(taken.index), values))
+}
+
+fn column_name(def: &TableDef, column: usize) -> &str {
+    def.columns.get(column).map_or("?", |column| column.name.as_str())
+}
+
+/// The values of an index's columns as a person reads them.
+pub(crate) fn key_text(def: &TableDef, index: Option<usize>, values: &Row) -> String {
+    let columns = index.and_then(|position| def.indexes.get(position)).map_or(&[][..], |index| &index.columns);
+    let texts: Vec<String> = columns.iter().map(|&column| value_in(def, values, column).to_string()).collect();
+    if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+}

@@ -1,0 +1,117 @@
+//! The tables in memory: persistent structures, so that a snapshot costs a pointer and no reader ever waits.
+//!
+//! [`Tables::apply`] is the only way a commit changes them, whether it was just acknowledged or is replayed.
+
+mod hash;
+mod index;
+mod sort_key;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) use index::{KeyValues, value_in};
+pub(crate) use sort_key::SortKey;
+pub(crate) use table::{Stored, TableState, Taken, comparable};
+
+use crate::batch::{Commit, Op, TableDef};
+use crate::ids::{RowId, Seq, TableId};
+
+/// All tables of a database, as of one commit. Cloning shares everything.
+#[derive(Clone, Default)]
+pub(crate) struct Tables {
+    by_id: HashMap<TableId, Arc<TableState>, foldhash::fast::RandomState>,
+    /// The last commit applied.
+    seq: Seq,
+}
+
+/// A commit that does not fit the tables it is applied to: the journal is not what this program wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error("commit {found} comes after commit {last}")]
+    Order { last: Seq, found: Seq },
+    #[error("commit {seq} names table {table}, which does not exist")]
+    UnknownTable { seq: Seq, table: TableId },
+    #[error("commit {seq} creates table {table}, which exists")]
+    DuplicateTable { seq: Seq, table: TableId },
+    #[error("commit {seq} inserts row {row} of table {table}, whose id was used before")]
+    DuplicateRow { seq: Seq, table: TableId, row: RowId },
+    #[error("commit {seq} changes row {row} of table {table}, which does not exist")]
+    UnknownRow { seq: Seq, table: TableId, row: RowId },
+}
+
+impl Tables {
+    /// The last commit applied.
+    pub(crate) fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// A table.
+    pub(crate) fn get(&self, table: TableId) -> Option<&Arc<TableState>> {
+        self.by_id.get(&table)
+    }
+
+    /// All tables, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TableState>> {
+        self.by_id.values()
+    }
+
+    /// The table of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<TableState>> {
+        self.iter().find(|table| table.def().name == name)
+    }
+
+    /// Everything up to commit `seq` is in: for a commit that was applied operation by operation.
+    pub(crate) fn advance(&mut self, seq: Seq) {
+        self.seq = self.seq.max(seq);
+    }
+
+    /// The id the next table gets.
+    pub(crate) fn next_table(&self) -> TableId {
+        self.by_id.keys().max().map_or(TableId::new(1), |last| last.next())
+    }
+
+    /// Applies a commit. After an error the tables are in between and must be thrown away.
+    pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), ApplyError> {
+        if commit.seq <= self.seq {
+            return Err(ApplyError::Order { last: self.seq, found: commit.seq });
+        }
+        commit.ops.iter().try_for_each(|op| self.apply_op(commit.seq, op))?;
+        self.seq = commit.seq;
+        Ok(())
+    }
+
+    /// Applies one operation of commit `seq`: what [`Tables::apply`] does with each, and what a commit in the
+    /// making does so that the next operation is checked against it.
+    pub(crate) fn apply_op(&mut self, seq: Seq, op: &Op) -> Result<(), ApplyError> {
+        match op {
+            Op::Schema(def) => self.create(seq, def),
+            Op::Insert { table, row, values } => {
+                let fresh = self.table_mut(seq, *table)?.insert(*row, Stored { version: seq, row: values.clone() });
+                if fresh { Ok(()) } else { Err(ApplyError::DuplicateRow { seq, table: *table, row: *row }) }
+            }
+            Op::Update { table, row, values } => {
+                let known = self.table_mut(seq, *table)?.update(*row, Stored { version: seq, row: values.clone() });
+                if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
+            }
+            Op::Delete { table, row } => {
+                let known = self.table_mut(seq, *table)?.delete(seq, *row);
+                if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
+            }
+        }
+    }
+
+    fn create(&mut self, seq: Seq, def: &TableDef) -> Result<(), ApplyError> {
+        let fresh = !self.by_id.contains_key(&def.id) && self.named(&def.name).is_none();
+        if !fresh {
+            return Err(ApplyError::DuplicateTable { seq, table: def.id });
+        }
+        self.by_id.insert(def.id, Arc::new(TableState::new(def.clone())));
+        Ok(())
+    }
+
+    fn table_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut TableState, ApplyError> {
+        let state = self.by_id.get_mut(&table);
+        state.map(Arc::make_mut).ok_or(ApplyError::UnknownTable { seq, table })
+    }
+}
