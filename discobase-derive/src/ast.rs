@@ -1,9 +1,10 @@
-//! The model of a table: what the struct and its attributes say, before any rule is checked.
+//! The models of a table and of a column's enum: what the items and their attributes say, before any rule is
+//! checked.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, Fields, Generics, Ident, Path, Type, Visibility};
+use syn::{Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
 use crate::attr::{self, FieldOptions, Place};
 use crate::case::snake_case;
@@ -19,12 +20,28 @@ pub(crate) struct Table<'a> {
     /// The path of discobase.
     pub(crate) krate: Path,
     pub(crate) fields: Vec<Field<'a>>,
+    /// Whether this is a struct with named fields; otherwise that is the mistake to report.
+    pub(crate) shaped: bool,
 }
 
 /// A name, and the tokens it came from.
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) tokens: TokenStream,
+}
+
+impl Name {
+    fn given(text: &LitStr) -> Self {
+        Self { text: text.value(), tokens: text.to_token_stream() }
+    }
+
+    fn of(ident: &Ident) -> Self {
+        Self { text: ident.unraw().to_string(), tokens: ident.to_token_stream() }
+    }
+
+    fn renamed(ident: &Ident, options: &FieldOptions) -> Self {
+        options.rename.as_ref().map_or_else(|| Self::of(ident), |(_, name)| Self::given(name))
+    }
 }
 
 /// A field of the struct: a column, unless it is skipped.
@@ -52,7 +69,7 @@ pub(crate) struct Index<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Reads the struct. What is not a struct with named fields has no model, only a mistake in `errors`.
+    /// Reads the struct.
     pub(crate) fn from_syn(input: &'a DeriveInput, errors: &mut Errors) -> Self {
         let options = attr::container(&input.attrs, Place::Struct, errors);
         Self {
@@ -60,14 +77,12 @@ impl<'a> Table<'a> {
             vis: &input.vis,
             generics: &input.generics,
             name: match options.name {
-                Some(name) => Name { text: name.value(), tokens: name.into_token_stream() },
-                None => Name {
-                    text: snake_case(&input.ident.unraw().to_string()),
-                    tokens: input.ident.to_token_stream(),
-                },
+                Some(name) => Name::given(&name),
+                None => Name { text: snake_case(&input.ident.unraw().to_string()), ..Name::of(&input.ident) },
             },
             krate: krate::path(options.krate),
             fields: fields(input, errors),
+            shaped: matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))),
         }
     }
 
@@ -147,10 +162,57 @@ impl<'a> Field<'a> {
     fn from_syn(field: &'a syn::Field, errors: &mut Errors) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let options = attr::field(&field.attrs, Place::Field, errors);
-        let name = match &options.rename {
-            Some((_, name)) => Name { text: name.value(), tokens: quote!(#name) },
-            None => Name { text: ident.unraw().to_string(), tokens: ident.to_token_stream() },
+        Some(Self { ident, ty: &field.ty, name: Name::renamed(ident, &options), options })
+    }
+}
+
+/// An enum that is the type of a column.
+pub(crate) struct Enum<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) generics: &'a Generics,
+    /// The path of discobase.
+    pub(crate) krate: Path,
+    pub(crate) variants: Vec<Variant<'a>>,
+    /// Whether this is an enum; otherwise that is the mistake to report.
+    pub(crate) shaped: bool,
+}
+
+/// One of its variants; the fields are those it must not have.
+pub(crate) struct Variant<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) name: Name,
+    pub(crate) fields: &'a Fields,
+}
+
+impl<'a> Enum<'a> {
+    /// Reads the enum.
+    pub(crate) fn from_syn(input: &'a DeriveInput, errors: &mut Errors) -> Self {
+        let options = attr::container(&input.attrs, Place::Enum, errors);
+        let mut read = Self {
+            ident: &input.ident,
+            generics: &input.generics,
+            krate: krate::path(options.krate),
+            variants: Vec::new(),
+            shaped: false,
         };
-        Some(Self { ident, ty: &field.ty, name, options })
+        let message = "`ColumnEnum` is for an enum without data; a struct of serde's can be a column with \
+                       #[table(json)] on the field that holds it";
+        match &input.data {
+            Data::Enum(data) => {
+                read.shaped = true;
+                read.variants =
+                    data.variants.iter().map(|variant| Variant::from_syn(variant, errors)).collect();
+            }
+            Data::Struct(data) => errors.at(data.struct_token, message),
+            Data::Union(data) => errors.at(data.union_token, message),
+        }
+        read
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn from_syn(variant: &'a syn::Variant, errors: &mut Errors) -> Self {
+        let options = attr::field(&variant.attrs, Place::Variant, errors);
+        Self { ident: &variant.ident, name: Name::renamed(&variant.ident, &options), fields: &variant.fields }
     }
 }

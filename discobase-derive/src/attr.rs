@@ -1,6 +1,6 @@
 //! `#[table(...)]` attributes: from tokens to options that remember the tokens they came from.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -129,7 +129,7 @@ pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> F
             "json" => options.json = flag(item, errors),
             "max_len" => options.max_len = length(&item, errors).map(|length| (item.name, length)),
             "rename" => {
-                options.rename = text(&item, "\"display-name\"", errors).map(|name| (item.name, name))
+                options.rename = text(&item, "\"display-name\"", errors).map(|name| (item.name, name));
             }
             _ => options.default = Some((item.name, item.value)),
         }
@@ -150,10 +150,9 @@ fn items(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Vec<Item> {
             continue;
         };
         let mut found = Vec::new();
-        // Parsing itself never fails: what it can't read is a mistake in `errors`.
-        let parsed =
-            (|input: ParseStream<'_>| parse_items(input, &mut found, errors)).parse2(list.tokens.clone());
-        if let Err(error) = parsed {
+        // What can't be read is a mistake in `errors`; only running out of tokens would be one here.
+        let read = |input: ParseStream<'_>| parse_items(input, place, &mut found, errors);
+        if let Err(error) = read.parse2(list.tokens.clone()) {
             errors.push(error);
         }
         for item in found {
@@ -170,44 +169,50 @@ fn items(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Vec<Item> {
 }
 
 /// Reads `name, name = value, …`; after something unreadable it goes on behind the next comma.
-fn parse_items(input: ParseStream<'_>, items: &mut Vec<Item>, errors: &mut Errors) -> syn::Result<()> {
+fn parse_items(
+    input: ParseStream<'_>,
+    place: Place,
+    items: &mut Vec<Item>,
+    errors: &mut Errors,
+) -> syn::Result<()> {
     while !input.is_empty() {
-        match parse_item(input) {
+        match parse_item(input, place) {
             Ok(item) => items.push(item),
             Err(error) => errors.push(error),
         }
-        if !input.is_empty() && !input.peek(Token![,]) {
-            // Only the first token is underlined: what follows belongs to the same mistake.
-            if errors.is_empty() {
-                errors.push(input.error("expected `,` before the next option"));
-            }
-            while !input.is_empty() && !input.peek(Token![,]) {
-                input.parse::<proc_macro2::TokenTree>()?;
-            }
+        while !input.is_empty() && !input.peek(Token![,]) {
+            input.parse::<TokenTree>()?;
         }
         input.parse::<Option<Token![,]>>()?;
     }
     Ok(())
 }
 
-fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
-    let name = input.call(Ident::parse_any)?;
+fn parse_item(input: ParseStream<'_>, place: Place) -> syn::Result<Item> {
+    let name = input.call(Ident::parse_any).map_err(|error| {
+        let message = format!("expected an option; {} takes {}", place.noun(), place.options().join(", "));
+        syn::Error::new(error.span(), message)
+    })?;
     let value = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
-    Ok(Item { name, value })
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(Item { name, value })
+    } else {
+        Err(input.error("options are written `name` or `name = value`, with a comma between them"))
+    }
 }
 
 fn unknown(item: &Item, place: Place, errors: &mut Errors) {
     let name = item.name.to_string();
     let options = place.options();
-    let message = if let Some(known) = closest(&name, options) {
-        format!("unknown option `{name}`; did you mean `{known}`?")
-    } else if name == "name" && place == Place::Field {
+    let message = if name == "name" && place == Place::Field {
         "`name` names the table and belongs on the struct; a column gets another name with `rename`"
             .to_owned()
     } else if name == "rename" && place == Place::Struct {
         "`rename` belongs on a field; a table gets another name with `name`".to_owned()
     } else if place.other().options().contains(&name.as_str()) {
         format!("`{name}` belongs on {}, not on {}", place.other().noun(), place.noun())
+    } else if let Some(known) = closest(&name, options) {
+        format!("unknown option `{name}`; did you mean `{known}`?")
     } else {
         format!("unknown option `{name}`; {} takes {}", place.noun(), options.join(", "))
     };

@@ -4,19 +4,24 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::ast::Table;
-use crate::expand::{columns, header};
+use crate::ast::{Enum, Table};
+use crate::expand::{columns, header, key};
 
 /// An `Entity` without meaning, and the columns as far as they are known.
 pub(crate) fn table(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
-    let header = header(table);
-    let (columns, columns_type) = columns::expand(table);
+    let header = header::stub(table);
+    let key = key(table);
+    // A struct without columns would not use its own generics.
+    let known = table.columns().next().is_some();
+    let (columns, columns_type) =
+        if known { columns::expand(table) } else { (TokenStream::new(), quote!(())) };
     quote! {
         #columns
         #[automatically_derived]
         #header {
             type Columns = #columns_type;
+            type Key = #key;
             const SCHEMA: &'static #krate::private::TableSchema = #krate::private::NO_TABLE;
             fn columns() -> Self::Columns {
                 ::core::unreachable!()
@@ -37,5 +42,32 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
                 ::core::unreachable!()
             }
         }
+    }
+}
+
+/// The traits of a column's type, without meaning. `ColumnEnum` itself is not among them, because it asks for
+/// `Copy`, which an enum with data may not be.
+pub(crate) fn column_enum(column_enum: &Enum<'_>) -> TokenStream {
+    let Enum { ident, krate, generics, .. } = column_enum;
+    let (impl_generics, type_generics, clause) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::private::ColumnValue for #ident #type_generics #clause {
+            const TYPE: #krate::private::ColumnType = #krate::private::ColumnType::Bool;
+            fn as_value(&self) -> #krate::private::ValueRef<'_> {
+                ::core::unreachable!()
+            }
+            fn decode(
+                _: #krate::private::ValueRef<'_>,
+            ) -> ::core::result::Result<Self, #krate::private::FieldError> {
+                ::core::unreachable!()
+            }
+        }
+        #[automatically_derived]
+        impl #impl_generics #krate::private::Indexable for #ident #type_generics #clause {}
+        #[automatically_derived]
+        impl #impl_generics #krate::private::KeyValue for #ident #type_generics #clause {}
+        #[automatically_derived]
+        impl #impl_generics #krate::private::NotOption for #ident #type_generics #clause {}
     }
 }

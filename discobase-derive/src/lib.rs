@@ -20,3 +20,9 @@ use proc_macro::TokenStream;
 pub fn derive_table(input: TokenStream) -> TokenStream {
     expand::table(input.into()).into()
 }
+
+#[doc = include_str!("docs/column_enum.md")]
+#[proc_macro_derive(ColumnEnum, attributes(table))]
+pub fn derive_column_enum(input: TokenStream) -> TokenStream {
+    expand::column_enum(input.into()).into()
+}

@@ -21,7 +21,7 @@ pub(crate) fn expand(table: &Table<'_>) -> (TokenStream, TokenStream) {
     });
     let code = quote! {
         #[doc = #docs]
-        #[allow(dead_code, private_interfaces)]
+        #[allow(dead_code, non_snake_case, private_interfaces)]
         #vis struct #columns #generics #clause { #(#fields,)* }
         #[automatically_derived]
         impl #impl_generics ::core::marker::Copy for #columns #type_generics #clause {}
@@ -57,7 +57,7 @@ pub(super) fn value(table: &Table<'_>) -> TokenStream {
 }
 
 /// `Self` in a field's type is the table, not the struct of columns.
-fn replace_self(tokens: TokenStream, this: &TokenStream) -> TokenStream {
+pub(super) fn replace_self(tokens: TokenStream, this: &TokenStream) -> TokenStream {
     tokens
         .into_iter()
         .flat_map(|token| match token {

@@ -49,13 +49,15 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
 fn default(table: &Table<'_>, field: &Field<'_>, at: usize) -> Option<TokenStream> {
     let (_, expr) = field.options.default.as_ref()?;
     let (krate, ty, at) = (&table.krate, field.ty, Literal::usize_unsuffixed(at));
+    let json = field.options.json.is_some();
     let value = match expr {
         None => quote!(<#ty as ::core::default::Default>::default()),
-        // Most fields that take a text literal are `String`s.
-        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => quote!(::core::convert::From::from(#text)),
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if !json => {
+            quote!(<#ty as #krate::private::TextDefault>::text_default(#text))
+        }
         Some(expr) => quote!(#expr),
     };
-    let helper = if field.options.json.is_some() { quote!(default_json) } else { quote!(default_value) };
+    let helper = if json { quote!(default_json) } else { quote!(default_value) };
     let local = Ident::new("value", Span::mixed_site());
     Some(quote! {
         #at => {

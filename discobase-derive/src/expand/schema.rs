@@ -1,15 +1,17 @@
 //! The table's schema as a constant.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 
+use super::columns::replace_self;
+use super::header;
 use crate::ast::{Kind, Table};
 
-/// `const SCHEMA`, and the checks of the types that attributes need.
+/// `const SCHEMA`.
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
     let name = &table.name.text;
-    let checks = checks(table);
     let columns = table.columns().map(|field| {
         let (name, ty) = (&field.name.text, field.ty);
         let max_len =
@@ -34,27 +36,49 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
         quote!(#krate::private::index(#krate::private::IndexKind::#kind, &[#(#columns),*], #channel))
     });
     quote! {
-        const SCHEMA: &'static #krate::private::TableSchema = {
-            #checks
-            &#krate::private::TableSchema { name: #name, columns: &[#(#columns),*], indexes: &[#(#indexes),*] }
+        const SCHEMA: &'static #krate::private::TableSchema = &#krate::private::TableSchema {
+            name: #name,
+            columns: &[#(#columns),*],
+            indexes: &[#(#indexes),*],
         };
     }
 }
 
-/// Calls that compile only if the type of the field is one that the attribute can work with.
-fn checks(table: &Table<'_>) -> TokenStream {
-    let krate = &table.krate;
+/// Constants that compile only if the type of a field is one that its options can work with.
+///
+/// They ask for constants of `ColumnValue` and not for further traits, so that a type that can't be a column at all
+/// is one error. A type that mentions a generic parameter has the traits as bounds of the impl instead.
+pub(super) fn checks(table: &Table<'_>) -> TokenStream {
+    let Table { ident, krate, .. } = table;
+    let this = quote!(#ident);
     let mut checks = TokenStream::new();
-    for field in table.columns() {
-        let (ty, options) = (field.ty, &field.options);
+    for field in
+        table.columns().filter(|field| field.options.json.is_none() && !header::is_generic(table, field))
+    {
+        let options = &field.options;
+        let ty = replace_self(field.ty.to_token_stream(), &this);
+        let value = quote!(<#ty as #krate::private::ColumnValue>);
+        let mut check = |condition: TokenStream, message: &str| {
+            // At the field's type in the user's code, as if the check were written there.
+            let condition = quote_spanned!(field.ty.span()=> ::core::assert!(#condition, #message));
+            checks.extend(quote!(const _: () = #condition;));
+        };
         if options.key.is_some() {
-            checks.extend(quote!(#krate::private::assert_key::<#ty>();));
+            let message = "a key can't be an Option, because it is always there; #[table(unique)] is for a field \
+                           that is unique where it is set";
+            check(quote!(!#value::NULLABLE), message);
         }
-        if options.unique.is_some() || options.index.is_some() {
-            checks.extend(quote!(#krate::private::assert_indexable::<#ty>();));
+        if options.key.is_some() || options.unique.is_some() || options.index.is_some() {
+            check(
+                quote!(#krate::private::is_indexable(#value::TYPE)),
+                "JSON has no order, so it can't be a key, unique or an index",
+            );
         }
         if options.max_len.is_some() {
-            checks.extend(quote!(#krate::private::assert_bounded::<#ty>();));
+            check(
+                quote!(#krate::private::is_bounded(#value::TYPE)),
+                "`max_len` is for String, Vec<u8> and Options of them: nothing else has a length",
+            );
         }
     }
     checks
