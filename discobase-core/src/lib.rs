@@ -20,12 +20,14 @@ pub mod transport;
 mod value;
 mod wire;
 
+pub use db::{Confirm, Database, DatabaseBuilder, LoginTask, LoginThread, Outcome};
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
-pub use db::{Confirm, Database, DatabaseBuilder, LoginTask, LoginThread, Outcome};
-pub use orm::{Background, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Table, Update};
+pub use orm::{
+    Background, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Table, Update,
+};
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::key::Key;
 pub use query::plan::Explain;

@@ -45,7 +45,9 @@ pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: Vec<Write>) -> Resu
 
 fn check(tables: &Tables, write: Write) -> Result<Op, Error> {
     let state = |table: TableId| {
-        tables.get(table).ok_or_else(|| Error::new(ErrorKind::UnknownTable, format!("there is no table {table}")))
+        tables
+            .get(table)
+            .ok_or_else(|| Error::new(ErrorKind::UnknownTable, format!("there is no table {table}")))
     };
     match write {
         Write::Insert { table, values } => {
@@ -99,7 +101,8 @@ fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Err
     let differs = |&&column: &&usize| value_in(def, values, column) != value_in(def, &stored.row, column);
     let Some(&changed) = key.columns.iter().find(differs) else { return Ok(()) };
     let text = "a record's key can't be changed: delete the record and save a new one";
-    let error = Error::new(ErrorKind::KeyChanged, text).in_table(&def.name).in_field(column_name(def, changed));
+    let error =
+        Error::new(ErrorKind::KeyChanged, text).in_table(&def.name).in_field(column_name(def, changed));
     Err(error.with_key(key_text(def, Some(position), &stored.row)))
 }
 
@@ -125,10 +128,11 @@ fn taken_error(def: &TableDef, taken: &Taken, values: &Row) -> Error {
         ),
     };
     let fields: Vec<&str> = index.columns.iter().map(|&column| column_name(def, column)).collect();
-    Error::new(kind, text)
-        .in_table(&def.name)
-        .in_field(fields.join(", "))
-        .with_key(key_text(def, Some(taken.index), values))
+    Error::new(kind, text).in_table(&def.name).in_field(fields.join(", ")).with_key(key_text(
+        def,
+        Some(taken.index),
+        values,
+    ))
 }
 
 fn column_name(def: &TableDef, column: usize) -> &str {
@@ -137,7 +141,9 @@ fn column_name(def: &TableDef, column: usize) -> &str {
 
 /// The values of an index's columns as a person reads them.
 pub(crate) fn key_text(def: &TableDef, index: Option<usize>, values: &Row) -> String {
-    let columns = index.and_then(|position| def.indexes.get(position)).map_or(&[][..], |index| &index.columns);
-    let texts: Vec<String> = columns.iter().map(|&column| value_in(def, values, column).to_string()).collect();
+    let columns =
+        index.and_then(|position| def.indexes.get(position)).map_or(&[][..], |index| &index.columns);
+    let texts: Vec<String> =
+        columns.iter().map(|&column| value_in(def, values, column).to_string()).collect();
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
 }

@@ -3,7 +3,7 @@
 //! Once it serves it prints one line of JSON with everything a client needs.
 
 use clap::Parser;
-use discobase_guild::{GuildError, Limits, LocalGuild};
+use discobase_guild::{GuildError, Limits, LocalGuild, Rate};
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ struct Arguments {
     /// Switch off all rate limits; sizes and counts stay
     #[arg(long)]
     no_rate_limits: bool,
+    /// Let a channel take this many messages in 5 seconds (default: 5, as Discord does)
+    #[arg(long, value_name = "N")]
+    message_rate: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +71,10 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 async fn start(arguments: Arguments) -> Result<LocalGuild, GuildError> {
-    let limits = if arguments.no_rate_limits { Limits::unlimited() } else { Limits::discord() };
+    let mut limits = if arguments.no_rate_limits { Limits::unlimited() } else { Limits::discord() };
+    if let Some(count) = arguments.message_rate {
+        limits.message_create = Some(Rate { count, window_ms: 5_000 });
+    }
     let mut builder = LocalGuild::builder().port(arguments.port).guild_name(arguments.guild).limits(limits);
     if let Some(path) = arguments.data {
         builder = builder.data(path);

@@ -177,8 +177,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
 }
 
 fn genesis(reader: &mut Reader<'_>) -> Result<Genesis, DecodeError> {
-    let timing =
-        Timing { visibility: reader.varint()?, grace: reader.varint()?, window: reader.varint()? };
+    let timing = Timing { visibility: reader.varint()?, grace: reader.varint()?, window: reader.varint()? };
     // A time beyond a day is no time anybody waits for; without the bound, sums of times could overflow.
     if timing.visibility.max(timing.grace).max(timing.window) > 86_400_000 {
         return Err(DecodeError::Range);

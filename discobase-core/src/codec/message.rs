@@ -87,7 +87,11 @@ fn attach(frame: &Frame, canonical: &[u8], sum: Sum) -> Result<Encoded, Oversize
 impl Encoded {
     /// The message to post.
     pub(crate) fn message(&self, nonce: String) -> NewMessage {
-        NewMessage { content: self.content.clone(), attachments: self.attachments.clone(), nonce: Some(nonce) }
+        NewMessage {
+            content: self.content.clone(),
+            attachments: self.attachments.clone(),
+            nonce: Some(nonce),
+        }
     }
 
     /// Whether a message is this frame, as far as the message itself shows: the text whole, an attachment by
@@ -174,7 +178,8 @@ pub(crate) fn open_attachment(attached: &AttachedHeader, file: &[u8]) -> Result<
     if binary::sum(&canonical) != attached.sum {
         return Err("its attachment does not match its checksum".to_owned());
     }
-    let frame = binary::decode(&canonical).map_err(|error| format!("its attachment can't be decoded: {error}"))?;
+    let frame =
+        binary::decode(&canonical).map_err(|error| format!("its attachment can't be decoded: {error}"))?;
     if frame.header == attached.header && frame.body.kind() == attached.kind {
         Ok(frame)
     } else {

@@ -22,7 +22,8 @@ pub(crate) fn write_header(out: &mut String, header: &Header, kind: Kind) {
     let Header { db, epoch, incarnation, owner, prev } = header;
     out.push_str("\"discobase\":1,\"db\":");
     write_text(out, db);
-    let _ = write!(out, ",\"kind\":\"{}\",\"epoch\":{epoch},\"inc\":\"{incarnation}\",\"owner\":", kind.name());
+    let _ =
+        write!(out, ",\"kind\":\"{}\",\"epoch\":{epoch},\"inc\":\"{incarnation}\",\"owner\":", kind.name());
     write_text(out, owner);
     let _ = write!(out, ",\"prev\":\"{prev}\"");
 }

@@ -134,11 +134,12 @@ fn column(def: &TableDef, id: usize, column: &ColumnDef) -> Json {
         write_value(&mut text, default.as_ref());
         object.insert("default".into(), serde_json::from_str(&text).unwrap_or(Json::String(text)));
     }
-    let kinds = def.indexes.iter().filter(|index| index.columns.contains(&id)).map(|index| match index.kind {
-        IndexKind::Key => "key",
-        IndexKind::Unique => "unique",
-        IndexKind::Index => "index",
-    });
+    let kinds =
+        def.indexes.iter().filter(|index| index.columns.contains(&id)).map(|index| match index.kind {
+            IndexKind::Key => "key",
+            IndexKind::Unique => "unique",
+            IndexKind::Index => "index",
+        });
     let kinds: Vec<&str> = kinds.collect();
     if !kinds.is_empty() {
         object.insert("constraints".into(), json!(kinds));

@@ -65,7 +65,8 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
             creator.db
         )
     };
-    let kind = if creator.home.journals().is_empty() { ErrorKind::MissingChannel } else { ErrorKind::Damaged };
+    let kind =
+        if creator.home.journals().is_empty() { ErrorKind::MissingChannel } else { ErrorKind::Damaged };
     let error = Error::new(kind, text);
     Err(match creator.home.get(&Role::Journal) {
         Some(journal) => error.in_channel(journal),
@@ -114,8 +115,11 @@ async fn post_genesis(
     let Ok(encoded) = message::encode(&Frame { header, body }) else {
         return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
     };
-    let posted =
-        creator.transport.post(journal, encoded.message(nonce(journal, &[Sum::NONE])), Some(options.patience));
+    let posted = creator.transport.post(
+        journal,
+        encoded.message(nonce(journal, &[Sum::NONE])),
+        Some(options.patience),
+    );
     let posted = posted.await;
     posted.map(|_| ()).map_err(|error| explain(&error, "posting the first frame").in_channel(journal))
 }

@@ -93,9 +93,8 @@ impl Creator {
     /// Creates a channel. After an unknown outcome it is looked for, so that none is made twice.
     async fn create(&mut self, new: NewChannel) -> Result<Channel> {
         self.home.total += 1;
-        let failed = |error: &TransportError, name: &str| {
-            explain(error, &format!("creating channel {name:?}"))
-        };
+        let failed =
+            |error: &TransportError, name: &str| explain(error, &format!("creating channel {name:?}"));
         match self.transport.create_channel(self.guild, new.clone()).await {
             Ok(channel) => {
                 self.made.push(channel.id);

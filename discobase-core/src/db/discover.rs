@@ -57,7 +57,8 @@ fn choose(guilds: Vec<Guild>, choice: &GuildChoice, db: &str, bot: &BotUser) -> 
         },
     };
     if found.len() > 1 {
-        let list: Vec<String> = found.iter().map(|guild| format!("{:?} ({})", guild.name, guild.id)).collect();
+        let list: Vec<String> =
+            found.iter().map(|guild| format!("{:?} ({})", guild.name, guild.id)).collect();
         return Err(Error::new(
             ErrorKind::AmbiguousGuild,
             format!(

@@ -163,7 +163,10 @@ impl Engine {
             return Err((stopped.clone(), Seq::default()));
         }
         if newest.closing {
-            return Err((Error::new(ErrorKind::NotConnected, "the database is being closed"), Seq::default()));
+            return Err((
+                Error::new(ErrorKind::NotConnected, "the database is being closed"),
+                Seq::default(),
+            ));
         }
         newest.seal_if_full();
         let seq = newest.next_seq;
@@ -337,7 +340,8 @@ impl Engine {
         let halves = [(commits.split_off(middle), waiters.split_off(middle)), (commits, waiters)];
         for (commits, waiters) in halves.into_iter().rev() {
             let mut after = Tables::clone(&self.tables());
-            if commits.iter().try_for_each(|commit| after.apply(commit)).is_err() || self.stopped().is_some() {
+            if commits.iter().try_for_each(|commit| after.apply(commit)).is_err() || self.stopped().is_some()
+            {
                 // The half before it failed, and this one builds on it.
                 let error = self.stopped().unwrap_or_else(|| self.rolled_back());
                 waiters.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
@@ -361,13 +365,7 @@ impl Engine {
     }
 
     /// A frame did not become durable. What was queued behind it was checked against it, so it fails too.
-    fn fail(
-        &self,
-        error: AppendError,
-        first: Seq,
-        last: Seq,
-        waiters: Vec<oneshot::Sender<Result<Seq>>>,
-    ) {
+    fn fail(&self, error: AppendError, first: Seq, last: Seq, waiters: Vec<oneshot::Sender<Result<Seq>>>) {
         let refused = matches!(error, AppendError::Refused(_) | AppendError::TooLarge(_));
         let error = self.error(error);
         if !refused {
@@ -413,7 +411,9 @@ impl Engine {
             ),
             AppendError::Unknown(error) => Error::new(
                 ErrorKind::UnknownOutcome,
-                format!("whether the commit is durable could not be found out ({error}): open the database again"),
+                format!(
+                    "whether the commit is durable could not be found out ({error}): open the database again"
+                ),
             )
             .caused_by(error),
         };
@@ -499,13 +499,17 @@ async fn check_size(writes: &[Write]) -> Result<()> {
     match tokio::task::spawn_blocking(compress).await {
         Ok(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
         Ok(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
-        _ => Err(Error::new(ErrorKind::TooLarge, "the commit could not be compressed: save fewer records at once")),
+        _ => Err(Error::new(
+            ErrorKind::TooLarge,
+            "the commit could not be compressed: save fewer records at once",
+        )),
     }
 }
 
 fn too_large(oversize: Oversize) -> Error {
     let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    let compressed = oversize.compressed.map_or(String::new(), |bytes| format!(", {} compressed", mib(bytes)));
+    let compressed =
+        oversize.compressed.map_or(String::new(), |bytes| format!(", {} compressed", mib(bytes)));
     let text = format!(
         "the commit is too large ({}{compressed}); a commit may have {} and {} compressed: save fewer records at \
          once, or keep large values outside the database",

@@ -26,7 +26,10 @@ pub(crate) enum Role {
     /// The rows of a table.
     Table(String),
     /// The entries of one of a table's indexes, named by the plain channel name.
-    Index { table: String, channel: String },
+    Index {
+        table: String,
+        channel: String,
+    },
 }
 
 impl Role {
@@ -110,8 +113,7 @@ pub(crate) fn check_name(db: &str) -> Result<()> {
     }
     let longest = "x".repeat(CHANNEL_NAME);
     let longest = Role::Index { table: longest.clone(), channel: longest };
-    if Role::Catalog.channel_name(db).chars().count() > CHANNEL_NAME || longest.topic(db).len() > TOPIC
-    {
+    if Role::Catalog.channel_name(db).chars().count() > CHANNEL_NAME || longest.topic(db).len() > TOPIC {
         return invalid(format!(
             "the database name {db:?} is too long: its channels' names and topics would pass Discord's limits"
         ));
@@ -238,7 +240,12 @@ mod tests {
 
     #[test]
     fn a_topic_names_its_role() {
-        let roles = [Role::Journal, Role::Catalog, Role::Table("a".into()), Role::Index { table: "a".into(), channel: "a_b".into() }];
+        let roles = [
+            Role::Journal,
+            Role::Catalog,
+            Role::Table("a".into()),
+            Role::Index { table: "a".into(), channel: "a_b".into() },
+        ];
         for role in roles {
             let channel = Channel {
                 id: ChannelId::new(1),

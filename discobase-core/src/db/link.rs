@@ -80,7 +80,8 @@ impl Link {
         let flusher = self.flusher.lock().take();
         if let Some(flusher) = flusher {
             let ended = flusher.await;
-            ended.map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))?;
+            ended
+                .map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))?;
         }
         if let Some(watcher) = self.watcher.lock().take() {
             watcher.abort();

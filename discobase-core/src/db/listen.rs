@@ -17,7 +17,9 @@ pub(crate) fn listen(transport: Arc<dyn Transport>, link: &Link) -> JoinHandle<(
         match transport.events().await {
             Ok(events) => hear(events, &engine, journal, bot).await,
             // The journal's tail is read regularly anyway; the gateway only makes it sooner.
-            Err(error) => tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead"),
+            Err(error) => {
+                tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead")
+            }
         }
     })
 }
@@ -26,7 +28,8 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
     while let Some(event) = events.recv().await {
         match event {
             Event::Posted(message) if message.channel == journal && message.author == bot => {
-                let foreign = read(&message).is_none_or(|posted| posted.header().0.incarnation != engine.incarnation());
+                let foreign =
+                    read(&message).is_none_or(|posted| posted.header().0.incarnation != engine.incarnation());
                 if foreign {
                     engine.look();
                 }
@@ -41,7 +44,9 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
             Event::ChannelDeleted(channel) if engine.uses(channel) || channel == journal => {
                 tracing::error!(%channel, "a channel of the database was deleted");
             }
-            Event::Channel(channel) if !channel.visible && (channel.id == journal || engine.uses(channel.id)) => {
+            Event::Channel(channel)
+                if !channel.visible && (channel.id == journal || engine.uses(channel.id)) =>
+            {
                 tracing::error!(channel = %channel.id, "a channel of the database is hidden from the bot now");
             }
             Event::Gap => engine.look(),

@@ -80,7 +80,8 @@ impl Database {
         let mut config = config(guild.token(), guild.api())?;
         config.gateway = Some(guild.gateway().to_owned());
         config.env = self.0.options.env.clone();
-        let transport = TwilightTransport::new(config).map_err(|error| explain(&error, "preparing to connect"))?;
+        let transport =
+            TwilightTransport::new(config).map_err(|error| explain(&error, "preparing to connect"))?;
         let mut options = self.0.options.clone();
         // A guild in this process is consistent, so nothing needs to wait (docs/format.md, "Times").
         if options.timing == Timing::DISCORD {

@@ -8,8 +8,8 @@ use crate::db::discover::GuildChoice;
 use crate::db::{Database, Readiness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::GuildId;
-use crate::transport::twilight::{Token, TwilightConfig, TwilightTransport};
 use crate::transport::explain;
+use crate::transport::twilight::{Token, TwilightConfig, TwilightTransport};
 
 impl Database {
     /// Logs in, finds the guild, creates what is missing, loads the tables. When it returns, everything can be read
@@ -30,7 +30,8 @@ impl Database {
     /// As [`Database::connect`].
     pub async fn connect_with(&self, mut config: TwilightConfig) -> Result<()> {
         config.env = self.0.options.env.clone();
-        let transport = TwilightTransport::new(config).map_err(|error| explain(&error, "preparing to connect"))?;
+        let transport =
+            TwilightTransport::new(config).map_err(|error| explain(&error, "preparing to connect"))?;
         self.open(transport.clone(), Some(transport), self.options_from_outside(), None).await
     }
 
@@ -80,7 +81,8 @@ impl Database {
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| {
-                Error::new(ErrorKind::Refused, "the runtime of the database's thread could not start").caused_by(error)
+                Error::new(ErrorKind::Refused, "the runtime of the database's thread could not start")
+                    .caused_by(error)
             });
             match runtime {
                 Ok(runtime) => runtime.block_on(db.login(token)),

@@ -31,7 +31,7 @@ pub use engine::Outcome;
 pub use login::{LoginTask, LoginThread};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{CommitId, Seq};
+use crate::ids::{CommitId, Incarnation, Seq};
 use crate::schema::Entity;
 use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Guild, Traffic, Transport};
@@ -162,7 +162,8 @@ impl Database {
         if opened.is_err() {
             transport.shutdown().await;
         }
-        let readiness = opened.as_ref().map_or_else(|error| Readiness::Failed(error.clone()), |()| Readiness::Ready);
+        let readiness =
+            opened.as_ref().map_or_else(|error| Readiness::Failed(error.clone()), |()| Readiness::Ready);
         self.0.ready.send_replace(readiness);
         opened
     }
@@ -186,7 +187,13 @@ impl Database {
         if options.gateway {
             link.watch(listen::listen(Arc::clone(&transport), &link));
         }
-        self.0.link.store(Some(Arc::new(Connection { link, transport, client, opened_at, ending: Mutex::new(ending) })));
+        self.0.link.store(Some(Arc::new(Connection {
+            link,
+            transport,
+            client,
+            opened_at,
+            ending: Mutex::new(ending),
+        })));
         Ok(())
     }
 
@@ -266,6 +273,14 @@ impl Database {
         Ok(self.connection()?.client.as_ref().map(|transport| transport.client()))
     }
 
+    /// The identity of this opening: part of the identity of every commit it makes.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn incarnation(&self) -> Result<Incarnation> {
+        Ok(self.connection()?.link.engine.incarnation())
+    }
+
     /// How a commit ended whose error said that its outcome is unknown.
     ///
     /// # Errors
@@ -309,7 +324,8 @@ impl Database {
 
     fn no_table<T: Entity>(&self) -> Error {
         let name = T::SCHEMA.name;
-        let registered = self.0.registry.lock().tables.iter().any(|table| table.type_id == std::any::TypeId::of::<T>());
+        let registered =
+            self.0.registry.lock().tables.iter().any(|table| table.type_id == std::any::TypeId::of::<T>());
         let error = if registered {
             let text = "the table was registered after connecting: call db.build_tables().await first";
             Error::new(ErrorKind::TableNotReady, text)
@@ -336,6 +352,9 @@ fn not_connected() -> Error {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("name", &self.0.name).field("open", &self.is_open()).finish_non_exhaustive()
+        f.debug_struct("Database")
+            .field("name", &self.0.name)
+            .field("open", &self.is_open())
+            .finish_non_exhaustive()
     }
 }

@@ -139,8 +139,11 @@ impl Handle {
             };
             let Some(max_len) = column.max_len else { continue };
             if length > max_len as usize {
-                let text = format!("the value has {length} {unit}, and the field allows {max_len}: shorten it");
-                return Err(Error::new(ErrorKind::TooLong, text).in_table(&self.def.name).in_field(&column.name));
+                let text =
+                    format!("the value has {length} {unit}, and the field allows {max_len}: shorten it");
+                return Err(Error::new(ErrorKind::TooLong, text)
+                    .in_table(&self.def.name)
+                    .in_field(&column.name));
             }
         }
         Ok(())

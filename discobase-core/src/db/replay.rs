@@ -79,7 +79,9 @@ fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &H
              Restore from an export, or delete the channels to start anew",
             link.kind.name()
         );
-        return Some(Error::new(ErrorKind::Damaged, text).in_channel(reader.channel).in_message(link.message));
+        return Some(
+            Error::new(ErrorKind::Damaged, text).in_channel(reader.channel).in_message(link.message),
+        );
     }
     let tip = chain.last().map_or(root.message, |link| link.message);
     let bad = scan.strangers.iter().find(|stranger| stranger.suspicious && stranger.message > tip)?;

@@ -80,7 +80,9 @@ impl<T: Entity> Find<T> {
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn count(self) -> impl Future<Output = Result<usize>> + Send {
-        std::future::ready(self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default))
+        std::future::ready(
+            self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
+        )
     }
 
     /// How the records would be found: through which index, looking at how many rows.
@@ -89,7 +91,8 @@ impl<T: Entity> Find<T> {
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn explain(self) -> Result<Explain> {
         let explained = self.on_table(|_, query, table| Ok(query.explain(table)))?;
-        explained.ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
+        explained
+            .ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
     }
 
     fn run(self) -> Result<Vec<Record<T>>> {
@@ -113,7 +116,8 @@ impl<T: Entity> Find<T> {
                 filter.map_columns(&|position| handle.column(position));
                 filter.map_operands(&|column, operand| comparable_operand(handle, column, operand));
             }
-            let order = order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
+            let order =
+                order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
             let query = Query { filter, order, limit, offset };
             match engine.tables().get(handle.id) {
                 Some(table) => work(handle, &query, table).map(Some),

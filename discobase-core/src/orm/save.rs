@@ -202,8 +202,10 @@ impl<T: Entity> Delete<T> {
     async fn run(self) -> Result<T> {
         let Self { record, deadline } = self;
         let (row, version) = (record.id(), record.version());
-        commit::<T>(record.db(), deadline, |handle| Ok(vec![Write::Delete { table: handle.id, row, version }]))
-            .await?;
+        commit::<T>(record.db(), deadline, |handle| {
+            Ok(vec![Write::Delete { table: handle.id, row, version }])
+        })
+        .await?;
         Ok(record.into_inner())
     }
 }
@@ -240,7 +242,8 @@ impl<R> Future for Background<R> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.result).poll(context).map(|result| {
-            let ended = || Error::new(ErrorKind::UnknownOutcome, "the write's task was ended with its runtime");
+            let ended =
+                || Error::new(ErrorKind::UnknownOutcome, "the write's task was ended with its runtime");
             result.unwrap_or_else(|_| Err(ended()))
         })
     }

@@ -79,7 +79,10 @@ pub trait Table: Entity {
     ///
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
-    fn get(db: &Database, key: impl Key<Self::Key>) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
+    fn get(
+        db: &Database,
+        key: impl Key<Self::Key>,
+    ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
         std::future::ready(Record::get(db, key.into_values()))
     }
 

@@ -287,6 +287,9 @@ impl<T> Copy for Order<T> {}
 
 impl<T> fmt::Debug for Order<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Order").field("position", &self.position).field("descending", &self.descending).finish()
+        f.debug_struct("Order")
+            .field("position", &self.position)
+            .field("descending", &self.descending)
+            .finish()
     }
 }

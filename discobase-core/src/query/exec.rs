@@ -40,7 +40,8 @@ impl Query {
                 None => found.collect(),
             };
         }
-        let mut found: Vec<_> = self.matches(table).map(|found| (self.sort_keys(table, found), found)).collect();
+        let mut found: Vec<_> =
+            self.matches(table).map(|found| (self.sort_keys(table, found), found)).collect();
         let compare = |a: &(Vec<SortKey>, Found<'_>), b: &(Vec<SortKey>, Found<'_>)| {
             let keys = self.order.iter().zip(a.0.iter().zip(&b.0));
             let by_key = keys.map(|((_, reversed), (x, y))| if *reversed { y.cmp(x) } else { x.cmp(y) });

@@ -72,7 +72,10 @@ impl Expr {
     /// Changes every column.
     pub(crate) fn map_columns(&mut self, change: &impl Fn(usize) -> usize) {
         match self {
-            Self::Compare(column, ..) | Self::In(column, _) | Self::Contains(column, _) | Self::StartsWith(column, _) => {
+            Self::Compare(column, ..)
+            | Self::In(column, _)
+            | Self::Contains(column, _)
+            | Self::StartsWith(column, _) => {
                 *column = change(*column);
             }
             Self::And(parts) | Self::Or(parts) => parts.iter_mut().for_each(|part| part.map_columns(change)),

@@ -87,11 +87,13 @@ impl Tables {
         match op {
             Op::Schema(def) => self.create(seq, def),
             Op::Insert { table, row, values } => {
-                let fresh = self.table_mut(seq, *table)?.insert(*row, Stored { version: seq, row: values.clone() });
+                let fresh =
+                    self.table_mut(seq, *table)?.insert(*row, Stored { version: seq, row: values.clone() });
                 if fresh { Ok(()) } else { Err(ApplyError::DuplicateRow { seq, table: *table, row: *row }) }
             }
             Op::Update { table, row, values } => {
-                let known = self.table_mut(seq, *table)?.update(*row, Stored { version: seq, row: values.clone() });
+                let known =
+                    self.table_mut(seq, *table)?.update(*row, Stored { version: seq, row: values.clone() });
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
             Op::Delete { table, row } => {

@@ -41,7 +41,13 @@ pub(crate) struct Taken {
 impl TableState {
     pub(crate) fn new(def: TableDef) -> Self {
         let indexes = def.indexes.iter().map(IndexState::new).collect();
-        Self { def: Arc::new(def), rows: OrdMap::new(), next_row: RowId::new(1), last_change: Seq::default(), indexes }
+        Self {
+            def: Arc::new(def),
+            rows: OrdMap::new(),
+            next_row: RowId::new(1),
+            last_change: Seq::default(),
+            indexes,
+        }
     }
 
     pub(crate) fn def(&self) -> &Arc<TableDef> {
