@@ -169,6 +169,7 @@ impl Bucket {
     /// A request never left.
     pub(super) fn unsent(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.recent.pop_back();
     }
 
     /// A request that left at `sent` got a 429 of this bucket's own, although it was thought to have room.

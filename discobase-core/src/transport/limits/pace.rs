@@ -53,9 +53,10 @@ impl Pace {
         if self.last_refused.is_some_and(|refused| sent <= refused) {
             return;
         }
-        if self.last_refused.is_some_and(|refused| refused + MEMORY > now) {
+        // A refusal on top of another says that the wait was longer, nothing of a rate.
+        if self.accepted > 0 && self.last_refused.is_some_and(|refused| refused + MEMORY > now) {
             let cycle = until.saturating_sub(self.first_sent.unwrap_or(sent));
-            let gap = (cycle / self.accepted.max(1)).min(LONGEST);
+            let gap = (cycle / self.accepted).min(LONGEST);
             self.gap = Some(self.gap.map_or(gap, |known| known.max(gap)));
             self.loosened = now;
         }

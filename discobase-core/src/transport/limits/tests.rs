@@ -131,7 +131,7 @@ fn a_right_view_of_the_server_never_meets_a_429() {
         let limit = u32::try_from(1 + random.below(8)).unwrap();
         let mut server = Server::new(limit, ms(200 + random.below(6_000)));
         let (hurry, latency) = (1 + random.below(20_000), 1 + random.below(1_500));
-        play(&mut server, 40, hurry, latency, &mut random);
+        play(&mut server, 25, hurry, latency, &mut random);
         assert_eq!(server.refused, 0, "seed {seed}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
-use twilight_gateway::{CloseFrame, Config, ConfigBuilder, Intents, Message, Shard, ShardId, ShardState};
+use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Shard, ShardId, ShardState};
 
 use super::config::Token;
 use super::dispatch::{self, Dispatch};
@@ -25,6 +25,9 @@ const INTENTS: Intents = Intents::GUILDS.union(Intents::GUILD_MESSAGES);
 const GUILDS: Duration = Duration::from_secs(3);
 /// So long a close may take until the connection is dropped instead.
 const CLOSING: Duration = Duration::from_secs(2);
+/// A connection that is being closed or made, and is neither after this time, is given up: nobody watches it, since
+/// heartbeats end when its closing begins. Making one alone may take 10 s.
+const LIMBO: Duration = Duration::from_secs(20);
 /// After so many failed connections the waits between them, which double, begin anew: they would reach minutes.
 const ATTEMPTS: u8 = 6;
 
@@ -61,9 +64,10 @@ impl Session {
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         // Whatever ends this task, a panic beneath it included, the listeners hear of it.
         let _end = End(Arc::clone(&self.feed));
-        let mut shard = Shard::with_config(ShardId::ONE, self.config(None));
+        let mut shard = Shard::with_config(ShardId::ONE, self.config().build());
         loop {
             let waited = self.awaited_until.unwrap_or_else(Instant::now);
+            let limbo = shard.state() == (ShardState::Disconnected { reconnect_attempts: 0 });
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => return self.leave(shard).await,
@@ -77,16 +81,25 @@ impl Session {
                     Some(Err(error)) => shard = self.stumble(shard, &error),
                     None => return self.end(),
                 },
+                () = tokio::time::sleep(LIMBO), if limbo => shard = self.anew(&shard),
             }
         }
     }
 
-    fn config(&self, session: Option<twilight_gateway::Session>) -> Config {
-        let builder = ConfigBuilder::new(self.token.expose().to_owned(), INTENTS).proxy_url(self.url.clone());
-        match session {
-            Some(session) => builder.session(session).build(),
-            None => builder.build(),
+    fn config(&self) -> ConfigBuilder {
+        ConfigBuilder::new(self.token.expose().to_owned(), INTENTS).proxy_url(self.url.clone())
+    }
+
+    /// Another connection for the same session.
+    fn anew(&self, shard: &Shard) -> Shard {
+        let mut config = self.config();
+        if let Some(session) = shard.session() {
+            config = config.session(session.clone());
         }
+        if let Some(url) = shard.resume_url() {
+            config = config.resume_url(url.to_owned());
+        }
+        Shard::with_config(ShardId::ONE, config.build())
     }
 
     /// Takes a message in; false, if the session cannot go on.
@@ -162,7 +175,7 @@ impl Session {
                 self.feed.trouble(why);
                 match shard.state() {
                     ShardState::Disconnected { reconnect_attempts } if reconnect_attempts >= ATTEMPTS => {
-                        Shard::with_config(ShardId::ONE, self.config(shard.session().cloned()))
+                        self.anew(&shard)
                     }
                     _ => shard,
                 }

@@ -131,6 +131,11 @@ impl Sender {
                 },
                 () = self.until(job.until) => return Err(not_sent(last, unclear)),
             };
+            // What happened while this call waited counts, too.
+            if let Some(error) = self.stopped(job.route) {
+                permit.finish(Outcome::Unsent);
+                return Err(blame(error, unclear));
+            }
             if tries > 0 {
                 self.http.count_retry();
             }
@@ -225,11 +230,12 @@ impl Sender {
             permit.finish(Outcome::TooMany(refusal, seen));
             return Step::Wait;
         }
+        // Before the permit ends, because that lets the next one go.
+        if status == StatusCode::UNAUTHORIZED && !job.route.is_download() {
+            self.unauthorized.store(true, Ordering::SeqCst);
+        }
         let invalid = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         permit.finish(Outcome::Answered { seen, invalid });
-        if status == StatusCode::UNAUTHORIZED && !job.route.is_download() {
-            self.unauthorized.store(true, Ordering::Relaxed);
-        }
         match (reply::meaning(job.route, status, bytes), body) {
             (Meaning::Done, Ok(body)) => Step::Done(body),
             (Meaning::Done, Err(why)) => {
@@ -245,7 +251,7 @@ impl Sender {
         if *self.closed.borrow() {
             return Some(TransportError::NotSent(reply::failure(route, "the transport is shut down")));
         }
-        (self.unauthorized.load(Ordering::Relaxed) && !route.is_download()).then(|| {
+        (self.unauthorized.load(Ordering::SeqCst) && !route.is_download()).then(|| {
             TransportError::Unauthorized(Failure {
                 status: Some(StatusCode::UNAUTHORIZED.as_u16()),
                 ..reply::failure(route, "Discord refused the token before; it was not asked again")

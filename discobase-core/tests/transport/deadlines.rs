@@ -1,0 +1,114 @@
+//! When a call's time is over, and what may be said of it then.
+
+use discobase_core::transport::twilight::{TwilightConfig, TwilightTransport};
+use discobase_core::transport::{Transport, TransportError};
+use discobase_core::{ChannelId, MessageId};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::mock::{Answer, Mock, ms, new, posted, quick};
+
+const CHANNEL: ChannelId = ChannelId::new(1);
+
+#[tokio::test]
+async fn without_an_answer_nobody_knows() {
+    for status in [None, Some(503)] {
+        let mock = Mock::start(move |_, _| match status {
+            None => Answer::Silence,
+            Some(status) => Answer::Reply(status, Vec::new(), b"<html>".to_vec()),
+        })
+        .await;
+        let began = Instant::now();
+        let error = mock.transport().post(CHANNEL, new("text", "n"), Some(ms(900))).await.unwrap_err();
+        let TransportError::Unknown(failure) = error else { panic!("{error:?}") };
+        assert_eq!(failure.status, status);
+        assert!(failure.ambiguous);
+        assert!(began.elapsed() < ms(1_200), "{:?}", began.elapsed());
+        assert!(mock.asked().len() > 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_never_had_its_turn_was_not_sent() {
+    let mock = Mock::start(|number, asked| match number {
+        0 => Answer::json(429, &json!({ "retry_after": 30.0, "global": true })),
+        _ => posted(number, asked),
+    })
+    .await;
+    let transport = mock.transport();
+    let first = transport.post(CHANNEL, new("text", "a"), Some(ms(200))).await;
+    assert!(matches!(first, Err(TransportError::NotSent(_))), "{first:?}");
+    let second = transport.post(ChannelId::new(2), new("text", "b"), Some(ms(200))).await;
+    assert!(matches!(second, Err(TransportError::NotSent(_))), "{second:?}");
+    assert_eq!(mock.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_try_before_a_long_wait_stays_unknown() {
+    let mock = Mock::start(|number, _| match number {
+        0 => Answer::Drop,
+        _ => Answer::json(429, &json!({ "retry_after": 30.0, "global": true })),
+    })
+    .await;
+    let error = mock.transport().post(CHANNEL, new("text", "a"), Some(ms(500))).await.unwrap_err();
+    assert!(matches!(&error, TransportError::Unknown(failure) if failure.ambiguous), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_is_shows_soon() {
+    let address = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let mut config = TwilightConfig::new("mock.token.secret");
+    config.api = format!("http://{address}").parse().unwrap();
+    config.deadlines = quick();
+    let transport = TwilightTransport::new(config).unwrap();
+    let began = Instant::now();
+    // Even a post that may take for ever.
+    let error = transport.post(CHANNEL, new("text", "n"), None).await.unwrap_err();
+    let TransportError::NotSent(failure) = error else { panic!("{error:?}") };
+    assert!(failure.message.contains(&format!("cannot reach {address}")), "{failure}");
+    assert!(began.elapsed() < ms(1_500));
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_what_waits_and_refuses_what_comes() {
+    let mock = Mock::start(|_, _| Answer::json(429, &json!({ "retry_after": 30.0, "global": true }))).await;
+    let transport = mock.transport();
+    let stop = async {
+        tokio::time::sleep(ms(200)).await;
+        transport.shutdown().await;
+        transport.shutdown().await;
+    };
+    let began = Instant::now();
+    let waiting = transport.post(CHANNEL, new("text", "n"), None);
+    let ready = async {
+        tokio::time::sleep(ms(100)).await;
+        transport.post_ready(CHANNEL).await;
+    };
+    let (waited, (), ()) = tokio::join!(waiting, ready, stop);
+    assert!(matches!(waited, Err(TransportError::NotSent(_))), "{waited:?}");
+    assert!(began.elapsed() < ms(1_000));
+    let late = transport.message(CHANNEL, MessageId::new(5)).await;
+    assert!(matches!(late, Err(TransportError::NotSent(_))), "{late:?}");
+    let late = transport.events().await;
+    assert!(matches!(late, Err(TransportError::NotSent(_))), "{late:?}");
+    assert_eq!(mock.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_makes_room_for_the_next() {
+    let mock = Mock::start(|number, asked| match number {
+        0 => Answer::Silence,
+        _ => posted(number, asked),
+    })
+    .await;
+    let transport = mock.transport();
+    let impatient = transport.post(CHANNEL, new("text", "a"), None);
+    assert!(tokio::time::timeout(ms(100), impatient).await.is_err());
+    let began = Instant::now();
+    transport.post(CHANNEL, new("text", "b"), None).await.unwrap();
+    assert!(began.elapsed() < ms(100));
+}
