@@ -57,7 +57,12 @@ where
         End::Close(Close::InvalidVersion)
     };
     let ended = match end {
-        End::Left(ended) => ended,
+        End::Left(ended) => {
+            // The answer to the client's close is queued, and leaves only when the socket is read on.
+            let answering = async { while let Some(Ok(_)) = connection.socket.next().await {} };
+            let _late = tokio::time::timeout(Duration::from_secs(1), answering).await;
+            ended
+        }
         // Discord docs, "Opcodes and Status Codes": which close codes allow to reconnect is the client's
         // business; the session itself stays.
         End::Close(close) => {
