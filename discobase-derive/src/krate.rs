@@ -8,17 +8,32 @@ use syn::{Path, parse_quote};
 /// `given`, or else the name of the dependency in the deriving crate's manifest: the facade, or core alone.
 pub(crate) fn path(given: Option<Path>) -> Path {
     given.unwrap_or_else(|| {
-        let name = ["discobase", "discobase-core"]
-            .into_iter()
-            .find_map(|package| match crate_name(package) {
-                Ok(FoundCrate::Name(name)) => Some(name),
-                // The package itself derives: its examples, tests and doctests know it by its name, too.
-                Ok(FoundCrate::Itself) => Some(package.replace('-', "_")),
-                Err(_) => None,
-            })
-            // Without a manifest that says otherwise the name is most likely the usual one.
-            .unwrap_or_else(|| "discobase".to_owned());
-        let name = format_ident!("{name}", span = Span::call_site());
+        let name = format_ident!("{}", name(|package| crate_name(package).ok()), span = Span::call_site());
         parse_quote!(::#name)
     })
+}
+
+fn name(found: impl Fn(&str) -> Option<FoundCrate>) -> String {
+    let name = ["discobase", "discobase-core"].into_iter().find_map(|package| match found(package)? {
+        FoundCrate::Name(name) => Some(name),
+        // The package itself derives: its examples, tests and doctests know it by its name, too.
+        FoundCrate::Itself => Some(package.replace('-', "_")),
+    });
+    // Without a manifest that says otherwise, the name is most likely the usual one.
+    name.unwrap_or_else(|| "discobase".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_names_the_crate() {
+        let facade =
+            |package: &str| (package == "discobase").then(|| FoundCrate::Name("database".to_owned()));
+        assert_eq!(name(facade), "database");
+        let core = |package: &str| (package == "discobase-core").then_some(FoundCrate::Itself);
+        assert_eq!(name(core), "discobase_core");
+        assert_eq!(name(|_| None), "discobase");
+    }
 }

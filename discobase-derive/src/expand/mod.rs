@@ -5,6 +5,8 @@ pub(crate) mod columns;
 pub(crate) mod header;
 mod row;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use quote::quote;
