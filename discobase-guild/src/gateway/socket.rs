@@ -58,9 +58,9 @@ where
     };
     let ended = match end {
         End::Left(ended) => {
-            // The answer to the client's close is queued, and leaves only when the socket is read on.
-            let answering = async { while let Some(Ok(_)) = connection.socket.next().await {} };
-            let _late = tokio::time::timeout(Duration::from_secs(1), answering).await;
+            // The answer to the client's close is queued and must leave; then the server, not the client, ends the
+            // connection (RFC 6455, section 7.1.1).
+            let _late = tokio::time::timeout(Duration::from_secs(1), connection.socket.flush()).await;
             ended
         }
         // Discord docs, "Opcodes and Status Codes": which close codes allow to reconnect is the client's
