@@ -216,7 +216,8 @@ impl LocalGuild {
     }
 
     /// The direct door: looks at the state or changes it, with the current time in milliseconds. Events that
-    /// this causes are sent; a change is safe when the next reply over HTTP is.
+    /// this causes are sent; a change is safe when the next reply over HTTP is. Inside the closure use the
+    /// state only: the guild's own methods would wait for it to end.
     pub fn with_state<R>(&self, act: impl FnOnce(&mut State, u64) -> R) -> R {
         let now_ms = self.shared.now_ms();
         let mut core = self.shared.core.lock();
@@ -283,7 +284,7 @@ impl LocalGuild {
 
     /// Stops the guild: requests under way finish, the file is closed, the port is free.
     pub async fn stop(mut self) {
-        let _nobody = self.shared.stop.send(true);
+        self.shared.stop.send_replace(true);
         if let Some(task) = self.task.take() {
             let _panicked = task.await;
         }

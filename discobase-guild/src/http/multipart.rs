@@ -19,24 +19,31 @@ pub(super) fn parse(content_type: &str, body: &Bytes) -> Option<Vec<Part>> {
     let boundary = parameter(content_type, "boundary")?;
     let delimiter = format!("\r\n--{boundary}");
     let finder = memmem::Finder::new(delimiter.as_bytes());
-    let mut parts = Vec::new();
+    // Only at the end of a line: a file may contain the boundary with more behind it.
+    let next = |from: usize| {
+        let rest = body.get(from..)?;
+        let mut found = finder.find_iter(rest).map(|at| from + at);
+        found.find(|at| body.get(at + delimiter.len()..).is_some_and(ends_line))
+    };
     // The first delimiter has no line break before it, unless there is a preamble.
     let first = delimiter.as_bytes().get(2..)?;
-    let mut at = match body.starts_with(first) {
-        true => first.len(),
-        false => finder.find(body)? + delimiter.len(),
-    };
+    let mut at = if body.starts_with(first) { first.len() } else { next(0)? + delimiter.len() };
+    let mut parts = Vec::new();
     loop {
         let rest = body.get(at..)?;
         if rest.starts_with(b"--") {
             return Some(parts);
         }
-        let line = memchr::memchr(b'\n', rest)? + 1;
-        let part = at + line;
-        let length = finder.find(body.get(part..)?)?;
-        parts.push(read_part(&body.slice(part..part + length))?);
-        at = part + length + delimiter.len();
+        let part = at + memchr::memchr(b'\n', rest)? + 1;
+        let end = next(part)?;
+        parts.push(read_part(&body.slice(part..end))?);
+        at = end + delimiter.len();
     }
+}
+
+/// Whether a line ends here, as it does after a delimiter, or the whole body.
+fn ends_line(rest: &[u8]) -> bool {
+    rest.starts_with(b"--") || rest.trim_ascii_start().len() < rest.len() || rest.is_empty()
 }
 
 fn read_part(part: &Bytes) -> Option<Part> {

@@ -116,8 +116,7 @@ impl State {
             Some(overwrites) => {
                 // Discord docs, "Guild": Create Guild Channel. Only permissions the bot has in the guild can be
                 // allowed or denied; MANAGE_ROLES only by administrators.
-                let held = permission::in_guild(guild, user);
-                may_set(held, held == u64::MAX, &[], &overwrites)?;
+                may_set(permission::in_guild(guild, user), &[], &overwrites)?;
                 overwrites
             }
             None => inherited().unwrap_or_default(),
@@ -179,8 +178,7 @@ impl State {
             if overwrites.len() as u64 > self.limits.overwrites {
                 return Err(Refusal::overwrites(self.limits.overwrites));
             }
-            let own = self.may_overwrite_roles(user, &channel);
-            may_set(bits, own, &channel.overwrites, &overwrites)?;
+            may_set(self.may_overwrite(user, &channel), &channel.overwrites, &overwrites)?;
             channel.overwrites = overwrites;
         }
         channel.position = change.position.unwrap_or(channel.position);
@@ -275,10 +273,9 @@ impl State {
         channel: Snowflake,
         overwrite: Overwrite,
     ) -> Result<(), Refusal> {
-        let (mut channel, held, own) = self.channel_to_overwrite(user, channel)?;
-        let before =
-            channel.overwrites.iter().filter(|one| one.id == overwrite.id).copied().collect::<Vec<_>>();
-        may_set(held, own, &before, &[overwrite])?;
+        let mut channel = self.channel_to_overwrite(user, channel)?;
+        let before = channel.overwrites.iter().find(|one| one.id == overwrite.id).copied();
+        may_set(self.may_overwrite(user, &channel), before.as_slice(), &[overwrite])?;
         channel.overwrites.retain(|one| one.id != overwrite.id);
         channel.overwrites.push(overwrite);
         if channel.overwrites.len() as u64 > self.limits.overwrites {
@@ -299,39 +296,40 @@ impl State {
         channel: Snowflake,
         id: Snowflake,
     ) -> Result<(), Refusal> {
-        let (mut channel, held, own) = self.channel_to_overwrite(user, channel)?;
-        let before = channel.overwrites.iter().filter(|one| one.id == id).copied().collect::<Vec<_>>();
-        if before.is_empty() {
+        let mut channel = self.channel_to_overwrite(user, channel)?;
+        let before = channel.overwrites.len();
+        channel.overwrites.retain(|one| one.id != id);
+        if channel.overwrites.len() == before {
             return Err(Refusal::UNKNOWN_OVERWRITE);
         }
-        may_set(held, own, &before, &[])?;
-        channel.overwrites.retain(|one| one.id != id);
         self.keep_channel(channel.clone());
         self.emit_channel("CHANNEL_UPDATE", &channel);
         Ok(())
     }
 
-    fn channel_to_overwrite(
-        &self,
-        user: Snowflake,
-        channel: Snowflake,
-    ) -> Result<(Channel, u64, bool), Refusal> {
+    fn channel_to_overwrite(&self, user: Snowflake, channel: Snowflake) -> Result<Channel, Refusal> {
         let (channel, bits) = self.channel_for(user, channel)?;
-        // Discord docs, "Channel": Edit Channel Permissions requires MANAGE_ROLES, and only permissions that
-        // the bot has can be allowed or denied.
+        // Discord docs, "Channel": Edit Channel Permissions and Delete Channel Permission require MANAGE_ROLES.
         if bits & permission::MANAGE_ROLES == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
-        Ok((channel.clone(), bits, self.may_overwrite_roles(user, channel)))
+        Ok(channel.clone())
     }
 
-    /// "Unless the bot has a MANAGE_ROLES overwrite in the channel", or is an administrator.
-    fn may_overwrite_roles(&self, user: Snowflake, channel: &Channel) -> bool {
-        let Some(guild) = self.guilds.get(&channel.guild_id) else { return false };
+    /// The bits that a user may allow or deny in a channel.
+    // Discord docs, "Channel": Edit Channel Permissions. Those that the bot has in the guild or in the
+    // category, unless it has a MANAGE_ROLES overwrite in the channel.
+    fn may_overwrite(&self, user: Snowflake, channel: &Channel) -> u64 {
+        let Some(guild) = self.guilds.get(&channel.guild_id) else { return 0 };
+        let held = match channel.parent_id.and_then(|parent| self.channels.get(&parent)) {
+            Some(category) => permission::in_channel(guild, category, user),
+            None => permission::in_guild(guild, user),
+        };
         let roles = guild.members.get(&user).map_or(&[][..], |member| &member.roles);
         let mine = |one: &&Overwrite| one.id == user || roles.contains(&one.id);
-        permission::in_guild(guild, user) == u64::MAX
-            || channel.overwrites.iter().filter(mine).any(|one| one.allow & permission::MANAGE_ROLES != 0)
+        let given =
+            channel.overwrites.iter().filter(mine).any(|one| one.allow & permission::MANAGE_ROLES != 0);
+        if given && held != u64::MAX { permission::ALL } else { held }
     }
 
     fn check_name(&self, kind: u8, name: &str, errors: &mut Vec<FieldError>) -> String {
@@ -402,7 +400,7 @@ impl State {
 }
 
 /// Whether somebody who holds `held` may turn the overwrites `before` into `after`.
-fn may_set(held: u64, may_roles: bool, before: &[Overwrite], after: &[Overwrite]) -> Result<(), Refusal> {
+fn may_set(held: u64, before: &[Overwrite], after: &[Overwrite]) -> Result<(), Refusal> {
     let bits = |list: &[Overwrite], id: Snowflake| {
         list.iter().find(|one| one.id == id).map_or((0, 0), |one| (one.allow, one.deny))
     };
@@ -411,8 +409,7 @@ fn may_set(held: u64, may_roles: bool, before: &[Overwrite], after: &[Overwrite]
         let ((allow, deny), (new_allow, new_deny)) = (bits(before, one.id), bits(after, one.id));
         changed |= allow ^ new_allow | deny ^ new_deny;
     }
-    if changed & !held != 0 || changed & permission::MANAGE_ROLES != 0 && !may_roles {
-        return Err(Refusal::MISSING_PERMISSIONS);
-    }
-    Ok(())
+    // The owner and administrators hold every bit there can be; nobody else may set MANAGE_ROLES.
+    let may = if held == u64::MAX { held } else { held & !permission::MANAGE_ROLES };
+    if changed & !may == 0 { Ok(()) } else { Err(Refusal::MISSING_PERMISSIONS) }
 }

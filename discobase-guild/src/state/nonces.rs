@@ -52,8 +52,8 @@ impl Nonces {
             let key = (used.author_id, used.channel_id, used.nonce.clone());
             if self.by_nonce.get(&key) == Some(&used.message_id) {
                 self.by_nonce.remove(&key);
-                gone.push(used);
             }
+            gone.push(used);
         }
         gone
     }

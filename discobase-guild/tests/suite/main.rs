@@ -1,0 +1,22 @@
+//! Discord's rules as the local guild obeys them: over sockets where the wire matters, on the pure state
+//! where it does not.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too"
+)]
+
+mod attachments;
+mod channels;
+mod control;
+mod faults;
+mod gateway;
+mod limits;
+mod messages;
+mod permissions;
+mod program;
+mod rest;
+mod restart;
+mod support;
