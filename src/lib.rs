@@ -1,6 +1,61 @@
 //! discobase: a typed ORM whose database is a Discord guild.
 //!
+//! Derive [`Table`](derive@Table) on a struct, register it, and `save()` commits a record to the guild through a bot.
+//! Reads come from memory and cost no request. A write is durable when the call returns.
+//!
+//! ```
+//! use discobase::{Database, Result, Table};
+//!
+//! #[derive(Debug, Clone, PartialEq, Table)]
+//! struct User {
+//!     #[table(key)]
+//!     id: u64,
+//!     #[table(unique, max_len = 100)]
+//!     name: String,
+//!     points: i64,
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     let db = Database::new("my database");
+//!     db.table::<User>()?;
+//!     db.connect_memory().await?; // on Discord: db.connect(token).await?
+//!
+//!     let mut peter = User { id: 1, name: "Peter".into(), points: 0 }.save(&db).await?;
+//!     peter.points += 5;
+//!     peter.update().await?;
+//!
+//!     let best = User::find(&db).filter(|u| u.points.gt(3)).order_by(|u| u.points.desc()).limit(10).all().await?;
+//!     assert_eq!(best[0].name, "Peter");
+//!     assert_eq!(User::get(&db, 1).await?, Some(peter));
+//!     db.close().await
+//! }
+//! ```
+//!
+//! # A tour
+//!
+//! - [`Database`]: naming, registering, connecting, closing. [`Database::connect`] takes a bot's token,
+//!   [`Database::connect_local`] a file, [`Database::connect_memory`] nothing; [`Database::connect_env`] leaves the
+//!   choice to the environment. [`DatabaseBuilder`] sets more than the name.
+//! - [`Table`](trait@Table): what a struct can do: `save`, `save_all`, `get`, `find`, `find_unique`, `count`. The
+//!   [derive](derive@Table) lists the attributes; [`ColumnEnum`](derive@ColumnEnum) makes an enum a column type.
+//! - [`Record`]: a saved struct with its identity and version: `update`, `delete`.
+//! - [`Find`] and [`Column`]: queries, and the conditions they are made of.
+//! - [`Error`] and [`ErrorKind`]: what went wrong, and what to do.
+//! - [`transport`]: the door to the guild, for tests and for what speaks to Discord another way.
+//!
+//! # What it is not
+//!
+//! - *Not the only copy of anything.* Discord gives no warranty; whoever owns the guild can delete everything.
+//! - *Not secret.* Records are readable messages, hidden from `@everyone` only. Nothing is encrypted.
+//! - *Not large or fast.* All tables are in memory, opening reads the whole journal, and all commits go through one
+//!   channel, about one message a second.
+//! - *Not shared.* One process writes; others do not follow it.
+//!
 //! Everything lives in [`discobase_core`]; this crate is its front door.
+
+#[cfg(doctest)]
+mod guide;
 
 #[doc(inline)]
 pub use discobase_core::*;

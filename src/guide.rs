@@ -1,0 +1,25 @@
+//! The Rust code of the README and of the guide's chapters, as doctests.
+
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+#[doc = include_str!("../docs/guide/01-install.md")]
+mod install {}
+
+#[doc = include_str!("../docs/guide/02-tables.md")]
+mod tables {}
+
+#[doc = include_str!("../docs/guide/03-saving.md")]
+mod saving {}
+
+#[doc = include_str!("../docs/guide/04-queries.md")]
+mod queries {}
+
+#[doc = include_str!("../docs/guide/05-errors.md")]
+mod errors {}
+
+#[doc = include_str!("../docs/guide/06-limits-and-terms.md")]
+mod limits_and_terms {}
+
+#[doc = include_str!("../docs/guide/07-from-python.md")]
+mod from_python {}
