@@ -1,8 +1,8 @@
 //! The derive macros of discobase. Use them through `discobase`, which re-exports them.
 //!
-//! A derive runs in three steps, one module each: [`attr`] and [`ast`] read the input into a model, [`valid`]
-//! checks the rules that span several attributes, [`expand`] writes the code. Mistakes are collected in
-//! [`errors`] and reported all at once, beside a stub from [`fallback`] that keeps them from causing others.
+//! A derive runs in three steps, one module each: `attr` and `ast` read the input into a model, `valid`
+//! checks the rules that span several attributes, `expand` writes the code. Mistakes are collected in
+//! `errors` and reported all at once, beside a stub from `fallback` that keeps them from causing others.
 
 mod ast;
 mod attr;
