@@ -7,6 +7,8 @@
 
 mod channels;
 mod effects;
+mod embeds;
+mod history;
 mod mentions;
 mod messages;
 mod model;
@@ -21,8 +23,9 @@ mod text;
 
 pub use channels::{ChannelChange, NewChannel, Place};
 pub use effects::{Delivery, Effects, Event, Write};
+pub use history::Page;
 pub use mentions::AllowedMentions;
-pub use messages::{MessageChange, NewMessage, Page, Posted, Retained, Upload};
+pub use messages::{MessageChange, NewMessage, Posted, Retained, Upload};
 pub use model::{
     Application, Attachment, Channel, Guild, Member, Message, Nonce, Overwrite, Role, User, channel_kind,
 };

@@ -239,3 +239,30 @@ async fn snowflakes_are_strictly_increasing_however_many() {
         assert!(discobase_guild::state::time_of(last) >= now_ms);
     });
 }
+
+#[tokio::test]
+async fn embeds_have_lengths_and_are_trimmed() {
+    let (guild, _) = guild().await;
+    let client = Client::of(&guild);
+    let path = format!("/channels/{}/messages", general(&guild));
+    let embed = json!({"title": " t ", "fields": [{"name": "n ", "value": " v"}], "footer": {"text": "f "}});
+    let kept = client.post(&path, json!({"embeds": [embed]})).await.ok()["embeds"][0].clone();
+    assert_eq!(
+        (&kept["title"], &kept["fields"][0]["name"], &kept["footer"]["text"]),
+        (&json!("t"), &json!("n"), &json!("f"))
+    );
+    assert_eq!(kept["type"], "rich");
+    let long = |length: usize| json!("x".repeat(length));
+    for (embeds, path_of_error) in [
+        (json!([{"title": long(257)}]), "/0/title"),
+        (json!([{"description": long(4097)}]), "/0/description"),
+        (json!([{"title": "t"}, {"fields": [{"name": "n", "value": long(1025)}]}]), "/1/fields/0/value"),
+        (json!([{"fields": vec![json!({"name": "n", "value": "v"}); 26]}]), "/0/fields"),
+        (json!([{"description": long(4000)}, {"description": long(2001)}]), ""),
+        (json!(vec![json!({"title": "t"}); 11]), ""),
+    ] {
+        let errors = client.post(&path, json!({"embeds": embeds})).await.json()["errors"]["embeds"].clone();
+        let found = errors.pointer(&format!("{path_of_error}/_errors"));
+        assert!(found.is_some_and(Value::is_array), "{path_of_error}: {errors}");
+    }
+}
