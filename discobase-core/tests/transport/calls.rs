@@ -71,10 +71,10 @@ async fn channels_are_listed_hidden_ones_as_hidden() {
         }
     );
     let roles: Vec<_> = channels.iter().map(|channel| (channel.role, channel.visible)).collect();
-    use ChannelRole::{Category, Other, Text};
+    let (category, text, other) = (ChannelRole::Category, ChannelRole::Text, ChannelRole::Other);
     assert_eq!(
         roles,
-        [(Category, true), (Text, true), (Text, false), (Text, false), (Other, true), (Other, true)]
+        [(category, true), (text, true), (text, false), (text, false), (other, true), (other, true)]
     );
 }
 

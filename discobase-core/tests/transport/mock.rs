@@ -44,9 +44,9 @@ impl Answer {
         Self::Reply(status, Vec::new(), body.to_string().into_bytes())
     }
 
-    pub(crate) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Reply(_, headers, _) = &mut self {
-            headers.push((name, value.to_string()));
+            headers.push((name, value.into()));
         }
         self
     }

@@ -39,8 +39,8 @@ impl Bucket {
         }
         *window = (Some(start), used + 1);
         success
-            .header("x-ratelimit-limit", self.limit)
-            .header("x-ratelimit-remaining", self.limit - used - 1)
+            .header("x-ratelimit-limit", self.limit.to_string())
+            .header("x-ratelimit-remaining", (self.limit - used - 1).to_string())
             .header("x-ratelimit-reset-after", format!("{reset_after:.3}"))
             .header("x-ratelimit-bucket", "abcdef")
     }

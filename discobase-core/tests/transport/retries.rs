@@ -1,7 +1,5 @@
 //! Lost answers, broken answers, answers of no use.
 
-use std::sync::Arc;
-
 use discobase_core::transport::{ChannelRole, NewChannel, Transport, TransportError};
 use discobase_core::{ChannelId, GuildId, MessageId, UserId};
 use serde_json::json;
@@ -29,16 +27,19 @@ fn html(status: u16) -> Answer {
     )
 }
 
+/// A name, and an answer.
+type Mishap = (&'static str, fn() -> Answer);
+
 /// What can happen to a request that may have had its effect.
-fn mishaps() -> Vec<(&'static str, Arc<dyn Fn() -> Answer + Send + Sync>)> {
-    vec![
-        ("the connection ends", Arc::new(|| Answer::Drop)),
-        ("nothing is answered", Arc::new(|| Answer::Silence)),
-        ("the body stands still", Arc::new(|| Answer::Stall(200, b"{\"id\":".to_vec()))),
-        ("the body breaks off", Arc::new(|| Answer::Tear(200, b"{\"id\":".to_vec()))),
-        ("an HTML error", Arc::new(|| html(502))),
-        ("a JSON error", Arc::new(|| Answer::json(500, &json!({ "code": 0, "message": "oops" })))),
-        ("an overload", Arc::new(|| Answer::json(400, &json!({ "code": 130_000, "message": "later" })))),
+fn mishaps() -> [Mishap; 7] {
+    [
+        ("the connection ends", || Answer::Drop),
+        ("nothing is answered", || Answer::Silence),
+        ("the body stands still", || Answer::Stall(200, b"{\"id\":".to_vec())),
+        ("the body breaks off", || Answer::Tear(200, b"{\"id\":".to_vec())),
+        ("an HTML error", || html(502)),
+        ("a JSON error", || Answer::json(500, &json!({ "code": 0, "message": "oops" }))),
+        ("an overload", || Answer::json(400, &json!({ "code": 130_000, "message": "later" }))),
     ]
 }
 
