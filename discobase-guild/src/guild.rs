@@ -27,6 +27,7 @@ pub struct Builder {
     token: Option<String>,
     limits: Limits,
     clock: Arc<dyn Clock>,
+    sync: bool,
 }
 
 impl Builder {
@@ -65,6 +66,14 @@ impl Builder {
         self
     }
 
+    /// Whether a reply waits until the disk has what it confirms; by default it does. Otherwise what was
+    /// confirmed survives the end of the process, but perhaps not that of the system.
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
     /// Sets a clock; by default the machine's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -80,7 +89,7 @@ impl Builder {
         let listener = bind(self.port).await?;
         let address = listener.local_addr().map_err(|source| listen_error(self.port, source))?.to_string();
         let now_ms = self.clock.now_ms();
-        let opened = self.data.as_deref().map(Opened::open).transpose()?;
+        let opened = self.data.as_deref().map(|path| Opened::open(path, self.sync)).transpose()?;
         let faults = Arc::new(Faults::default());
         let hub = Arc::new(Hub::new(Arc::clone(&faults)));
         let publish: Publish = {
@@ -172,6 +181,7 @@ impl LocalGuild {
             token: None,
             limits: Limits::discord(),
             clock: Arc::new(SystemClock),
+            sync: true,
         }
     }
 

@@ -25,6 +25,9 @@ struct Arguments {
     /// Token of the bot (default: made up, and kept in the file)
     #[arg(long, value_name = "TOKEN", env = "DISCOBASE_GUILD_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Do not wait for the disk: survives the end of the program, perhaps not that of the system
+    #[arg(long)]
+    no_sync: bool,
     /// Switch off all rate limits; sizes and counts stay
     #[arg(long)]
     no_rate_limits: bool,
@@ -75,7 +78,11 @@ async fn start(arguments: Arguments) -> Result<LocalGuild, GuildError> {
     if let Some(count) = arguments.message_rate {
         limits.message_create = Some(Rate { count, window_ms: 5_000 });
     }
-    let mut builder = LocalGuild::builder().port(arguments.port).guild_name(arguments.guild).limits(limits);
+    let mut builder = LocalGuild::builder()
+        .port(arguments.port)
+        .guild_name(arguments.guild)
+        .limits(limits)
+        .sync(!arguments.no_sync);
     if let Some(path) = arguments.data {
         builder = builder.data(path);
     }

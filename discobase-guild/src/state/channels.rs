@@ -112,7 +112,8 @@ impl State {
         }
         self.check_parent(guild_id, new.kind, new.parent_id, None)?;
         let inherited = || Some(self.channels.get(&new.parent_id?)?.overwrites.clone());
-        let overwrites = match new.overwrites {
+        // An empty list counts as none, as clients rely on.
+        let overwrites = match new.overwrites.filter(|list| !list.is_empty()) {
             Some(overwrites) => {
                 // Discord docs, "Guild": Create Guild Channel. Only permissions the bot has in the guild can be
                 // allowed or denied; MANAGE_ROLES only by administrators.

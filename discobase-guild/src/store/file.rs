@@ -5,9 +5,11 @@
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -15,6 +17,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::Publish;
+use super::backend::Backend;
 use super::schema::{CHANNELS, FORMAT, GUILDS, MESSAGES, META, NONCES, NUMBERS, PIECE, PIECES, USERS};
 use crate::error::GuildError;
 use crate::state::{Effects, Event, Home, Snapshot, Snowflake, Write};
@@ -50,12 +53,15 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    pub(crate) fn open(path: &Path) -> Result<Self, GuildError> {
-        let database = Database::builder()
-            // Attachments are read once in a while and need no cache worth a gigabyte.
-            .set_cache_size(32 << 20)
-            .create(path)
-            .map_err(|error| explain(path, error))?;
+    pub(crate) fn open(path: &Path, sync: bool) -> Result<Self, GuildError> {
+        let open = || -> Result<Database, DatabaseError> {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            Database::builder()
+                // Attachments are read once in a while and need no cache worth a gigabyte.
+                .set_cache_size(32 << 20)
+                .create_with_backend(Backend { file: FileBackend::new(file)?, sync })
+        };
+        let database = open().map_err(|error| explain(path, error))?;
         let snapshot = read_all(path, &database)?;
         Ok(Self { path: path.to_owned(), database, snapshot })
     }

@@ -3,6 +3,7 @@
 //! Callers: the shell in `server`. Invariants: batches take effect in the order they were submitted; a
 //! batch's events are handed on only after its writes are safe, so no client sees what a crash could undo.
 
+mod backend;
 mod file;
 mod schema;
 

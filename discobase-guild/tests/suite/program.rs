@@ -54,7 +54,8 @@ async fn what_was_confirmed_survives_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guild.redb");
     let path: &Path = &path;
-    let arguments = ["--data", path.to_str().unwrap(), "--guild", "shop", "--no-rate-limits"];
+    // Even without waiting for the disk.
+    let arguments = ["--data", path.to_str().unwrap(), "--guild", "shop", "--no-rate-limits", "--no-sync"];
     let mut program = start(&arguments).await;
     let client = program.client();
     let guild = program.text("guild_id").to_owned();
