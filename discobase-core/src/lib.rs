@@ -1,4 +1,31 @@
-//! The engine of discobase.
+//! The engine of discobase, a typed ORM whose database is a Discord guild. Use it through the crate `discobase`,
+//! which re-exports it and begins with a tour for users; this page is for readers of the code.
+//!
+//! ```text
+//! write: orm -> session -> db (engine: queue, flusher) -> journal -> codec -> transport -> guild
+//!        a struct becomes a row, a checked commit, part of a frame, a message; it is visible once it is durable
+//!
+//! read:  orm -> query -> tables (the durable state, in memory)
+//!
+//! open:  guild -> transport -> journal (the chain) -> codec -> db (replay) -> tables
+//! ```
+//!
+//! A module imports only those before it:
+//! `ids, error, env, value, wire, row, field, schema, batch, transport, codec, journal, tables, query, session, db, orm`.
+//!
+//! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
+//! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
+//!   tables as structs declare them, commits.
+//! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
+//! - `codec`: frames as bytes, as text and as messages.
+//! - `journal`: which frame follows which (pure), reading, opening, and the writer that acknowledges.
+//! - `tables`: what is in memory. Live commits and replayed ones change it through the same function.
+//! - `query`: typed columns, expressions, plans.
+//! - `session`: checks what callers want to write against the newest state.
+//! - `db`: connecting, channels, replay, the running engine. It starts and ends the tasks of a connection.
+//! - `orm`: [`Table`](trait@Table), [`Record`], [`Find`]: what users call.
+//!
+//! `docs/format.md` is the contract of what is in a guild, and `docs/architecture.md` gives the reasons.
 
 pub mod private;
 
