@@ -168,11 +168,6 @@ impl State {
             nonce: new.nonce,
         });
         self.remember_nonce(now_ms, &message);
-        // Discord docs, "Gateway Events": Channel Update is not sent for `last_message_id`.
-        if let Some(mut channel) = self.channels.get(&channel_id).cloned() {
-            channel.last_message_id = Some(id);
-            self.keep_channel(channel);
-        }
         self.keep_message(Arc::clone(&message));
         self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
         Ok(Posted { message, repeated: false })
@@ -344,6 +339,11 @@ impl State {
     pub(super) fn drop_message(&mut self, channel: Snowflake, id: Snowflake) {
         let Some(message) = self.messages.get_mut(&channel).and_then(|all| all.remove(&id)) else { return };
         self.effects.writes.push(Write::DropMessage(channel, id));
+        // As long as it exists the newest message tells that it is the newest; now the channel has to.
+        let newest = self.channels.get(&channel).filter(|found| found.last_message_id == Some(id)).cloned();
+        if let Some(channel) = newest {
+            self.keep_channel(channel);
+        }
         self.drop_files(&message.attachments);
     }
 

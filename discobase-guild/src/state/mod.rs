@@ -230,6 +230,10 @@ impl State {
         for attachment in &message.attachments {
             self.attachments.insert(attachment.id, (message.channel_id, message.id));
         }
+        // Discord docs, "Gateway Events": Channel Update is not sent for `last_message_id`.
+        if let Some(channel) = self.channels.get_mut(&message.channel_id) {
+            channel.last_message_id = channel.last_message_id.max(Some(message.id));
+        }
         self.messages.entry(message.channel_id).or_default().insert(message.id, message);
     }
 

@@ -6,7 +6,10 @@
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+    WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::OpenOptions;
@@ -75,7 +78,7 @@ impl Opened {
             meta.insert("home", serde_json::to_vec(&home)?.as_slice())?;
             meta.insert("secret", secret.as_slice())?;
             drop(meta);
-            apply(&transaction, &[])?;
+            create_tables(&transaction)?;
             Ok(transaction.commit()?)
         };
         write().map_err(|source| GuildError::File { path: self.path.clone(), source })
@@ -168,39 +171,62 @@ fn write_group(database: &Database, group: &[Batch]) -> Result<(), Boxed> {
         return Ok(());
     }
     let transaction = database.begin_write()?;
-    for batch in group {
-        apply(&transaction, &batch.writes)?;
-    }
+    apply(&transaction, group.iter().flat_map(|batch| &batch.writes))?;
     let last_id = group.iter().map(|batch| batch.last_id).max().unwrap_or(0);
     transaction.open_table(NUMBERS)?.insert("last_id", last_id)?;
     Ok(transaction.commit()?)
 }
 
-fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), Boxed> {
-    let mut users = transaction.open_table(USERS)?;
-    let mut guilds = transaction.open_table(GUILDS)?;
-    let mut channels = transaction.open_table(CHANNELS)?;
-    let mut messages = transaction.open_table(MESSAGES)?;
-    let mut nonces = transaction.open_table(NONCES)?;
-    let mut pieces = transaction.open_table(PIECES)?;
+/// Makes all tables, so that they can be read whatever was written so far.
+fn create_tables(transaction: &WriteTransaction) -> Result<(), Boxed> {
+    drop(transaction.open_table(USERS)?);
+    drop(transaction.open_table(GUILDS)?);
+    drop(transaction.open_table(CHANNELS)?);
+    drop(transaction.open_table(MESSAGES)?);
+    drop(transaction.open_table(NONCES)?);
+    drop(transaction.open_table(PIECES)?);
+    Ok(())
+}
+
+fn apply<'a>(transaction: &WriteTransaction, writes: impl Iterator<Item = &'a Write>) -> Result<(), Boxed> {
+    // Most transactions touch two or three tables, and each that is opened costs something at the commit.
+    let (mut users, mut guilds, mut channels) = (None, None, None);
+    let (mut messages, mut nonces, mut pieces) = (None, None, None);
     for write in writes {
         match write {
-            Write::User(user) => drop(users.insert(user.id, json(user)?.as_slice())?),
-            Write::Guild(guild) => drop(guilds.insert(guild.id, json(guild)?.as_slice())?),
-            Write::Channel(channel) => drop(channels.insert(channel.id, json(channel)?.as_slice())?),
-            Write::DropChannel(id) => drop(channels.remove(id)?),
-            Write::Message(message) => {
-                messages.insert((message.channel_id, message.id), json(message.as_ref())?.as_slice())?;
+            Write::User(user) => {
+                lazily(&mut users, transaction, USERS)?.insert(user.id, json(user)?.as_slice())?;
             }
-            Write::DropMessage(channel, id) => drop(messages.remove((*channel, *id))?),
-            Write::Nonce(used) => drop(nonces.insert(used.message_id, json(used)?.as_slice())?),
-            Write::DropNonce(used) => drop(nonces.remove(used.message_id)?),
+            Write::Guild(guild) => {
+                lazily(&mut guilds, transaction, GUILDS)?.insert(guild.id, json(guild)?.as_slice())?;
+            }
+            Write::Channel(channel) => {
+                lazily(&mut channels, transaction, CHANNELS)?
+                    .insert(channel.id, json(channel)?.as_slice())?;
+            }
+            Write::DropChannel(id) => drop(lazily(&mut channels, transaction, CHANNELS)?.remove(id)?),
+            Write::Message(message) => {
+                let key = (message.channel_id, message.id);
+                lazily(&mut messages, transaction, MESSAGES)?
+                    .insert(key, json(message.as_ref())?.as_slice())?;
+            }
+            Write::DropMessage(channel, id) => {
+                lazily(&mut messages, transaction, MESSAGES)?.remove((*channel, *id))?;
+            }
+            Write::Nonce(used) => {
+                lazily(&mut nonces, transaction, NONCES)?.insert(used.message_id, json(used)?.as_slice())?;
+            }
+            Write::DropNonce(used) => {
+                drop(lazily(&mut nonces, transaction, NONCES)?.remove(used.message_id)?);
+            }
             Write::Blob(id, bytes) => {
+                let pieces = lazily(&mut pieces, transaction, PIECES)?;
                 for (number, piece) in (0_u64..).zip(bytes.chunks(PIECE)) {
                     pieces.insert((*id, number), piece)?;
                 }
             }
             Write::DropBlob(id, len) => {
+                let pieces = lazily(&mut pieces, transaction, PIECES)?;
                 for number in 0..len.div_ceil(PIECE as u64) {
                     pieces.remove((*id, number))?;
                 }
@@ -208,6 +234,17 @@ fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), Boxed> 
         }
     }
     Ok(())
+}
+
+fn lazily<'a, 't, K: redb::Key + 'static, V: redb::Value + 'static>(
+    slot: &'a mut Option<Table<'t, K, V>>,
+    transaction: &'t WriteTransaction,
+    definition: TableDefinition<'_, K, V>,
+) -> Result<&'a mut Table<'t, K, V>, Boxed> {
+    if slot.is_none() {
+        *slot = Some(transaction.open_table(definition)?);
+    }
+    slot.as_mut().ok_or_else(|| "the table was just opened".into())
 }
 
 fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
