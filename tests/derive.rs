@@ -1,9 +1,11 @@
 //! What `#[derive(Table)]` and `#[derive(ColumnEnum)]` make of a struct and of an enum.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use discobase::private::{ColumnEnum as _, ColumnValue, Fields, RowWriter, Value, ValueRef};
+use discobase::private::{ColumnValue, Fields, RowWriter, Value, ValueRef};
 use discobase::{ColumnEnum, ColumnType, Entity, IndexKind, Row, Table};
 use serde::{Deserialize, Serialize};
 use twilight_model::id::Id;
