@@ -36,3 +36,8 @@ pub use faults::{Action, Faults, Limit, Rule};
 pub use guild::{Builder, LocalGuild};
 pub use limits::{Limits, Rate};
 pub use server::Stats;
+
+/// Compiles and runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,10 +7,9 @@ use hyper::header::{self, HeaderMap};
 use hyper::{Method, Request, Response};
 use std::sync::Arc;
 
-use super::reply::{self, ReplyBody};
-use super::rest;
+use super::fault::{self, Fate};
+use super::reply::{self, Cut, ReplyBody};
 use crate::cdn::Signed;
-use crate::faults::Action;
 use crate::server::Shared;
 use crate::state::Snowflake;
 
@@ -46,25 +45,18 @@ pub(super) async fn download<B>(
     shared: &Arc<Shared>,
     request: &Request<B>,
     path: &str,
-) -> Response<ReplyBody> {
+) -> Result<Response<ReplyBody>, Cut> {
     shared.stats.lock().downloads += 1;
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return text(405, "Method Not Allowed");
+    match fault::before(&shared.faults, request.method().as_str(), TEMPLATE).await? {
+        Fate::Answered(response) => Ok(response),
+        Fate::Executed(after) => after.finish(find_and_read(shared, request, path).await).await,
     }
-    let mut stall = false;
-    for action in shared.faults.on_request(request.method().as_str(), TEMPLATE) {
-        match action {
-            Action::Delay { ms } | Action::DelayReply { ms } => rest::wait(ms).await,
-            Action::ServerError { status, .. } => return text(status, "error"),
-            Action::StallBody => stall = true,
-            _ => {}
-        }
-    }
-    let response = find_and_read(shared, request, path).await;
-    if stall { response.map(ReplyBody::stalled) } else { response }
 }
 
 async fn find_and_read<B>(shared: &Arc<Shared>, request: &Request<B>, path: &str) -> Response<ReplyBody> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return text(405, "Method Not Allowed");
+    }
     let query = request.uri().query().unwrap_or_default();
     let param = |name: &str| {
         query

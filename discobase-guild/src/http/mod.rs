@@ -8,6 +8,7 @@ mod call;
 mod cdn;
 mod channels;
 mod control;
+mod fault;
 mod form;
 mod guilds;
 mod messages;
@@ -38,7 +39,7 @@ pub(crate) async fn serve(
 ) -> Result<Response<ReplyBody>, Cut> {
     let path = request.uri().path().to_owned();
     if let Some(rest) = path.strip_prefix("/attachments/") {
-        return Ok(cdn::download(&shared, &request, rest).await);
+        return cdn::download(&shared, &request, rest).await;
     }
     if let Some(rest) = path.strip_prefix("/_local/") {
         return Ok(control::answer(&shared, request, rest).await);

@@ -7,26 +7,16 @@ use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
 use hyper::{Request, Response};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::body::{self, Unread};
 use super::call::Call;
+use super::fault::{self, Fate};
 use super::multipart::percent;
 use super::reply::{self, Cut, ReplyBody};
 use super::routes::{self, Found, Route};
-use crate::faults::{Action, Limit};
-use crate::limits::{Charge, Headers, Limits, Scope, TooMany};
+use crate::limits::{Charge, Headers, Limits, TooMany};
 use crate::server::Shared;
 use crate::state::{Refusal, Snowflake};
-
-/// What faults do to a request after it was let through.
-#[derive(Default)]
-struct After {
-    delay_ms: u64,
-    lose: bool,
-    stall: bool,
-    status: Option<u16>,
-}
 
 /// Answers a request whose path began with `/api/`.
 pub(super) async fn answer(
@@ -49,41 +39,13 @@ pub(super) async fn answer(
     };
     shared.stats.lock().count_request(route.method, route.template);
 
-    let mut after = After::default();
-    for action in shared.faults.on_request(route.method, route.template) {
-        if let Some(response) = before(action, &mut after).await? {
-            return Ok(count(shared, response));
+    match fault::before(&shared.faults, route.method, route.template).await? {
+        Fate::Answered(response) => Ok(count(shared, response)),
+        Fate::Executed(after) => {
+            let response = execute(shared, route, ids, request).await?;
+            after.finish(response).await.map(|response| count(shared, response))
         }
     }
-    let response = execute(shared, route, ids, request).await?;
-    if after.delay_ms > 0 {
-        wait(after.delay_ms).await;
-    }
-    if after.lose {
-        return Err(Cut);
-    }
-    if let Some(status) = after.status {
-        return Ok(broken(status));
-    }
-    let response = count(shared, response);
-    Ok(if after.stall { response.map(ReplyBody::stalled) } else { response })
-}
-
-/// Obeys a fault: at once, if it has no effect on the guild, or by a note for afterwards.
-async fn before(action: Action, after: &mut After) -> Result<Option<Response<ReplyBody>>, Cut> {
-    match action {
-        Action::LoseRequest => return Err(Cut),
-        Action::LoseReply => after.lose = true,
-        Action::Delay { ms } => wait(ms).await,
-        Action::DelayReply { ms } => after.delay_ms += ms,
-        Action::ServerError { status, executed: false } => return Ok(Some(broken(status))),
-        Action::ServerError { status, executed: true } => after.status = Some(status),
-        Action::TooManyRequests { limit, retry_after } => return Ok(Some(limited(limit, retry_after))),
-        Action::AutoMod => return Ok(Some(reply::refusal(&Refusal::AUTOMOD))),
-        Action::StallBody => after.stall = true,
-        Action::SwallowEvent | Action::RepeatEvent | Action::DropSocket => {}
-    }
-    Ok(None)
 }
 
 async fn execute(
@@ -205,30 +167,6 @@ fn count(shared: &Shared, response: Response<ReplyBody>) -> Response<ReplyBody> 
         core.rates.count_invalid(&limits, now_ms);
     }
     response
-}
-
-fn broken(status: u16) -> Response<ReplyBody> {
-    reply::json(status, &serde_json::json!({"message": format!("{status}: Server Error"), "code": 0}))
-}
-
-fn limited(limit: Limit, retry_after: f64) -> Response<ReplyBody> {
-    let ms = Duration::try_from_secs_f64(retry_after).unwrap_or_default().as_millis();
-    let retry_after_ms = u64::try_from(ms).unwrap_or(u64::MAX);
-    let scope = match limit {
-        Limit::Cloudflare => return reply::cloudflare(retry_after_ms.div_ceil(1000)),
-        Limit::User => Scope::User,
-        Limit::Shared => Scope::Shared,
-        Limit::Global => Scope::Global,
-    };
-    let mut response = reply::too_many(None, TooMany { retry_after_ms, scope, old_edit: false });
-    if scope == Scope::Shared {
-        reply::set(response.headers_mut(), "retry-after", retry_after);
-    }
-    response
-}
-
-pub(super) async fn wait(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 fn query(query: &str) -> Vec<(String, String)> {

@@ -112,3 +112,20 @@ async fn events_are_swallowed_repeated_and_cut() {
     assert_eq!(socket.event("MESSAGE_CREATE").await["content"], "cut");
     socket.event("RESUMED").await;
 }
+
+#[tokio::test]
+async fn downloads_fail_too() {
+    let (guild, _) = guild().await;
+    let client = Client::of(&guild);
+    let path = format!("/channels/{}/messages", general(&guild));
+    let posted = client.upload("POST", &path, &json!({}), &[(0, "a", b"abc")]).await.ok();
+    let url = posted["attachments"][0]["url"].as_str().unwrap();
+    let route = "/attachments/{channel}/{attachment}/{filename}";
+    guild.faults().push(Rule::new(Action::ServerError { status: 503, executed: false }).on("GET", route));
+    assert_eq!(client.download("GET", url, &[]).await.status, 503);
+    guild.faults().push(Rule::new(Action::LoseReply).on("GET", route));
+    let path = url.strip_prefix(guild.api()).unwrap();
+    assert!(client.raw("GET", path, &[], bytes::Bytes::new()).await.is_err());
+    assert_eq!(client.download("GET", url, &[]).await.body, "abc");
+    assert_eq!(guild.stats().downloads, 3);
+}
