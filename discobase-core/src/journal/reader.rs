@@ -74,7 +74,7 @@ impl Scan {
         }
     }
 
-    /// The frame of a link, once [`Reader::verify`] has seen it.
+    /// The frame of a link, once [`Reader::chain`] has verified it.
     pub(crate) fn frame(&self, sum: Sum) -> Option<&Frame> {
         self.frames.get(&sum)
     }

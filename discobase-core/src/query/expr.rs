@@ -44,7 +44,7 @@ pub(crate) enum Expr {
 
 /// What an expression reads a row through.
 pub(crate) trait Columns {
-    /// The value in the column at a position, as it compares (see [`Columns::comparable`]).
+    /// The value in the column at a position, as it compares (see [`comparable`](crate::tables::comparable)).
     fn value(&self, position: usize) -> ValueRef<'_>;
 }
 
