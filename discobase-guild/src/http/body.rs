@@ -29,6 +29,7 @@ pub(super) enum Unread {
 pub(super) async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, Unread> {
     let announced = body.size_hint().exact().unwrap_or(0);
     if announced > limit {
+        drain(body).await;
         return Err(Unread::Refused(Refusal::TOO_LARGE));
     }
     let mut all = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
@@ -36,6 +37,7 @@ pub(super) async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, Unread
         let frame = frame.map_err(|_| Unread::Gone)?;
         let Ok(data) = frame.into_data() else { continue };
         if (all.len() + data.len()) as u64 > limit {
+            drain(body).await;
             return Err(Unread::Refused(Refusal::TOO_LARGE));
         }
         // Small bodies come in one piece and need no copy.
@@ -45,6 +47,11 @@ pub(super) async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, Unread
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
+}
+
+/// Reads a body to its end for the client's sake, which would not see a reply while it is still sending.
+pub(super) async fn drain(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// Takes a body apart by its content type.

@@ -3,8 +3,10 @@
 //! Callers: `http`. Invariants: a fault without effect is decided before anything is done; a reply is sent
 //! only when all that it can have seen is safe.
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use std::sync::Arc;
 
@@ -27,22 +29,31 @@ pub(super) async fn answer(
     let (version, path) = path.split_once('/').map_or((path, ""), |(version, path)| (version, path));
     // Discord docs, "API Reference": API Versioning. Omitting the version means v6, which is gone.
     let version = version.strip_prefix('v').and_then(|number| number.parse::<u64>().ok()).unwrap_or(6);
-    if version < 9 {
-        return Ok(reply::refusal(&Refusal::BAD_VERSION));
-    }
     let path = format!("/{path}");
-    let (route, ids) = match routes::find(request.method().as_str(), &path) {
-        Found::Route(route, ids) => (route, Ok(ids)),
-        Found::BadId(route, refusal) => (route, Err(refusal)),
-        Found::OtherMethod => return Ok(reply::refusal(&Refusal::METHOD_NOT_ALLOWED)),
-        Found::Nothing => return Ok(reply::refusal(&Refusal::NOT_FOUND)),
+    let (head, incoming) = request.into_parts();
+    let found = match routes::find(head.method.as_str(), &path) {
+        _ if version < 9 => Err(Refusal::BAD_VERSION),
+        Found::Route(route, ids) => Ok((route, Ok(ids))),
+        Found::BadId(route, refusal) => Ok((route, Err(refusal))),
+        Found::OtherMethod => Err(Refusal::METHOD_NOT_ALLOWED),
+        Found::Nothing => Err(Refusal::NOT_FOUND),
+    };
+    let (route, ids) = match found {
+        Ok(found) => found,
+        Err(refusal) => {
+            body::drain(incoming).await;
+            return Ok(reply::refusal(&refusal));
+        }
     };
     shared.stats.lock().count_request(route.method, route.template);
 
     match fault::before(&shared.faults, route.method, route.template).await? {
-        Fate::Answered(response) => Ok(count(shared, response)),
+        Fate::Answered(response) => {
+            body::drain(incoming).await;
+            Ok(count(shared, response))
+        }
         Fate::Executed(after) => {
-            let response = execute(shared, route, ids, request).await?;
+            let response = execute(shared, route, ids, &head, incoming).await?;
             after.finish(response).await.map(|response| count(shared, response))
         }
     }
@@ -52,20 +63,23 @@ async fn execute(
     shared: &Arc<Shared>,
     route: &'static Route,
     ids: Result<Vec<Snowflake>, Refusal>,
-    request: Request<Incoming>,
+    head: &Parts,
+    incoming: Incoming,
 ) -> Result<Response<ReplyBody>, Cut> {
-    let now_ms = shared.now_ms();
-    let limits = {
-        let mut core = shared.core.lock();
-        let limits = core.state.limits().clone();
-        if let Some(ms) = core.rates.banned_for(&limits, now_ms) {
-            return Ok(reply::cloudflare(ms.div_ceil(1000)));
-        }
-        limits
+    let limits = shared.core.lock().state.limits().clone();
+    // Read before anything is refused: a client that is still sending would not see the refusal.
+    let body = match body::read(incoming, limits.request_bytes).await {
+        Ok(bytes) => Ok(bytes),
+        Err(Unread::Refused(refusal)) => Err(refusal),
+        Err(Unread::Gone) => return Err(Cut),
     };
-    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.strip_prefix("Bot ")).unwrap_or_default().trim().to_owned();
-    let user = shared.core.lock().state.bot_by_token(&token).map(|bot| bot.id);
+    let now_ms = shared.now_ms();
+    if let Some(ms) = shared.core.lock().rates.banned_for(&limits, now_ms) {
+        return Ok(reply::cloudflare(ms.div_ceil(1000)));
+    }
+    let token = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.strip_prefix("Bot ")).unwrap_or_default().trim();
+    let user = shared.core.lock().state.bot_by_token(token).map(|bot| bot.id);
     // Discord docs, "Gateway": Get Gateway needs no authentication.
     let open = route.template == "/gateway";
     if user.is_none() && !open {
@@ -79,11 +93,11 @@ async fn execute(
             Err((bucket, too_many)) => return Ok(reply::too_many(bucket.as_ref(), too_many)),
         }
     }
-    let mut response = match call(shared, &limits, user, route, ids, request).await {
-        Ok(response) => response,
-        Err(Unread::Gone) => return Err(Cut),
-        Err(Unread::Refused(refusal)) => reply::refusal(&refusal),
+    let called = match (ids, body) {
+        (Ok(ids), Ok(body)) => call(shared, &limits, user, route, ids, head, &body).await,
+        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     };
+    let mut response = called.unwrap_or_else(|refusal| reply::refusal(&refusal));
     if let (Some(bucket), false) = (&bucket, response.headers().contains_key("x-ratelimit-limit")) {
         reply::describe(response.headers_mut(), bucket);
     }
@@ -103,23 +117,22 @@ fn charge(
     core.rates.charge(limits, now_ms, user, major, charge)
 }
 
-/// Reads the body, calls the handler, waits until what it did is safe.
+/// Takes the body apart, calls the handler, waits until what it did is safe.
 async fn call(
     shared: &Arc<Shared>,
     limits: &Limits,
     user: Snowflake,
     route: &'static Route,
-    ids: Result<Vec<Snowflake>, Refusal>,
-    request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Unread> {
-    let (head, incoming) = request.into_parts();
-    let bytes = body::read(incoming, limits.request_bytes).await?;
-    let parsed = body::parse(&head.headers, &bytes).map_err(Unread::Refused)?;
+    ids: Vec<Snowflake>,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let parsed = body::parse(&head.headers, body)?;
     let now_ms = shared.now_ms();
     let mut call = Call {
         now_ms,
         user,
-        ids: ids.map_err(Unread::Refused)?,
+        ids,
         query: head.uri.query().map(query).unwrap_or_default(),
         json: parsed.json,
         files: parsed.files,
@@ -139,9 +152,9 @@ async fn call(
         (answer, shared.settle(&mut core))
     };
     if shared.store.safe(ticket).await.is_err() {
-        return Err(Unread::Refused(Refusal::INTERNAL));
+        return Err(Refusal::INTERNAL);
     }
-    let answer = answer.map_err(Unread::Refused)?;
+    let answer = answer?;
     if answer.body.is_empty() {
         return Ok(reply::empty(answer.status));
     }

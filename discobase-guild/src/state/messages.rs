@@ -362,7 +362,7 @@ impl State {
             if !self.can_see(user_id, channel) {
                 continue;
             }
-            let mut data = wire::message_event(self, now_ms, message, guild_id);
+            let mut data = wire::message_event(self, now_ms, message, guild_id, name == "MESSAGE_CREATE");
             let full = data.to_string().into();
             let blank = (!wire::concerns(message, user_id)).then(|| {
                 wire::blank(&mut data);

@@ -51,8 +51,14 @@ pub(crate) fn message(state: &State, now_ms: u64, message: &Message, with_nonce:
 
 /// A message as MESSAGE_CREATE and MESSAGE_UPDATE carry it.
 // Discord docs, "Gateway Events": Message Create has guild_id and member beside the message's fields.
-pub(crate) fn message_event(state: &State, now_ms: u64, of: &Message, guild_id: Snowflake) -> Value {
-    let mut data = message(state, now_ms, of, true);
+pub(crate) fn message_event(
+    state: &State,
+    now_ms: u64,
+    of: &Message,
+    guild_id: Snowflake,
+    created: bool,
+) -> Value {
+    let mut data = message(state, now_ms, of, created);
     if let Some(map) = data.as_object_mut() {
         map.insert("guild_id".to_owned(), id(guild_id));
         let guild = state.guild(guild_id);

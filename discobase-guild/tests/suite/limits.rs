@@ -195,3 +195,25 @@ async fn a_ban_answers_with_a_page() {
     clock.advance(1000);
     assert_eq!(client.get("/users/@me").await.status, 200);
 }
+
+#[tokio::test]
+async fn large_uploads_see_their_refusals() {
+    // A server that answers in the middle of an upload breaks the client's sending.
+    let none = Some(discobase_guild::Rate { count: 0, window_ms: 1000 });
+    let (guild, _) = guild_with(Limits { message_create: none, ..Limits::unlimited() }).await;
+    let client = Client::of(&guild);
+    let path = format!("/channels/{}/messages", general(&guild));
+    let file = vec![7; 12 << 20];
+    let upload = async |client: &Client, count: u64| {
+        let files: Vec<_> = (0..count).map(|n| (n, "a", &file[..])).collect();
+        client.upload("POST", &path, &json!({}), &files).await.status
+    };
+    assert_eq!(upload(&client, 1).await, 429);
+    assert_eq!(upload(&client, 3).await, 429);
+    assert_eq!(upload(&Client { token: "wrong".into(), ..client.clone() }, 1).await, 401);
+    guild.faults().push(discobase_guild::Rule::new(discobase_guild::Action::AutoMod));
+    assert_eq!(upload(&client, 1).await, 400);
+    guild.with_state(|state, _| state.limits_mut().message_create = None);
+    assert_eq!(upload(&client, 3).await, 413);
+    assert_eq!(upload(&client, 1).await, 200);
+}
