@@ -1,1 +1,208 @@
-//! To come.
+//! What people and accidents do to a guild: found, named, and nothing lost in silence.
+
+use discobase::transport::twilight::TwilightConfig;
+use discobase::{ChannelId, Database, ErrorKind, Table};
+use discobase_guild::state::permission;
+use twilight_model::http::attachment::Attachment;
+use twilight_model::id::Id;
+
+use crate::support::Place;
+use crate::tables::User;
+
+crate::in_process!(
+    what_others_write_is_ignored,
+    a_hole_in_the_journal_is_named,
+    a_deleted_tail_leaves_a_shorter_chain,
+    a_missing_journal_is_not_a_new_database,
+    a_journal_deleted_while_open_is_an_error,
+    a_damaged_attachment_is_named,
+    missing_permissions_are_listed_at_once,
+    a_wrong_token_and_a_wrong_address_say_so,
+    an_unknown_guild_is_answered_with_an_invitation,
+    several_guilds_ask_for_a_choice,
+);
+
+async fn open(place: &Place) -> Database {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    db
+}
+
+async fn error_of_opening(place: &Place) -> discobase::Error {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap_err()
+}
+
+/// The ids of a channel's messages, the oldest first.
+fn messages(place: &Place, channel: ChannelId) -> Vec<u64> {
+    place.local().with_state(|state, _| state.messages_in(channel.get()).map(|message| message.id).collect())
+}
+
+async fn what_others_write_is_ignored(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    let guild = place.local();
+    let journal = db.journal().unwrap().get();
+    let frame = guild.with_state(|state, _| state.messages_in(journal).next_back().unwrap().content.clone());
+    let channels: Vec<u64> = guild.with_state(|state, _| {
+        state.channels_of(guild.guild_id()).filter(|channel| channel.topic.is_some()).map(|c| c.id).collect()
+    });
+    assert_eq!(channels.len(), 7, "journal, catalog, users, four indexes");
+    for channel in channels {
+        for text in ["hello", "```json\n{}\n```", "{\"discobase\":1}", &"x".repeat(2000), &frame] {
+            guild.post_as(guild.owner_id(), channel, text).unwrap();
+        }
+    }
+    User::new(2, "b", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 2);
+    User::new(3, "c", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+}
+
+async fn a_hole_in_the_journal_is_named(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    for id in 0..3 {
+        User::new(id, &id.to_string(), 1).save(&db).await.unwrap();
+    }
+    db.close().await.unwrap();
+    // genesis, open, schema, three saves, close
+    let ids = messages(place, journal);
+    assert_eq!(ids.len(), 7);
+    place.local().delete_as_moderator(journal.get(), ids[4]).unwrap();
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert_eq!(error.place().channel, Some(journal));
+    assert_eq!(error.place().message.map(discobase::MessageId::get), Some(ids[5]), "{error}");
+}
+
+async fn a_deleted_tail_leaves_a_shorter_chain(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    for id in 0..3 {
+        User::new(id, &id.to_string(), 1).save(&db).await.unwrap();
+    }
+    drop(db);
+    let ids = messages(place, journal);
+    place.local().delete_as_moderator(journal.get(), *ids.last().unwrap()).unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 2, "documented: nothing proves that there was more");
+    db.close().await.unwrap();
+}
+
+async fn a_missing_journal_is_not_a_new_database(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    // Hidden: the bot does not even learn that the channel exists.
+    place.forbid(journal, permission::VIEW_CHANNEL);
+    let hidden = error_of_opening(place).await;
+    assert_eq!(hidden.kind(), ErrorKind::MissingChannel);
+    assert!(hidden.to_string().contains("View Channel"), "{hidden}");
+    place.local().delete_channel_as_owner(journal.get()).unwrap();
+    assert_eq!(error_of_opening(place).await.kind(), ErrorKind::MissingChannel);
+}
+
+async fn a_journal_deleted_while_open_is_an_error(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    place.local().delete_channel_as_owner(journal.get()).unwrap();
+    let error = User::new(2, "b", 1).save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingChannel);
+    assert_eq!(error.place().channel, Some(journal));
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "a", "memory still has it");
+    db.close().await.unwrap();
+}
+
+async fn a_damaged_attachment_is_named(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    let rows = (0..200).map(|id| User::new(id, &id.to_string(), 1));
+    User::save_all(rows, &db).await.unwrap();
+    // Discord's files can't be changed, but a frame can be replaced by a copy of its message with another file.
+    let newest = *messages(place, journal).last().unwrap();
+    let content =
+        place.local().with_state(|state, _| state.message(journal.get(), newest).unwrap().content.clone());
+    let file = Attachment::from_bytes("wrong.zst".into(), b"not what was compressed".to_vec(), 0);
+    let client = db.client().unwrap().unwrap();
+    let copy =
+        client.create_message(Id::new(journal.get())).content(&content).attachments(&[file]).await.unwrap();
+    let newest = copy.model().await.unwrap().id.get();
+    drop(db);
+    let original = messages(place, journal)[messages(place, journal).len() - 2];
+    place.local().delete_as_moderator(journal.get(), original).unwrap();
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(error.place().channel, Some(journal));
+    assert_eq!(error.place().message.map(discobase::MessageId::get), Some(newest), "{error}");
+}
+
+async fn missing_permissions_are_listed_at_once(place: &Place) {
+    let guild = place.local();
+    guild.set_bot_permissions(permission::VIEW_CHANNEL);
+    // The bot has what @everyone has, too.
+    guild.with_state(|state, _| state.set_role_permissions(guild.guild_id(), guild.guild_id(), 0)).unwrap();
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::MissingPermissions);
+    let text = error.to_string();
+    for name in
+        ["Manage Channels", "Send Messages", "Manage Messages", "Attach Files", "Read Message History"]
+    {
+        assert!(text.contains(name), "{name:?} is not in {text:?}");
+    }
+    assert!(!text.contains("View Channels"), "{text}");
+    assert!(text.contains("https://discord.com/oauth2/authorize?client_id="), "{text}");
+    let posted = place.local().stats().by_route;
+    assert!(!posted.keys().any(|route| route.starts_with("POST")), "nothing was created: {posted:?}");
+}
+
+async fn a_wrong_token_and_a_wrong_address_say_so(place: &Place) {
+    let config = |token: &str, api: &str| {
+        let mut config = TwilightConfig::new(token);
+        config.api = api.parse().unwrap();
+        config
+    };
+    let db = place.database();
+    let secret = "very.secret.token";
+    let error = db.connect_with(config(secret, place.local().api())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(!format!("{error} {error:?}").contains(secret));
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = db.connect_with(config(secret, &format!("http://127.0.0.1:{port}"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
+    assert!(!format!("{error} {error:?}").contains(secret));
+    assert!(!db.is_open());
+}
+
+async fn an_unknown_guild_is_answered_with_an_invitation(place: &Place) {
+    let db = Database::builder(&place.name).guild_id(42).build();
+    let error = db.connect_guild(place.local()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::GuildNotFound);
+    assert!(error.to_string().contains("https://discord.com/oauth2/authorize?client_id="), "{error}");
+    assert!(error.to_string().contains("\"discobase\""), "it names the guilds there are: {error}");
+}
+
+async fn several_guilds_ask_for_a_choice(place: &Place) {
+    let guild = place.local();
+    let twin = guild.with_state(|state, now| {
+        let twin = state.add_guild(now, "discobase", guild.owner_id());
+        state.join(now, twin, guild.application_id(), permission::BOT_DEFAULT);
+        twin
+    });
+    let by_name = Database::builder(&place.name).guild_name("discobase").build();
+    let error = by_name.connect_guild(place.local()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AmbiguousGuild);
+    assert!(error.to_string().contains(&twin.to_string()), "{error}");
+    let by_id = Database::builder(&place.name).guild_id(twin).build();
+    by_id.connect_guild(place.local()).await.unwrap();
+    assert_eq!(by_id.guild().unwrap().id.get(), twin);
+    by_id.close().await.unwrap();
+}

@@ -1,1 +1,130 @@
-//! To come.
+//! Requests that are lost, refused, slowed down or answered with nonsense: nothing acknowledged is lost or doubled.
+
+use std::time::Duration;
+
+use discobase::{Database, ErrorKind, Outcome, Table};
+use discobase_guild::state::permission;
+use discobase_guild::{Action, Limit, Rule};
+
+use crate::support::Place;
+use crate::tables::User;
+
+crate::in_process!(
+    each_fault_of_a_save_is_survived_exactly_once,
+    each_fault_of_opening_is_survived,
+    refused_content_travels_as_an_attachment,
+    a_deadline_tells_that_the_outcome_is_unknown,
+    a_cut_gateway_changes_nothing,
+    a_forbidden_save_says_so_and_later_ones_work,
+);
+
+const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
+
+async fn open(place: &Place) -> Database {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    db
+}
+
+fn faults() -> Vec<Action> {
+    let limit = |limit| Action::TooManyRequests { limit, retry_after: 0.2 };
+    vec![
+        Action::LoseRequest,
+        Action::LoseReply,
+        Action::Delay { ms: 50 },
+        Action::DelayReply { ms: 50 },
+        Action::ServerError { status: 500, executed: false },
+        Action::ServerError { status: 502, executed: true },
+        Action::ServerError { status: 503, executed: true },
+        limit(Limit::User),
+        limit(Limit::Shared),
+        limit(Limit::Global),
+        limit(Limit::Cloudflare),
+    ]
+}
+
+async fn each_fault_of_a_save_is_survived_exactly_once(place: &Place) {
+    let db = open(place).await;
+    for (id, fault) in (0..).zip(faults()) {
+        place.local().faults().push(Rule::new(fault.clone()).on(POST.0, POST.1).times(2));
+        let saved = User::new(id, &id.to_string(), 0).save(&db).await;
+        assert!(saved.is_ok(), "{fault:?}: {saved:?}");
+        place.local().faults().clear();
+    }
+    let many = faults().len();
+    assert_eq!(User::count(&db).await.unwrap(), many);
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), many);
+    db.close().await.unwrap();
+}
+
+async fn each_fault_of_opening_is_survived(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    for fault in faults() {
+        place.local().faults().push(Rule::new(fault.clone()).times(3));
+        let db = place.database();
+        db.table::<User>().unwrap();
+        let opened = place.connect(&db).await;
+        assert!(opened.is_ok(), "{fault:?}: {opened:?}");
+        place.local().faults().clear();
+        assert_eq!(User::count(&db).await.unwrap(), 1);
+        db.close().await.unwrap();
+    }
+}
+
+async fn refused_content_travels_as_an_attachment(place: &Place) {
+    let db = open(place).await;
+    place.local().faults().push(Rule::new(Action::AutoMod).on(POST.0, POST.1));
+    User::new(1, "a bad word", 0).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "a bad word");
+    db.close().await.unwrap();
+}
+
+async fn a_deadline_tells_that_the_outcome_is_unknown(place: &Place) {
+    let db = open(place).await;
+    place.local().faults().push(Rule::new(Action::DelayReply { ms: 300 }).on(POST.0, POST.1));
+    let late = User::new(1, "a", 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::UnknownOutcome);
+    let commit = late.commit().unwrap();
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Pending);
+    assert!(User::get(&db, 1_u64).await.unwrap().is_none(), "not seen before it is durable");
+    // The next save is checked against it, and waits until it is decided.
+    let rival = User::new(1, "b", 0).save(&db).await.unwrap_err();
+    assert_eq!(rival.kind(), ErrorKind::DuplicateKey);
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Durable);
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "a");
+    db.close().await.unwrap();
+}
+
+async fn a_cut_gateway_changes_nothing(place: &Place) {
+    let db = open(place).await;
+    for id in 0..5 {
+        place.local().drop_sockets();
+        User::new(id, &id.to_string(), 0).save(&db).await.unwrap();
+    }
+    assert_eq!(User::count(&db).await.unwrap(), 5);
+    db.close().await.unwrap();
+}
+
+async fn a_forbidden_save_says_so_and_later_ones_work(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    place.forbid(journal, permission::SEND_MESSAGES);
+    let error = User::new(1, "a", 0).save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingPermissions);
+    assert_eq!(error.place().channel, Some(journal));
+    assert!(error.to_string().contains("Send Messages"), "{error}");
+    place.forbid(journal, 0);
+    User::new(1, "b", 0).save(&db).await.unwrap();
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "b");
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "b");
+    db.close().await.unwrap();
+}

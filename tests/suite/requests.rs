@@ -1,1 +1,71 @@
-//! To come.
+//! What things cost, in requests, under Discord's own limits.
+
+use discobase::{Database, Table};
+use discobase_guild::LocalGuild;
+
+use crate::tables::{Note, User};
+
+/// A guild with Discord's limits, rates included.
+async fn open() -> (LocalGuild, Database) {
+    let guild = LocalGuild::builder().start().await.unwrap();
+    // The gateway's own requests would be counted too.
+    let db = Database::builder("requests").gateway(false).build();
+    db.table::<User>().unwrap().table::<Note>().unwrap();
+    db.connect_guild(&guild).await.unwrap();
+    (guild, db)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_write_is_one_request_and_a_read_none() {
+    let (guild, db) = open().await;
+    // What registering the tables cost is over.
+    Note { text: "warm".into() }.save(&db).await.unwrap();
+    let mut before = guild.stats().requests;
+    let mut cost = || {
+        let now = guild.stats().requests;
+        now - std::mem::replace(&mut before, now)
+    };
+    let mut user = User::new(1, "a", 0).save(&db).await.unwrap();
+    assert_eq!(cost(), 1, "save");
+    user.points = 1;
+    user.update().await.unwrap();
+    assert_eq!(cost(), 1, "update");
+    user.update().await.unwrap();
+    assert_eq!(cost(), 0, "nothing changed");
+    assert!(User::get(&db, 1_u64).await.unwrap().is_some());
+    assert_eq!(User::find(&db).filter(|u| u.points.ge(0)).all().await.unwrap().len(), 1);
+    assert_eq!(cost(), 0, "reads");
+    user.delete().await.unwrap();
+    assert_eq!(cost(), 1, "delete");
+    assert_eq!(guild.stats().too_many_requests, 0);
+    db.close().await.unwrap();
+    guild.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_concurrent_saves_are_at_most_five_requests() {
+    let (guild, db) = open().await;
+    let before = guild.stats().requests;
+    let saves: Vec<_> =
+        (0..1000).map(|id| User::new(id, &id.to_string(), 0).save(&db).background()).collect();
+    for save in saves {
+        save.await.unwrap();
+    }
+    let cost = guild.stats().requests - before;
+    assert!(cost <= 5, "{cost} requests");
+    assert_eq!(guild.stats().too_many_requests, 0);
+    db.close().await.unwrap();
+    guild.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_saturated_writer_never_gets_a_429() {
+    let (guild, db) = open().await;
+    for id in 0..12 {
+        User::new(id, &id.to_string(), 0).save(&db).await.unwrap();
+    }
+    assert_eq!(guild.stats().too_many_requests, 0);
+    assert_eq!(guild.stats().invalid, 0);
+    db.close().await.unwrap();
+    guild.stop().await;
+}

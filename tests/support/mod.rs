@@ -10,7 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use discobase::transport::twilight::TwilightConfig;
-use discobase::{Confirm, Database, Result};
+use discobase::{ChannelId, Confirm, Database, Result};
+use discobase_guild::state::{Overwrite, permission};
 use discobase_guild::{Limits, LocalGuild, Rate};
 
 /// Where a test runs.
@@ -58,6 +59,14 @@ impl Place {
             Guild::InProcess(guild) => guild,
             _ => panic!("this test needs the local guild in its own process"),
         }
+    }
+
+    /// As the guild's owner, leaves the bot in a channel everything but `denied`.
+    pub(crate) fn forbid(&self, channel: ChannelId, denied: u64) {
+        let bot = self.local().application_id();
+        let overwrite =
+            Overwrite { id: bot, member: true, allow: permission::BOT_DEFAULT & !denied, deny: denied };
+        self.local().with_state(|state, _| state.put_overwrite_as_owner(channel.get(), overwrite)).unwrap();
     }
 
     /// A database of the place's name, not connected.

@@ -36,6 +36,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         None => create(&mut creator, options, &owner).await?,
     };
     let Replayed { position, tables, genesis, past, newest } = replayed;
+    creator.home.adopt(&genesis);
     let writer = owner::open(reader, Arc::clone(&options.env), &owner, position, newest).await?;
     let (engine, flusher) = Engine::start(writer, tables, past, transport);
     Ok(Link::new(bot, guild, engine, flusher, creator, genesis))

@@ -2,8 +2,9 @@
 //!
 //! Names are for people; a channel is found by the tag in its topic, and after creation by its id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use crate::codec::frame::Genesis;
 use crate::codec::text::write_text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::ChannelId;
@@ -128,6 +129,8 @@ pub(crate) struct Home {
     pub(crate) tagged: Vec<(ChannelId, Role)>,
     /// How many of the database's channels are in each category.
     inside: HashMap<ChannelId, usize>,
+    /// The categories that the database spilled into.
+    spilled: HashSet<ChannelId>,
     /// Its categories, with the number of channels, of whomever, in each: the first, and those it spilled into.
     pub(crate) categories: Vec<(ChannelId, usize)>,
     /// How many channels the guild has, of any kind.
@@ -156,11 +159,13 @@ impl Home {
         };
         let mut categories: Vec<&Channel> = channels.iter().filter(is_ours).collect();
         categories.sort_by_key(|category| (spilled(&category.name, db).unwrap_or(1), category.id));
+        let spilled = categories.iter().filter(|category| spilled(&category.name, db).is_some());
         let inside = |category: ChannelId| channels.iter().filter(|one| one.parent == Some(category)).count();
         Self {
             categories: categories.iter().map(|category| (category.id, inside(category.id))).collect(),
             tagged,
             total: channels.len(),
+            spilled: spilled.map(|category| category.id).collect(),
             inside: own,
         }
     }
@@ -173,6 +178,18 @@ impl Home {
     /// The channel with a role.
     pub(crate) fn get(&self, role: &Role) -> Option<ChannelId> {
         self.tagged.iter().find(|(_, one)| one == role).map(|(id, _)| *id)
+    }
+
+    /// Leaves out what a process made that lost the race for creating the database: it is being deleted.
+    pub(crate) fn adopt(&mut self, genesis: &Genesis) {
+        let kept = |(id, role): &(ChannelId, Role)| match role {
+            Role::Journal => *id == genesis.journal,
+            Role::Catalog => *id == genesis.catalog,
+            Role::Table(_) | Role::Index { .. } => true,
+        };
+        self.tagged.retain(kept);
+        let Self { categories, spilled, .. } = self;
+        categories.retain(|(id, _)| *id == genesis.category || spilled.contains(id));
     }
 
     /// How many of the database's own channels are in a category.

@@ -31,7 +31,7 @@ pub use engine::Outcome;
 pub use login::{LoginTask, LoginThread};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{CommitId, Incarnation, Seq};
+use crate::ids::{ChannelId, CommitId, Incarnation, Seq};
 use crate::schema::Entity;
 use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Guild, Traffic, Transport};
@@ -271,6 +271,22 @@ impl Database {
     /// `NotConnected`.
     pub fn client(&self) -> Result<Option<Arc<twilight_http::Client>>> {
         Ok(self.connection()?.client.as_ref().map(|transport| transport.client()))
+    }
+
+    /// The channel that holds the journal: the one to look at, and never to write to.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn journal(&self) -> Result<ChannelId> {
+        Ok(self.connection()?.link.genesis.journal)
+    }
+
+    /// The channel that holds the metadata messages.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn catalog(&self) -> Result<ChannelId> {
+        Ok(self.connection()?.link.genesis.catalog)
     }
 
     /// The identity of this opening: part of the identity of every commit it makes.

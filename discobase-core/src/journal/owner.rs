@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::codec::frame::{Body, Frame, Header, Kind, Sum, Timing};
-use crate::codec::message;
+use crate::codec::message::{self, Encoded};
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::{Reader, read_error};
 use crate::journal::writer::{Clock, Tip, Writer};
-use crate::transport::explain;
+use crate::transport::{Message, TransportError, explain};
 
 /// What opening starts from: the tip of the chain, and who held it.
 #[derive(Debug, Clone)]
@@ -55,14 +55,12 @@ pub(crate) async fn open(
     };
     let mut clock = Clock::new(env.clone());
     clock.saw(newest);
-    let nonce = nonce(reader.channel, &[position.tip.sum]);
-    let posted = reader.transport.post(reader.channel, encoded.message(nonce), Some(OPEN_DEADLINE)).await;
-    let reply = posted.map_err(|error| explain(&error, "opening the journal").in_channel(reader.channel))?;
+    let (reply, replaced) = post(&reader, &encoded, position.tip.sum).await?;
     clock.saw(reply.id);
     if !encoded.echoed_by(&reply) {
         return Err(owned_elsewhere(&reader, &position.holder));
     }
-    let after_own_close = position.holder.closed && position.holder.owner == owner;
+    let after_own_close = position.holder.closed && position.holder.owner == owner && !replaced;
     let link = Link { header, kind: Kind::Open, sum: encoded.sum, message: reply.id };
     let opened = position.clone().after(&link);
     let mut writer = Writer::new(reader, clock, position, opened);
@@ -72,6 +70,25 @@ pub(crate) async fn open(
     }
     Ok(writer)
 }
+
+/// Posts the `open`. If the message that had the nonce was deleted, what followed the tip is gone, and a second
+/// nonce, which every process would choose, takes its place; the reply's second half says so.
+async fn post(reader: &Reader, encoded: &Encoded, tip: Sum) -> Result<(Message, bool), Error> {
+    let post = |nonce| reader.transport.post(reader.channel, encoded.message(nonce), Some(OPEN_DEADLINE));
+    let failed = |error: TransportError| explain(&error, "opening the journal").in_channel(reader.channel);
+    match post(nonce(reader.channel, &[tip])).await {
+        Ok(reply) => Ok((reply, false)),
+        Err(error) if error.code() == Some(UNKNOWN_MESSAGE) => {
+            let reply = post(nonce(reader.channel, &[tip, Sum::NONE])).await.map_err(failed)?;
+            Ok((reply, true))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Discord's code for a message that is not there (Discord docs, "Opcodes and Status Codes": JSON): what a post
+/// answers whose nonce belongs to a message that was deleted.
+pub(crate) const UNKNOWN_MESSAGE: u64 = 10_008;
 
 /// The identity of a new opening.
 pub(crate) fn random_incarnation(env: &SharedEnv) -> Incarnation {

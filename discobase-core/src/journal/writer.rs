@@ -10,7 +10,7 @@ use crate::codec::message::{self, Encoded, Oversize};
 use crate::env::SharedEnv;
 use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::Holder;
-use crate::journal::owner::{Position, nonce};
+use crate::journal::owner::{Position, UNKNOWN_MESSAGE, nonce};
 use crate::journal::reader::{Reader, Scan};
 use crate::transport::{Message, TransportError};
 
@@ -142,7 +142,7 @@ impl Writer {
         let (encoded, reply) = self.post(frame, encoded, rules).await;
         let reply = match reply {
             Ok(reply) => reply,
-            Err(TransportError::Missing(failure)) if failure.code == Some(10_008) => {
+            Err(TransportError::Missing(failure)) if failure.code == Some(UNKNOWN_MESSAGE) => {
                 return self.contend(&encoded, None).await;
             }
             Err(error) if error.failure().ambiguous || matches!(error, TransportError::Unknown(_)) => {
