@@ -153,7 +153,7 @@ async fn a_history_limit_in_no_header_costs_few_429s() {
     let guild = LocalGuild::builder().limits(hurried()).start().await.unwrap();
     let transport = transport(&guild);
     let channel = channel(&guild, &transport).await;
-    for _ in 0..60 {
+    for _ in 0..30 {
         transport.history(channel, HistoryPage::Newest).await.unwrap();
     }
     let stats = guild.stats();

@@ -84,3 +84,41 @@ fn addresses_are_checked_and_never_echo_more_than_a_host() {
     assert_eq!(Endpoint::discord().to_string(), "https://discord.com");
     assert_eq!("http://127.0.0.1:8080/".parse::<Endpoint>().unwrap().to_string(), "http://127.0.0.1:8080");
 }
+
+/// A certificate nobody vouches for, or a server without encryption: the token must not be said first.
+#[tokio::test]
+async fn the_token_waits_for_encryption() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        while let Ok(Ok((mut stream, _))) = tokio::time::timeout(ms(600), listener.accept()).await {
+            let mut first = vec![0; 4_096];
+            let length = stream.read(&mut first).await.unwrap_or(0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.ok();
+            heard.push(first[..length].to_vec());
+        }
+        heard
+    });
+    let mut config = TwilightConfig::new(TOKEN);
+    config.api = format!("https://{address}").parse().unwrap();
+    config.gateway = Some(format!("wss://{address}"));
+    config.deadlines = quick();
+    config.deadlines.gateway = ms(300);
+    let transport = TwilightTransport::new(config.clone()).unwrap();
+    let error = transport.me().await.unwrap_err();
+    assert!(error.to_string().contains(&format!("cannot reach {address}")), "{error}");
+    transport.events().await.unwrap_err();
+    let client = transport.client();
+    client.current_user().await.unwrap_err();
+    drop((transport, client));
+    let heard = heard.await.unwrap();
+    assert!(heard.len() >= 3);
+    for first in heard {
+        assert_eq!(first.first(), Some(&0x16), "a TLS handshake");
+        assert!(!String::from_utf8_lossy(&first).contains("secret"));
+    }
+    config.gateway = Some(format!("ws://{address}"));
+    TwilightTransport::new(config).unwrap_err();
+}

@@ -38,8 +38,6 @@ pub(super) enum Free {
 struct Window {
     /// What is left of it, requests in flight not subtracted.
     remaining: u32,
-    /// It ends at this time or later.
-    earliest: Duration,
     /// It has surely ended by this time.
     latest: Duration,
 }
@@ -125,19 +123,14 @@ impl Bucket {
         self.limit = Some(seen.limit.max(1));
         self.span = self.span.max(seen.reset_after);
         // The server counted `reset_after` somewhere between the request's leaving and the reply's arriving.
-        let told = Window {
-            remaining: seen.remaining,
-            earliest: sent + seen.reset_after,
-            latest: now + seen.reset_after + MARGIN,
-        };
+        let earliest = sent + seen.reset_after;
+        let latest = now + seen.reset_after + MARGIN;
         self.window = Some(match self.window {
-            Some(known) if told.latest < known.earliest => known,
-            Some(known) if told.earliest <= known.latest => Window {
-                remaining: known.remaining.min(told.remaining),
-                earliest: known.earliest.max(told.earliest),
-                latest: known.latest.max(told.latest),
-            },
-            _ => told,
+            // It may be the window that is known already, and an older view of it.
+            Some(known) if earliest <= known.latest => {
+                Window { remaining: known.remaining.min(seen.remaining), latest: known.latest.max(latest) }
+            }
+            _ => Window { remaining: seen.remaining, latest },
         });
     }
 
@@ -157,11 +150,8 @@ impl Bucket {
         match &mut self.window {
             Some(window) => window.remaining = window.remaining.saturating_sub(1),
             None => {
-                self.window = Some(Window {
-                    remaining: limit.saturating_sub(1),
-                    earliest: now,
-                    latest: now + self.span + MARGIN,
-                });
+                let latest = now + self.span + MARGIN;
+                self.window = Some(Window { remaining: limit.saturating_sub(1), latest });
             }
         }
     }

@@ -256,6 +256,25 @@ fn one_request_tries_whether_a_429_is_over() {
 }
 
 #[test]
+fn calls_leave_in_the_order_they_came() {
+    let mut limits = Limits::default();
+    let tickets = queue(&mut limits, POST, 3);
+    assert_eq!(limits.poll(POST, tickets[1], ms(0)), Verdict::Later);
+    assert_eq!(limits.poll(POST, tickets[0], ms(0)), Verdict::Go);
+    let seen = Some(Seen { limit: 5, remaining: 4, reset_after: ms(5_000) });
+    limits.finish(tickets[0], Outcome::Answered { seen, invalid: false }, ms(10));
+    assert_eq!(limits.poll(POST, tickets[2], ms(10)), Verdict::Later);
+    // The second gives up.
+    limits.leave(POST, tickets[1]);
+    assert_eq!(limits.poll(POST, tickets[2], ms(10)), Verdict::Go);
+    // A retry keeps its place before whoever came later.
+    let later = queue(&mut limits, POST, 1);
+    limits.join(POST, tickets[1]);
+    assert_eq!(limits.poll(POST, later[0], ms(20)), Verdict::Later);
+    assert_eq!(limits.poll(POST, tickets[1], ms(20)), Verdict::Go);
+}
+
+#[test]
 fn the_global_limit_holds_over_all_routes() {
     let mut limits = Limits::default();
     let mut sent: Vec<Duration> = Vec::new();

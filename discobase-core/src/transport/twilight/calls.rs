@@ -177,10 +177,16 @@ impl Transport for TwilightTransport {
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             self.sender.closed.send_replace(true);
-            let task = self.gateway.lock().await.take();
-            let Some(mut task) = task else { return };
-            if tokio::time::timeout(LEAVING, &mut task).await.is_err() {
-                task.abort();
+            let left = async {
+                if let Some(task) = self.gateway.lock().await.as_mut() {
+                    // The session may have ended by itself before.
+                    if !task.is_finished() {
+                        task.await.ok();
+                    }
+                }
+            };
+            if tokio::time::timeout(LEAVING, left).await.is_err() {
+                tracing::debug!("the gateway session did not end in time");
             }
         })
     }

@@ -29,7 +29,9 @@ const RESERVE: u64 = 32 * 1024 * 1024;
 /// A connection that was idle for longer is not used again: the other side may just be closing it.
 const IDLE: Duration = Duration::from_secs(45);
 const CONNECT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How often a connection that carries several requests is tried, and how long it may take to react. Retries use it
+/// again, so a dead one has to be found out before they are used up.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A request for one try.
 #[derive(Debug, Clone)]
@@ -96,6 +98,7 @@ impl HttpClient {
             .pool_idle_timeout(IDLE)
             .http2_adaptive_window(true)
             .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE)
             .build(tls.enable_all_versions().wrap_connector(tcp));
         Ok(Self {
             client,

@@ -2,7 +2,7 @@
 //!
 //! Twilight builds the requests, checks lengths, and holds the gateway session. The requests are sent by a client of
 //! our own, because what happens between a call and its answer is what a database is made of: pacing by every reply's
-//! headers (`transport::limits`), one retry after a 429 and not hundreds, the same bytes and nonce after a lost
+//! headers (`limits`), one retry after a 429 and not hundreds, the same bytes and nonce after a lost
 //! answer, the status of every failure, and a time limit on everything, bodies included.
 //!
 //! ```text
