@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "ids",
     "error",
     "env",
@@ -18,8 +18,9 @@ const ORDER: [&str; 18] = [
     "batch",
     "transport",
     "codec",
-    "journal",
     "tables",
+    "journal",
+    "replay",
     "session",
     "query",
     "db",
