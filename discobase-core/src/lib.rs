@@ -39,6 +39,7 @@ mod ids;
 mod journal;
 mod orm;
 mod query;
+mod replay;
 mod row;
 mod schema;
 mod session;

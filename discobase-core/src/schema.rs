@@ -63,10 +63,10 @@ impl TableSchema {
     /// name, each column's name, type and constraints, and the indexes. The order of fields does not matter.
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
-        let mut sum = fnv_text(FNV_START, self.name);
+        let mut sum = mix(fnv_text(FNV_START, self.name));
         let mut position = 0;
         while position < self.columns.len() {
-            sum = sum.wrapping_add(self.column_print(position));
+            sum = sum.wrapping_add(mix(self.column_print(position)));
             position += 1;
         }
         sum
@@ -111,6 +111,13 @@ impl TableSchema {
 }
 
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Spreads every bit over all others, so that small differences of two hashes don't cancel out in their sum.
+const fn mix(mut hash: u64) -> u64 {
+    hash = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash = (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash ^ hash >> 32
+}
 
 const fn fnv_byte(hash: u64, byte: u8) -> u64 {
     (hash ^ byte as u64).wrapping_mul(0x0100_0000_01b3)

@@ -25,7 +25,7 @@ pub(crate) enum Write {
 /// Checks the writes against `tables`, makes them commit `seq` and applies it. On an error `tables` is as before.
 ///
 /// First committer wins: `tables` is the newest state, with every commit that was accepted before this one.
-pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: Vec<Write>) -> Result<Commit, Error> {
+pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result<Commit, Error> {
     let single = writes.len() == 1;
     let mut ops = Vec::with_capacity(writes.len());
     // One write changes nothing unless it is allowed; of several, a later one may fail, so they work on a clone.
@@ -43,7 +43,7 @@ pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: Vec<Write>) -> Resu
     Ok(Commit { seq, ops })
 }
 
-fn check(tables: &Tables, write: Write) -> Result<Op, Error> {
+fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
     let state = |table: TableId| {
         tables
             .get(table)
@@ -51,29 +51,28 @@ fn check(tables: &Tables, write: Write) -> Result<Op, Error> {
     };
     match write {
         Write::Insert { table, values } => {
-            let state = state(table)?;
-            let row = state.next_row();
-            no_collision(state, row, &values)?;
-            Ok(Op::Insert { table, row, values })
+            let (state, row) = (state(*table)?, state(*table)?.next_row());
+            no_collision(state, row, values)?;
+            Ok(Op::Insert { table: *table, row, values: values.clone() })
         }
         Write::Update { table, row, version, values } => {
-            let state = state(table)?;
-            unchanged(state, row, version, Some(&values))?;
-            same_key(state, row, &values)?;
-            no_collision(state, row, &values)?;
-            Ok(Op::Update { table, row, values })
+            let (table, row, state) = (*table, *row, state(*table)?);
+            unchanged(state, row, *version, Some(values))?;
+            same_key(state, row, values)?;
+            no_collision(state, row, values)?;
+            Ok(Op::Update { table, row, values: values.clone() })
         }
         Write::Delete { table, row, version } => {
-            unchanged(state(table)?, row, version, None)?;
-            Ok(Op::Delete { table, row })
+            unchanged(state(*table)?, *row, *version, None)?;
+            Ok(Op::Delete { table: *table, row: *row })
         }
-        Write::Schema(mut def) => {
+        Write::Schema(def) => {
             if tables.named(&def.name).is_some() {
                 let text = "another process registered this table at the same time: call build_tables again";
                 return Err(Error::new(ErrorKind::Conflict, text).in_table(&def.name));
             }
-            def.id = tables.next_table();
-            Ok(Op::Schema(def))
+            let id = tables.next_table();
+            Ok(Op::Schema(Box::new(TableDef { id, ..TableDef::clone(def) })))
         }
     }
 }

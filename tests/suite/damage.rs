@@ -13,6 +13,7 @@ crate::in_process!(
     what_others_write_is_ignored,
     a_hole_in_the_journal_is_named,
     a_deleted_tail_leaves_a_shorter_chain,
+    writing_stops_when_a_frame_is_deleted,
     a_missing_journal_is_not_a_new_database,
     a_journal_deleted_while_open_is_an_error,
     a_damaged_attachment_is_named,
@@ -91,6 +92,36 @@ async fn a_deleted_tail_leaves_a_shorter_chain(place: &Place) {
     place.local().delete_as_moderator(journal.get(), *ids.last().unwrap()).unwrap();
     let db = open(place).await;
     assert_eq!(User::count(&db).await.unwrap(), 2, "documented: nothing proves that there was more");
+    db.close().await.unwrap();
+}
+
+async fn writing_stops_when_a_frame_is_deleted(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    for id in 0..3 {
+        User::new(id, &id.to_string(), 1).save(&db).await.unwrap();
+    }
+    // What was never a frame may go.
+    let posted = place.local().post_as(place.local().owner_id(), journal.get(), "hello").unwrap();
+    place.local().delete_as_moderator(journal.get(), posted.message.id).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    User::new(3, "3", 1).save(&db).await.unwrap();
+
+    let ids = messages(place, journal);
+    place.local().delete_as_moderator(journal.get(), ids[4]).unwrap();
+    let mut id = 4;
+    let error = loop {
+        // The gateway tells of it a moment later.
+        match User::new(id, &id.to_string(), 1).save(&db).await {
+            Ok(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            Err(error) => break error,
+        }
+        id += 1;
+        assert!(id < 100, "writing goes on");
+    };
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert_eq!(error.place().channel, Some(journal));
+    assert_eq!(User::count(&db).await.unwrap(), id as usize, "memory still has all of it");
     db.close().await.unwrap();
 }
 

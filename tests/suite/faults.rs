@@ -7,7 +7,7 @@ use discobase_guild::state::permission;
 use discobase_guild::{Action, Limit, Rule};
 
 use crate::support::Place;
-use crate::tables::User;
+use crate::tables::{Everything, User};
 
 crate::in_process!(
     each_fault_of_a_save_is_survived_exactly_once,
@@ -16,6 +16,8 @@ crate::in_process!(
     a_deadline_tells_that_the_outcome_is_unknown,
     a_cut_gateway_changes_nothing,
     a_forbidden_save_says_so_and_later_ones_work,
+    a_refused_half_takes_the_other_half_with_it,
+    a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken,
 );
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
@@ -126,5 +128,59 @@ async fn a_forbidden_save_says_so_and_later_ones_work(place: &Place) {
     db.close().await.unwrap();
     let db = open(place).await;
     assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, "b");
+    db.close().await.unwrap();
+}
+
+/// Two commits that fit one frame together only before compression: the frame is split, and the first half refused.
+/// What followed was once acknowledged although it built on rows that were rolled back.
+async fn a_refused_half_takes_the_other_half_with_it(place: &Place) {
+    let db = place.database();
+    db.table::<Everything>().unwrap();
+    place.connect(&db).await.unwrap();
+    let journal = db.journal().unwrap();
+    let noise = |seed: u64| {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..5 << 20).map(next).collect::<Vec<u8>>()
+    };
+    let row = |key: &str, seed| Everything { bytes: noise(seed), ..Everything::ordinary(key) };
+    // The first save occupies the writer, so that the next two wait in one batch.
+    place.local().faults().push(Rule::new(Action::Delay { ms: 600 }).on(POST.0, POST.1));
+    let saves = [row("busy", 1), row("a", 2), row("b", 3)];
+    let [busy, a, b] = saves.map(|row| row.save(&db).background());
+    busy.await.unwrap();
+    place.forbid(journal, permission::ATTACH_FILES);
+    let (a, b) = (a.await, b.await);
+    place.forbid(journal, 0);
+    let saved = Everything::count(&db).await.unwrap();
+    assert_eq!(saved, 1 + usize::from(a.is_ok()) + usize::from(b.is_ok()));
+    assert!(!(a.is_err() && b.is_ok()), "the second half builds on the first");
+    Everything::ordinary("after").save(&db).await.unwrap();
+    assert_eq!(Everything::count(&db).await.unwrap(), saved + 1);
+    db.close().await.unwrap();
+
+    let db = place.database();
+    db.table::<Everything>().unwrap();
+    place.connect(&db).await.unwrap();
+    assert_eq!(Everything::count(&db).await.unwrap(), saved + 1);
+    db.close().await.unwrap();
+}
+
+async fn a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken(place: &Place) {
+    let db = open(place).await;
+    let journal = db.journal().unwrap();
+    place.local().faults().push(Rule::new(Action::Delay { ms: 300 }).on(POST.0, POST.1));
+    place.forbid(journal, permission::SEND_MESSAGES);
+    let refused = User::new(1, "a", 0).save(&db).background();
+    // It collides with a save that is still in flight, and waits; when that one fails, nothing is in its way.
+    let rival = User::new(1, "b", 0).save(&db).background();
+    assert_eq!(refused.await.unwrap_err().kind(), ErrorKind::MissingPermissions);
+    let rival = rival.await;
+    assert!(rival.as_ref().is_err_and(|error| error.kind() == ErrorKind::MissingPermissions), "{rival:?}");
+    place.forbid(journal, 0);
+    User::new(1, "b", 0).save(&db).await.unwrap();
     db.close().await.unwrap();
 }

@@ -157,6 +157,7 @@ impl Timing {
     /// Discord.
     pub(crate) const DISCORD: Self = Self { visibility: 2_000, grace: 3_000, window: 60_000 };
     /// A guild in this process, which is consistent: nothing waits.
+    #[cfg(feature = "local")]
     pub(crate) const EMBEDDED: Self = Self { visibility: 0, grace: 0, window: 60_000 };
 
     /// How long a process waits before it reads what decides between rivals: B + V.

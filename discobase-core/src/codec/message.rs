@@ -152,6 +152,14 @@ pub(crate) fn read(message: &Message) -> Option<Posted> {
     }
 }
 
+/// The format version that a message claims to be a frame of, whatever else is wrong with it.
+pub(crate) fn format_version(message: &Message) -> Option<u64> {
+    let inner = message.content.strip_prefix(FENCE_OPEN)?;
+    let rest = inner.strip_prefix("{\"discobase\":")?;
+    let digits = rest.split_once(',').map_or(rest, |(digits, _)| digits);
+    digits.parse().ok()
+}
+
 fn read_text(content: &str) -> Option<Posted> {
     let inner = content.strip_prefix(FENCE_OPEN)?.strip_suffix(FENCE_CLOSE)?;
     let json: Json = serde_json::from_str(inner).ok()?;

@@ -4,3 +4,6 @@ pub(crate) mod binary;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod text;
+
+#[cfg(test)]
+mod tests;

@@ -36,15 +36,17 @@ impl Database {
         let _turn = self.0.turn.lock().await;
         let connection = self.connection()?;
         connection.link.engine.settled().await?;
-        connection.link.close().await?;
-        let deleted = delete_channels(&connection.link, self.name()).await;
+        let cleaned = match connection.link.close().await {
+            Ok(()) => delete_channels(&connection.link, self.name()).await,
+            Err(error) => Err(error),
+        };
         self.disconnect(&connection).await;
-        deleted
+        cleaned
     }
 }
 
-/// Deletes the channels and then the categories that hold nothing else. The journal goes last: while it is there,
-/// an interrupted clean can be repeated.
+/// Deletes the channels, the journal last, because while it is there an interrupted clean can be repeated; then the
+/// categories that hold nothing else.
 async fn delete_channels(link: &crate::db::link::Link, db: &str) -> Result<()> {
     let mut creator = link.creator.lock().await;
     creator.look().await?;

@@ -10,11 +10,12 @@ use crate::db::engine::Engine;
 use crate::db::layout::{Home, Role};
 use crate::db::link::Link;
 use crate::db::options::Options;
-use crate::db::replay::{Replayed, replay};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Epoch};
 use crate::journal::owner::{self, nonce, random_incarnation};
 use crate::journal::reader::Reader;
+use crate::replay::{Replayed, replay};
 use crate::transport::{Transport, explain};
 
 /// Finds or creates the database in its guild, replays its journal, becomes its owner and starts the engine.
@@ -30,7 +31,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         made: Vec::new(),
     };
     creator.look().await?;
-    let owner = options.owner.clone().unwrap_or_else(|| random_incarnation(&options.env).to_string());
+    let owner = owner_name(options)?;
     let (reader, replayed) = match find(&creator).await? {
         Some(found) => found,
         None => create(&mut creator, options, &owner).await?,
@@ -123,4 +124,18 @@ async fn post_genesis(
     );
     let posted = posted.await;
     posted.map(|_| ()).map_err(|error| explain(&error, "posting the first frame").in_channel(journal))
+}
+
+/// The most characters an owner's name may have: a frame's fields must leave room for its content.
+const OWNER_NAME: usize = 64;
+
+fn owner_name(options: &Options) -> Result<String> {
+    match &options.owner {
+        None => Ok(random_incarnation(&options.env).to_string()),
+        Some(name) if name.chars().count() <= OWNER_NAME && !name.is_empty() => Ok(name.clone()),
+        Some(name) => Err(Error::new(
+            ErrorKind::Invalid,
+            format!("the owner name {name:?} must have 1 to {OWNER_NAME} characters"),
+        )),
+    }
 }

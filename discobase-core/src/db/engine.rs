@@ -69,6 +69,8 @@ struct Newest {
     settling: Vec<oneshot::Sender<Result<()>>>,
     /// Somebody else may have posted: read the tail soon.
     look: bool,
+    /// A message of the journal was deleted: read all of it soon.
+    doubt: bool,
     stopped: Option<Error>,
     closing: bool,
     /// Commits of this opening that were refused for good.
@@ -109,6 +111,7 @@ impl Engine {
             queue: VecDeque::new(),
             settling: Vec::new(),
             look: false,
+            doubt: false,
             stopped: None,
             closing: false,
             refused: Vec::new(),
@@ -143,21 +146,42 @@ impl Engine {
     /// An error that a commit in flight is the reason for is answered only when that one is decided.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Accepted> {
         check_size(&writes).await?;
-        let (error, last) = match self.accept(writes) {
-            Ok(accepted) => return Ok(accepted),
-            Err(refused) => refused,
-        };
         let mut decided = self.decided.subscribe();
-        // The sender lives in this engine, so the wait only ends by being satisfied or by the stop below.
-        let _ = decided.wait_for(|seq| *seq >= last).await;
-        match &self.newest.lock().stopped {
-            Some(stopped) => Err(stopped.clone()),
-            None => Err(error),
+        loop {
+            let (error, last) = match self.accept(&writes) {
+                Ok(accepted) => return Ok(accepted),
+                Err(refused) => refused,
+            };
+            if *decided.borrow_and_update() >= last {
+                return Err(error);
+            }
+            // What stands in the way may itself turn out not to be durable, so it is tried again after that. The
+            // sender lives in this engine, so the wait only ends by being satisfied.
+            let _ = decided.wait_for(|seq| *seq >= last).await;
+        }
+    }
+
+    /// Commits the writes and waits until they are durable, for no longer than `deadline`: the commit's number, and the
+    /// ids its inserts got.
+    pub(crate) async fn commit_by(
+        &self,
+        writes: Vec<Write>,
+        deadline: Option<Duration>,
+    ) -> Result<(Seq, Vec<RowId>)> {
+        let Some(deadline) = deadline else { return self.commit(writes).await?.durable(None).await };
+        let end = tokio::time::Instant::now() + deadline;
+        match tokio::time::timeout_at(end, self.commit(writes)).await {
+            Ok(accepted) => accepted?.durable(Some(end)).await,
+            Err(_) => {
+                let text = "the write collides with a commit that is not decided yet, and the deadline has passed: \
+                            nothing was written, try again";
+                Err(Error::new(ErrorKind::Conflict, text))
+            }
         }
     }
 
     /// The error comes with the last commit that must be decided before it may be told.
-    fn accept(&self, writes: Vec<Write>) -> Result<Accepted, (Error, Seq)> {
+    fn accept(&self, writes: &[Write]) -> Result<Accepted, (Error, Seq)> {
         let mut newest = self.newest.lock();
         if let Some(stopped) = &newest.stopped {
             return Err((stopped.clone(), Seq::default()));
@@ -218,6 +242,7 @@ impl Engine {
 
     /// The flusher: while a frame is in flight the next one fills.
     async fn flush_all(self: Arc<Self>, mut writer: Writer) {
+        self.settle_early(&mut writer).await;
         loop {
             if self.is_idle() {
                 let idle = writer.idle_interval();
@@ -230,9 +255,15 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().look) {
                 self.idle(&mut writer).await;
             }
+            if std::mem::take(&mut self.newest.lock().doubt) {
+                self.verify(&mut writer).await;
+            }
             self.transport.post_ready(self.journal).await;
             match self.cut() {
-                Some(batch) => self.flush(&mut writer, batch).await,
+                Some(batch) => {
+                    // Its callers were told; the error is for the half of a split frame only.
+                    let _ = self.flush(&mut writer, batch).await;
+                }
                 None if self.newest.lock().closing => return self.finish(&mut writer).await,
                 None => {}
             }
@@ -241,13 +272,45 @@ impl Engine {
 
     fn is_idle(&self) -> bool {
         let newest = self.newest.lock();
-        newest.queue.is_empty() && newest.settling.is_empty() && !newest.look && !newest.closing
+        newest.queue.is_empty()
+            && newest.settling.is_empty()
+            && !newest.look
+            && !newest.doubt
+            && !newest.closing
     }
 
     /// Has the tail of the journal read soon, because somebody else may have posted.
     pub(crate) fn look(&self) {
         self.newest.lock().look = true;
         self.wake.notify_one();
+    }
+
+    /// Has the whole journal read soon, because one of its messages was deleted.
+    pub(crate) fn doubt(&self) {
+        self.newest.lock().doubt = true;
+        self.wake.notify_one();
+    }
+
+    /// Stops writing if the journal no longer says what the tables do.
+    async fn verify(&self, writer: &mut Writer) {
+        if self.stopped().is_none()
+            && let Err(error) = writer.verify().await
+        {
+            self.stop(&error);
+        }
+    }
+
+    /// Makes certain of the term while nothing is to be written yet, so that the first commit need not wait for it.
+    async fn settle_early(&self, writer: &mut Writer) {
+        tokio::select! {
+            settled = writer.settle() => match settled {
+                Ok(()) => {}
+                // What could not be read now is read before the first frame.
+                Err(AppendError::Refused(error)) => tracing::debug!(%error, "settling the term is put off"),
+                Err(error) => self.stop(&self.error(error)),
+            },
+            () = self.wake.notified() => self.wake.notify_one(),
+        }
     }
 
     /// The opening this engine writes in.
@@ -276,7 +339,7 @@ impl Engine {
         if waiting.is_empty() {
             return;
         }
-        let settled = writer.settle().await.map_err(|error| self.error(error));
+        let settled = writer.settle_fully().await.map_err(|error| self.error(error));
         for waiter in waiting {
             // A caller that went away needs no answer.
             let _ = waiter.send(settled.clone());
@@ -309,9 +372,10 @@ impl Engine {
         Some(batch)
     }
 
-    async fn flush(&self, writer: &mut Writer, batch: Batch) {
+    /// Makes a frame of a batch and tells its callers how it ended.
+    async fn flush(&self, writer: &mut Writer, batch: Batch) -> Result<()> {
         let Batch { commits, waiters, after, .. } = batch;
-        let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return };
+        let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(()) };
         let (first, last) = (first.seq, last.seq);
         // A frame that turned out too large needs its commits again; sharing them would cost every other frame.
         let splittable = commits.len() > 1;
@@ -321,35 +385,50 @@ impl Engine {
             None
         };
         match (writer.append(Body::Data(commits)).await, kept) {
-            (Ok(_), _) => self.publish(after, last, waiters),
-            (Err(AppendError::TooLarge(_)), Some(commits)) => {
-                self.flush_halves(writer, commits, waiters).await;
+            (Ok(_), _) => {
+                self.publish(after, last, waiters);
+                Ok(())
             }
-            (Err(error), _) => self.fail(error, first, last, waiters),
+            (Err(AppendError::TooLarge(_)), Some(commits)) => {
+                self.flush_halves(writer, commits, waiters).await
+            }
+            (Err(error), _) => Err(self.fail(error, first, last, waiters)),
         }
     }
 
-    /// Splits a frame that does not fit into two; the state after the first is made by applying it.
+    /// Splits a frame that does not fit into two; the state after each is made by applying it. The second builds on
+    /// the first: if that fails, its commits fail with it.
     async fn flush_halves(
         &self,
         writer: &mut Writer,
         mut commits: Vec<Commit>,
         mut waiters: Vec<oneshot::Sender<Result<Seq>>>,
-    ) {
+    ) -> Result<()> {
         let middle = commits.len() / 2;
-        let halves = [(commits.split_off(middle), waiters.split_off(middle)), (commits, waiters)];
-        for (commits, waiters) in halves.into_iter().rev() {
-            let mut after = Tables::clone(&self.tables());
-            if commits.iter().try_for_each(|commit| after.apply(commit)).is_err() || self.stopped().is_some()
-            {
-                // The half before it failed, and this one builds on it.
-                let error = self.stopped().unwrap_or_else(|| self.rolled_back());
-                waiters.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
-                continue;
-            }
-            let batch = Batch { commits, waiters, size: 0, after: Some(after) };
-            Box::pin(self.flush(writer, batch)).await;
+        let second = (commits.split_off(middle), waiters.split_off(middle));
+        let first = self.flush_part(writer, commits, waiters).await;
+        let (commits, waiters) = second;
+        if let Err(error) = first {
+            tell(waiters, &Err(error.clone()));
+            return Err(error);
         }
+        self.flush_part(writer, commits, waiters).await
+    }
+
+    async fn flush_part(
+        &self,
+        writer: &mut Writer,
+        commits: Vec<Commit>,
+        waiters: Vec<oneshot::Sender<Result<Seq>>>,
+    ) -> Result<()> {
+        let mut after = Tables::clone(&self.tables());
+        if let Err(error) = commits.iter().try_for_each(|commit| after.apply(commit)) {
+            let error = Error::new(ErrorKind::Damaged, error.to_string());
+            tell(waiters, &Err(error.clone()));
+            return Err(error);
+        }
+        let batch = Batch { commits, waiters, size: 0, after: Some(after) };
+        Box::pin(self.flush(writer, batch)).await
     }
 
     fn publish(&self, after: Option<Tables>, last: Seq, waiters: Vec<oneshot::Sender<Result<Seq>>>) {
@@ -358,14 +437,17 @@ impl Engine {
         }
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.decided.send_replace(last);
-        for waiter in waiters {
-            // A caller who dropped its future does not care any more; the commit is durable all the same.
-            let _ = waiter.send(Ok(last));
-        }
+        tell(waiters, &Ok(last));
     }
 
     /// A frame did not become durable. What was queued behind it was checked against it, so it fails too.
-    fn fail(&self, error: AppendError, first: Seq, last: Seq, waiters: Vec<oneshot::Sender<Result<Seq>>>) {
+    fn fail(
+        &self,
+        error: AppendError,
+        first: Seq,
+        last: Seq,
+        waiters: Vec<oneshot::Sender<Result<Seq>>>,
+    ) -> Error {
         let refused = matches!(error, AppendError::Refused(_) | AppendError::TooLarge(_));
         let error = self.error(error);
         if !refused {
@@ -381,9 +463,9 @@ impl Engine {
         let queued: Vec<Batch> = newest.queue.drain(..).collect();
         drop(newest);
         self.decided.send_replace(Seq::new(last));
-        for waiter in waiters.into_iter().chain(queued.into_iter().flat_map(|batch| batch.waiters)) {
-            let _ = waiter.send(Err(error.clone()));
-        }
+        let queued = queued.into_iter().flat_map(|batch| batch.waiters);
+        tell(waiters.into_iter().chain(queued), &Err(error.clone()));
+        error
     }
 
     /// Nothing more is written: every later commit gets `error`.
@@ -391,11 +473,6 @@ impl Engine {
         tracing::error!(%error, "the database stopped writing");
         self.newest.lock().stopped.get_or_insert_with(|| error.clone());
         self.decided.send_replace(Seq::new(u64::MAX));
-    }
-
-    fn rolled_back(&self) -> Error {
-        let text = "a commit that this one builds on was refused: repeat the change";
-        Error::new(ErrorKind::Conflict, text).in_channel(self.journal)
     }
 
     fn error(&self, error: AppendError) -> Error {
@@ -418,6 +495,13 @@ impl Engine {
             .caused_by(error),
         };
         error.in_channel(self.journal)
+    }
+}
+
+fn tell(waiters: impl IntoIterator<Item = oneshot::Sender<Result<Seq>>>, outcome: &Result<Seq>) {
+    for waiter in waiters {
+        // A caller that dropped its future does not care any more; the outcome is the same.
+        let _ = waiter.send(outcome.clone());
     }
 }
 
@@ -451,11 +535,11 @@ impl Newest {
 impl Accepted {
     /// Waits until the commit is durable. After `deadline` its outcome is unknown to the caller, but the commit
     /// goes on.
-    pub(crate) async fn durable(self, deadline: Option<Duration>) -> Result<(Seq, Vec<RowId>)> {
+    pub(crate) async fn durable(self, deadline: Option<tokio::time::Instant>) -> Result<(Seq, Vec<RowId>)> {
         let Self { commit, rows, durable } = self;
         let decided = match deadline {
             None => durable.await,
-            Some(deadline) => match tokio::time::timeout(deadline, durable).await {
+            Some(deadline) => match tokio::time::timeout_at(deadline, durable).await {
                 Ok(decided) => decided,
                 Err(_) => return Err(late(commit)),
             },

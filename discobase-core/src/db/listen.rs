@@ -39,7 +39,8 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
                     "somebody wrote into the journal; the message is ignored");
             }
             Event::Deleted { channel, message } if channel == journal => {
-                tracing::error!(%channel, %message, "a message of the journal was deleted: the database is damaged");
+                tracing::error!(%channel, %message, "a message of the journal was deleted: reading it anew");
+                engine.doubt();
             }
             Event::ChannelDeleted(channel) if engine.uses(channel) || channel == journal => {
                 tracing::error!(%channel, "a channel of the database was deleted");

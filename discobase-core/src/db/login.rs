@@ -67,7 +67,7 @@ impl Database {
     /// Outside a tokio runtime.
     pub fn login_task(&self, token: impl Into<Token>) -> LoginTask {
         let (db, token) = (self.clone(), token.into());
-        self.0.ready.send_replace(Readiness::Waiting);
+        self.expect_login();
         LoginTask(tokio::spawn(async move { db.login(token).await }))
     }
 
@@ -77,7 +77,7 @@ impl Database {
     /// `Refused` when the system gives no thread.
     pub fn login_thread(&self, token: impl Into<Token>) -> Result<LoginThread> {
         let (db, token) = (self.clone(), token.into());
-        self.0.ready.send_replace(Readiness::Waiting);
+        self.expect_login();
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| {
@@ -109,6 +109,13 @@ impl Database {
         match decided.as_deref() {
             Ok(Readiness::Failed(error)) => Err(error.clone()),
             _ => Ok(()),
+        }
+    }
+
+    /// Makes `wait_ready` wait for the login that begins, unless there is nothing to wait for.
+    fn expect_login(&self) {
+        if !self.is_open() {
+            self.0.ready.send_replace(Readiness::Waiting);
         }
     }
 

@@ -16,7 +16,6 @@ mod local;
 mod login;
 mod options;
 pub(crate) mod registry;
-mod replay;
 
 use std::fmt;
 use std::sync::Arc;

@@ -140,3 +140,6 @@ pub(crate) fn walk<'a>(
     }
     (chain, holder)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The journal: the write-ahead log, one channel, a chain of frames linked by checksum.
 
 pub(crate) mod chain;
+pub(crate) mod history;
 pub(crate) mod owner;
 pub(crate) mod reader;
 pub(crate) mod writer;

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::codec::binary::VERSION;
 use crate::codec::frame::{Frame, Kind, Sum, Timing};
-use crate::codec::message::{Posted, open_attachment, read};
+use crate::codec::message::{Posted, format_version, open_attachment, read};
 use crate::error::Error;
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
@@ -57,7 +58,16 @@ impl Scan {
             return stranger("it was not written by this bot", false);
         }
         let Some(posted) = read(&message) else {
-            return stranger("it is no frame, or its checksum does not match its text", true);
+            return match format_version(&message) {
+                Some(version) if version != u64::from(VERSION) => stranger(
+                    &format!(
+                        "its format version is {version} and this program reads {VERSION}: use a newer program"
+                    ),
+                    true,
+                ),
+                Some(_) => stranger("its checksum does not match its text", true),
+                None => stranger("it is no frame", false),
+            };
         };
         let (header, kind) = posted.header();
         if header.db != db {
@@ -127,6 +137,10 @@ impl Reader {
     ) -> Result<Option<(Link, String)>, TransportError> {
         for link in links {
             let Some(message) = scan.attached.get(&link.sum) else { continue };
+            if scan.frames.contains_key(&link.sum) {
+                // The same frame was posted as text, too.
+                continue;
+            }
             let Some(Posted::Attached(header)) = read(message) else { continue };
             let Some(attachment) = message.attachments.first() else { continue };
             let file = match self.transport.download(attachment).await {

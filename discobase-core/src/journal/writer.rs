@@ -8,8 +8,10 @@ use crate::codec::binary::commit_size;
 use crate::codec::frame::{Body, Frame, Header, Kind, Sum, Timing};
 use crate::codec::message::{self, Encoded, Oversize};
 use crate::env::SharedEnv;
+use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::Holder;
+use crate::journal::history::read_history;
 use crate::journal::owner::{Position, UNKNOWN_MESSAGE, nonce};
 use crate::journal::reader::{Reader, Scan};
 use crate::transport::{Message, TransportError};
@@ -76,6 +78,8 @@ pub(crate) struct Writer {
     /// Discord's time up to which the tip is known to have been the tip, in milliseconds.
     heard: u64,
     term: Term,
+    /// What a quick opening is still to be checked against.
+    unverified: Option<Unverified>,
     /// Numbers the frames after a nonce's message was deleted.
     attempts: u64,
 }
@@ -91,6 +95,13 @@ enum Term {
     Fenced(String),
 }
 
+/// An `open` that counted at once, because the same owner name had closed before: verified by a read at `at`.
+struct Unverified {
+    before: Position,
+    open: Sum,
+    at: Duration,
+}
+
 /// Discord's codes for content that AutoMod or the link filter refuses (Discord docs, "Opcodes and Status Codes").
 const REFUSED_CONTENT: [u64; 2] = [200_000, 240_000];
 
@@ -100,7 +111,17 @@ impl Writer {
         let Position { tip, holder, timing } = opened;
         let at = clock.env.monotonic() + timing.settle();
         let term = Term::Unsettled { before, at };
-        Self { reader, clock, timing, tip, holder, heard: tip.message.time_ms(), term, attempts: 0 }
+        Self {
+            reader,
+            clock,
+            timing,
+            tip,
+            holder,
+            heard: tip.message.time_ms(),
+            term,
+            unverified: None,
+            attempts: 0,
+        }
     }
 
     pub(crate) fn channel(&self) -> ChannelId {
@@ -143,7 +164,7 @@ impl Writer {
         let reply = match reply {
             Ok(reply) => reply,
             Err(TransportError::Missing(failure)) if failure.code == Some(UNKNOWN_MESSAGE) => {
-                return self.contend(&encoded, None).await;
+                return self.contend(frame, encoded, None).await;
             }
             Err(error) if error.failure().ambiguous || matches!(error, TransportError::Unknown(_)) => {
                 self.term = Term::Fenced("the outcome of an earlier frame is unknown".to_owned());
@@ -153,8 +174,14 @@ impl Writer {
         };
         self.clock.saw(reply.id);
         if !encoded.echoed_by(&reply) {
-            let rival = message::read(&reply).map(|posted| posted.sum());
-            return self.contend(&encoded, rival).await;
+            return match message::read(&reply) {
+                Some(rival) => self.contend(frame, encoded, Some(rival.sum())).await,
+                // It is no frame at all: Discord changed the text on its way. A file it leaves as it is.
+                None => {
+                    let attached = message::encode_attached(frame).map_err(AppendError::TooLarge)?;
+                    self.contend(frame, attached, None).await
+                }
+            };
         }
         if reply.id.time_ms().saturating_sub(self.heard) <= self.timing.window {
             return Ok(self.extend(encoded.sum, reply.id));
@@ -209,19 +236,25 @@ impl Writer {
 
     /// Rule 3: somebody else's frame follows the tip too, or may. Post once more, under a nonce of this
     /// contention's own, wait until everything is visible, and let the chain decide.
-    async fn contend(&mut self, encoded: &Encoded, rival: Option<Sum>) -> Result<Tip, AppendError> {
-        tracing::warn!(channel = %self.reader.channel, "another process posted to the journal: contending");
+    async fn contend(
+        &mut self,
+        frame: &Frame,
+        encoded: Encoded,
+        rival: Option<Sum>,
+    ) -> Result<Tip, AppendError> {
+        tracing::warn!(channel = %self.reader.channel, "another message follows the tip of the journal: contending");
         self.attempts += 1;
         let mut attempt = [0; 32];
         attempt.iter_mut().zip(self.attempts.to_le_bytes()).for_each(|(to, from)| *to = from);
         let nonce = nonce(self.reader.channel, &[self.tip.sum, rival.unwrap_or(Sum(attempt))]);
-        let posted = self.reader.transport.post(self.reader.channel, encoded.message(nonce), None).await;
+        let (encoded, posted) = self.post(frame, encoded, nonce).await;
         match posted {
             Ok(reply) => self.clock.saw(reply.id),
-            Err(error) => {
+            Err(error) if error.failure().ambiguous || matches!(error, TransportError::Unknown(_)) => {
                 self.term = Term::Fenced("the outcome of an earlier frame is unknown".to_owned());
                 return Err(AppendError::Unknown(error));
             }
+            Err(error) => return Err(AppendError::Refused(error)),
         }
         tokio::time::sleep(self.timing.settle()).await;
         match self.look_for(encoded.sum).await? {
@@ -258,44 +291,94 @@ impl Writer {
 
     /// An `open` after a clean close under the same name: certain by rule 1 or 2, without waiting.
     pub(crate) async fn acknowledge_open(&mut self) -> Result<(), TransportError> {
-        let Term::Unsettled { before, .. } = &self.term else { return Ok(()) };
-        let before = before.clone();
+        let Term::Unsettled { before, at } = &self.term else { return Ok(()) };
+        let (before, at, open) = (before.clone(), *at, self.tip.sum);
         let gap = self.tip.message.time_ms().saturating_sub(before.tip.message.time_ms());
-        if gap <= self.timing.window || self.follows(before).await? {
+        if gap <= self.timing.window || self.follows(before.clone(), open).await? {
             self.term = Term::Certain;
+            self.unverified = Some(Unverified { before, open, at });
         }
         Ok(())
     }
 
-    /// Whether a read of the tail shows this writer's `open` as the frame after `before`.
-    async fn follows(&mut self, before: Position) -> Result<bool, TransportError> {
+    /// Whether a read of the tail shows `open`, this writer's, as the frame after `before`.
+    async fn follows(&mut self, before: Position, open: Sum) -> Result<bool, TransportError> {
         let started = self.clock.reading();
         let (chain, _) = self.read_tail(before.tip, before.holder).await?;
-        let ours = chain.first().is_some_and(|first| first.sum == self.tip.sum);
-        if ours && chain.len() == 1 {
+        if chain.last().is_some_and(|last| last.sum == self.tip.sum) {
             self.heard = self.heard.max(started.saturating_sub(self.timing.visibility));
         }
-        Ok(ours)
+        Ok(chain.first().is_some_and(|first| first.sum == open))
     }
 
-    /// Waits until the term is certain, if it is not yet: before the first frame, and before channels are made.
+    /// Waits until the term is certain, if it is not yet: before the first frame.
     pub(crate) async fn settle(&mut self) -> Result<(), AppendError> {
         let (before, at) = match &self.term {
             Term::Certain => return Ok(()),
             Term::Fenced(reason) => return Err(AppendError::Fenced(reason.clone())),
             Term::Unsettled { before, at } => (before.clone(), *at),
         };
-        tokio::time::sleep(at.saturating_sub(self.clock.env.monotonic())).await;
-        if self.follows(before).await.map_err(AppendError::Refused)? {
+        self.sleep_until(at).await;
+        if self.follows(before, self.tip.sum).await.map_err(AppendError::Refused)? {
             self.term = Term::Certain;
             return Ok(());
         }
         Err(self.fenced())
     }
 
+    /// Waits until nothing can end the term that began before it: before channels are made or deleted.
+    pub(crate) async fn settle_fully(&mut self) -> Result<(), AppendError> {
+        self.settle().await?;
+        let Some(Unverified { before, open, at }) = self.unverified.take() else { return Ok(()) };
+        self.sleep_until(at).await;
+        match self.follows(before.clone(), open).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.fenced()),
+            Err(error) => {
+                self.unverified = Some(Unverified { before, open, at });
+                Err(AppendError::Refused(error))
+            }
+        }
+    }
+
+    async fn sleep_until(&self, at: Duration) {
+        tokio::time::sleep(at.saturating_sub(self.clock.env.monotonic())).await;
+    }
+
+    /// Reads the whole journal, because a message of it was deleted: whether it still says what was written.
+    pub(crate) async fn verify(&mut self) -> Result<(), Error> {
+        let found = read_history(&self.reader).await;
+        let tip = match found {
+            Ok(Some(history)) if history.position.tip.sum == self.tip.sum => return Ok(()),
+            Ok(Some(history)) => Some(history.position.tip.message),
+            Ok(None) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
+                self.term = Term::Fenced("the journal is damaged".to_owned());
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the journal could not be checked after a message of it was deleted");
+                return Ok(());
+            }
+        };
+        self.term = Term::Fenced("the journal is damaged".to_owned());
+        let text = "the newest frames of the journal were deleted: what they held is in this process's memory only, \
+                    and nothing more is written. Save what you need elsewhere; opening the database again finds \
+                    what the journal still holds";
+        let error = Error::new(ErrorKind::Damaged, text).in_channel(self.reader.channel);
+        Err(match tip {
+            Some(message) => error.in_message(message),
+            None => error,
+        })
+    }
+
     /// Reads the tail while nothing is to be written: hears the tip anew, and objects to a rival's `open`.
     pub(crate) async fn idle(&mut self) -> Result<(), AppendError> {
-        self.settle().await?;
+        match self.settle_fully().await {
+            // What can't be read now is read the next time.
+            Err(AppendError::Refused(_)) => return Ok(()),
+            settled => settled?,
+        }
         let started = self.clock.reading();
         let mut scan = Scan::default();
         let read = self.reader.read(&mut scan, Reader::tail_start(self.tip.message, self.timing)).await;

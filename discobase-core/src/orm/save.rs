@@ -25,7 +25,7 @@ async fn commit<T: Entity>(
 ) -> Result<(Seq, Vec<RowId>)> {
     let (engine, writes): (Arc<Engine>, Vec<Write>) =
         db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(handle)?)))?;
-    engine.commit(writes).await?.durable(deadline.or(db.deadline())).await
+    engine.commit_by(writes, deadline.or(db.deadline())).await
 }
 
 macro_rules! deadline {
@@ -161,7 +161,7 @@ impl<'a, T: Entity> Update<'a, T> {
             Ok((Arc::clone(engine), (!same).then_some(write)))
         })?;
         let Some(write) = write else { return Ok(()) };
-        let (version, _) = engine.commit(vec![write]).await?.durable(deadline.or(db.deadline())).await?;
+        let (version, _) = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
         record.set_version(version);
         Ok(())
     }

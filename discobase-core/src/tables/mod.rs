@@ -117,3 +117,6 @@ impl Tables {
         state.map(Arc::make_mut).ok_or(ApplyError::UnknownTable { seq, table })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,24 @@
-//! Replaying a journal: from its messages to the tables, by the same `apply` that live commits go through.
+//! The whole journal: read, walked, and checked for holes, before anything of it is believed.
 
 use std::collections::HashSet;
 
 use crate::codec::frame::{Body, Genesis, Kind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Incarnation, MessageId, Seq};
+use crate::ids::MessageId;
 use crate::journal::chain::{Holder, Link};
 use crate::journal::owner::Position;
 use crate::journal::reader::{Reader, Scan, orphan, read_error};
 use crate::journal::writer::Tip;
-use crate::tables::Tables;
 
-/// What a journal says.
-pub(crate) struct Replayed {
+/// A journal that is believed.
+pub(crate) struct History {
+    /// Its tip, and who holds it.
     pub(crate) position: Position,
-    pub(crate) tables: Tables,
     pub(crate) genesis: Genesis,
-    /// Which opening wrote which commits: first and last of each frame.
-    pub(crate) past: Vec<(Incarnation, Seq, Seq)>,
+    /// The frames after the genesis, in their order.
+    pub(crate) chain: Vec<Link>,
+    /// What the frames say.
+    pub(crate) scan: Scan,
     /// The newest message of the channel.
     pub(crate) newest: MessageId,
 }
@@ -25,8 +26,8 @@ pub(crate) struct Replayed {
 /// How often a journal that seems to have a hole is read before the hole is believed.
 const READS: usize = 3;
 
-/// Reads and replays the journal; `None` if it holds no genesis.
-pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
+/// Reads the journal; `None` if it holds no genesis.
+pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
     let mut scan = Scan::default();
     read_all(reader, &mut scan, MessageId::new(0)).await?;
     let Some((root, genesis)) = root(&scan) else { return Ok(None) };
@@ -44,7 +45,8 @@ pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
             let tip = chain.last().unwrap_or(&root);
             let tip = Tip { sum: tip.sum, message: tip.message };
             let position = Position { tip, holder, timing: genesis.timing };
-            return apply(reader, scan, chain, position, genesis).await.map(Some);
+            let newest = scan.newest.unwrap_or_default();
+            return Ok(Some(History { position, genesis, chain, scan, newest }));
         }
         if let (Some(trouble), true) = (trouble, reads >= READS) {
             return Err(trouble);
@@ -91,45 +93,4 @@ fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &H
         bad.reason
     );
     Some(Error::new(ErrorKind::Corrupt, text).in_channel(reader.channel).in_message(bad.message))
-}
-
-async fn apply(
-    reader: &Reader,
-    scan: Scan,
-    chain: Vec<Link>,
-    position: Position,
-    genesis: Genesis,
-) -> Result<Replayed> {
-    for stranger in &scan.strangers {
-        tracing::warn!(
-            channel = %reader.channel, message = %stranger.message, reason = %stranger.reason,
-            "a message in the journal is not a frame and is ignored"
-        );
-    }
-    let newest = scan.newest.unwrap_or_default();
-    let channel = reader.channel;
-    // Replaying a large journal takes long enough to starve a runtime of few threads.
-    let applied = tokio::task::spawn_blocking(move || apply_all(&scan, &chain)).await;
-    let applied = applied.map_err(|_| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
-    let (tables, past) = applied?.map_err(|error| error.in_channel(channel))?;
-    Ok(Replayed { position, tables, genesis, past, newest })
-}
-
-type Applied = (Tables, Vec<(Incarnation, Seq, Seq)>);
-
-fn apply_all(scan: &Scan, chain: &[Link]) -> Result<Applied> {
-    let (mut tables, mut past) = (Tables::default(), Vec::new());
-    for link in chain {
-        let Some(Body::Data(commits)) = scan.frame(link.sum).map(|frame| &frame.body) else { continue };
-        for commit in commits {
-            tables.apply(commit).map_err(|error| {
-                let text = format!("a frame of the journal can't be applied: {error}");
-                Error::new(ErrorKind::Corrupt, text).in_message(link.message)
-            })?;
-        }
-        if let (Some(first), Some(last)) = (commits.first(), commits.last()) {
-            past.push((link.header.incarnation, first.seq, last.seq));
-        }
-    }
-    Ok((tables, past))
 }

@@ -1,0 +1,295 @@
+//! The tables against a plain model: whatever is applied, key probes, ordered ranges, queries and snapshots agree
+//! with a map that is searched from end to end.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::batch::{ColumnDef, IndexDef};
+use crate::ids::ChannelId;
+use crate::query::exec::Query;
+use crate::query::expr::{Columns, Compare, Expr};
+use crate::row::{Row, RowWriter};
+use crate::schema::IndexKind;
+use crate::session::{Write, prepare};
+use crate::value::{Value, ValueRef};
+
+const TABLE: TableId = TableId::new(1);
+
+/// A table with a key, a unique column that may be null, and an index.
+fn def() -> TableDef {
+    let column = |name: &str| ColumnDef {
+        name: name.to_owned(),
+        ty: "i64".to_owned(),
+        variants: Vec::new(),
+        nullable: name != "key",
+        max_len: None,
+        default: None,
+    };
+    let index = |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(9) };
+    TableDef {
+        id: TABLE,
+        name: "t".to_owned(),
+        fingerprint: 0,
+        channel: ChannelId::new(1),
+        columns: ["key", "unique", "index", "plain"].map(column).to_vec(),
+        indexes: vec![index(IndexKind::Key, 0), index(IndexKind::Unique, 1), index(IndexKind::Index, 2)],
+    }
+}
+
+type Plain = [Option<i64>; 4];
+
+fn row(values: Plain) -> Row {
+    let mut row = RowWriter::new(4);
+    values.iter().for_each(|value| row.put(value.map_or(ValueRef::Null, |value| ValueRef::Int(value.into()))));
+    row.finish()
+}
+
+fn plain(row: &Row) -> Plain {
+    let mut plain = [None; 4];
+    for (to, from) in plain.iter_mut().zip(row.values()) {
+        *to = if let ValueRef::Int(value) = from { Some(i64::try_from(value).unwrap()) } else { None };
+    }
+    plain
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(Plain),
+    Update(prop::sample::Index, Plain),
+    Delete(prop::sample::Index),
+    InsertMany(Vec<Plain>),
+}
+
+fn values() -> impl Strategy<Value = Plain> {
+    let cell = || proptest::option::weighted(0.8, -4_i64..12);
+    (0_i64..12, cell(), cell(), cell()).prop_map(|(key, unique, index, plain)| [Some(key), unique, index, plain])
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => values().prop_map(Step::Insert),
+        3 => (any::<prop::sample::Index>(), values()).prop_map(|(at, values)| Step::Update(at, values)),
+        2 => any::<prop::sample::Index>().prop_map(Step::Delete),
+        1 => proptest::collection::vec(values(), 1..4).prop_map(Step::InsertMany),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+/// What the model says of a write: a map of rows, and no index at all.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    rows: BTreeMap<u64, (Seq, Plain)>,
+    next: u64,
+}
+
+impl Model {
+    fn is_free(&self, id: u64, values: Plain) -> bool {
+        self.rows.iter().filter(|(other, _)| **other != id).all(|(_, (_, other))| {
+            other[0] != values[0] && (values[1].is_none() || other[1] != values[1])
+        })
+    }
+
+    fn insert(&mut self, seq: Seq, values: Plain) -> bool {
+        let free = self.is_free(0, values);
+        if free {
+            self.next += 1;
+            self.rows.insert(self.next, (seq, values));
+        }
+        free
+    }
+
+    fn step(&mut self, seq: Seq, step: &Step, chosen: Option<u64>) -> bool {
+        match (step, chosen) {
+            (Step::Insert(values), _) => self.insert(seq, *values),
+            (Step::InsertMany(many), _) => {
+                let mut scratch = self.clone();
+                let all = many.iter().all(|values| scratch.insert(seq, *values));
+                if all {
+                    *self = scratch;
+                }
+                all
+            }
+            (Step::Update(_, values), Some(id)) => {
+                let same_key = self.rows[&id].1[0] == values[0];
+                let allowed = same_key && self.is_free(id, *values);
+                if allowed {
+                    self.rows.insert(id, (seq, *values));
+                }
+                allowed
+            }
+            (Step::Delete(_), Some(id)) => self.rows.remove(&id).is_some(),
+            _ => false,
+        }
+    }
+}
+
+fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Write> {
+    let insert = |values: &Plain| Write::Insert { table: TABLE, values: row(*values) };
+    let known = chosen.map(|id| (RowId::new(id), model.rows[&id].0));
+    match (step, known) {
+        (Step::Insert(values), _) => vec![insert(values)],
+        (Step::InsertMany(many), _) => many.iter().map(insert).collect(),
+        (Step::Update(_, values), Some((row_id, version))) => {
+            vec![Write::Update { table: TABLE, row: row_id, version, values: row(*values) }]
+        }
+        (Step::Delete(_), Some((row_id, version))) => vec![Write::Delete { table: TABLE, row: row_id, version }],
+        _ => Vec::new(),
+    }
+}
+
+fn agree(tables: &Tables, model: &Model) {
+    let table = tables.get(TABLE).unwrap();
+    let rows: Vec<_> = table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(&stored.row)))).collect();
+    assert_eq!(rows, model.rows.clone().into_iter().collect::<Vec<_>>());
+    for key in 0..12_i64 {
+        let found = table.by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get());
+        let wanted = model.rows.iter().find(|(_, (_, values))| values[0] == Some(key)).map(|(id, _)| *id);
+        assert_eq!(found, wanted, "key {key}");
+    }
+    for column in 0..3 {
+        let index = table.index(column).unwrap();
+        let mut wanted: Vec<_> = model.rows.iter().map(|(id, (_, values))| (values[column], *id)).collect();
+        wanted.sort_unstable();
+        let all: Vec<_> = index.range(Bound::Unbounded, Bound::Unbounded).map(RowId::get).collect();
+        assert_eq!(all, wanted.iter().map(|(_, id)| *id).collect::<Vec<_>>(), "column {column}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn tables_agree_with_a_plain_model(steps in steps()) {
+        let (mut tables, mut model) = (Tables::default(), Model::default());
+        tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
+        let mut replayed = tables.clone();
+        let mut snapshots = Vec::new();
+        for (step, seq) in steps.iter().zip(2..) {
+            let seq = Seq::new(seq);
+            let ids: Vec<u64> = model.rows.keys().copied().collect();
+            let chosen = match step {
+                Step::Update(at, _) | Step::Delete(at) if !ids.is_empty() => Some(*at.get(&ids)),
+                _ => None,
+            };
+            let wanted = writes(step, &model, chosen);
+            if wanted.is_empty() {
+                continue;
+            }
+            snapshots.push((tables.clone(), model.clone()));
+            let made = prepare(&mut tables, seq, &wanted);
+            prop_assert_eq!(made.is_ok(), model.step(seq, step, chosen), "{:?}: {:?}", step, made);
+            agree(&tables, &model);
+            if let Ok(commit) = made {
+                replayed.apply(&commit).unwrap();
+            }
+        }
+        agree(&replayed, &model);
+        // A snapshot is what it was, whatever happened since.
+        snapshots.iter().for_each(|(tables, model)| agree(tables, model));
+    }
+}
+
+fn filters() -> impl Strategy<Value = Expr> {
+    let operand = || proptest::option::weighted(0.9, -5_i64..13).prop_map(|value| match value {
+        Some(value) => Value::Int(value.into()),
+        None => Value::Null,
+    });
+    let compare = prop_oneof![
+        Just(Compare::Eq), Just(Compare::Ne), Just(Compare::Lt), Just(Compare::Le), Just(Compare::Gt), Just(Compare::Ge)
+    ];
+    let leaf = prop_oneof![
+        3 => (0_usize..4, compare, operand()).prop_map(|(column, op, value)| Expr::Compare(column, op, value)),
+        1 => (0_usize..4, proptest::collection::vec(operand(), 0..4)).prop_map(|(column, mut values)| {
+            values.sort();
+            values.dedup();
+            Expr::In(column, values)
+        }),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| prop_oneof![
+        3 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::And),
+        1 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::Or),
+        1 => inner.prop_map(|expr| Expr::Not(Box::new(expr))),
+    ])
+}
+
+struct Bare(Plain);
+
+impl Columns for Bare {
+    fn value(&self, column: usize) -> ValueRef<'_> {
+        self.0[column].map_or(ValueRef::Null, |value| ValueRef::Int(value.into()))
+    }
+}
+
+proptest! {
+    /// Whatever index a plan goes through, it finds what a search of all rows finds.
+    #[test]
+    fn a_plan_changes_the_way_and_not_the_result(
+        rows in proptest::collection::vec(values(), 0..30),
+        filter in filters(),
+        order in proptest::collection::vec((0_usize..4, any::<bool>()), 0..3),
+        limit in proptest::option::of(0_usize..8),
+        offset in 0_usize..4,
+    ) {
+        let (mut tables, mut model) = (Tables::default(), Model::default());
+        tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
+        for (values, seq) in rows.into_iter().zip(2..) {
+            let write = Write::Insert { table: TABLE, values: row(values) };
+            if prepare(&mut tables, Seq::new(seq), &[write]).is_ok() {
+                model.insert(Seq::new(seq), values);
+            }
+        }
+        let mut wanted: Vec<(u64, Plain)> = model.rows.iter().map(|(id, (_, values))| (*id, *values)).collect();
+        wanted.retain(|(_, values)| filter.holds(&Bare(*values)));
+        // A stable sort by the last column first gives the order of all of them.
+        for (column, reversed) in order.iter().rev() {
+            wanted.sort_by(|(_, a), (_, b)| if *reversed { b[*column].cmp(&a[*column]) } else { a[*column].cmp(&b[*column]) });
+        }
+        let wanted: Vec<u64> =
+            wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
+        let query = Query { filter: Some(filter), order, limit, offset };
+        let table = tables.get(TABLE).unwrap();
+        let found: Vec<u64> = query.run(table).iter().map(|(id, _)| id.get()).collect();
+        prop_assert_eq!(&found, &wanted, "{}", query.explain(table));
+        prop_assert_eq!(query.count(table), wanted.len());
+    }
+}
+
+#[test]
+fn a_key_index_grows_and_shrinks_with_its_rows() {
+    let mut tables = Tables::default();
+    tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
+    let inserts = (0..5_000_i64).map(|key| Write::Insert { table: TABLE, values: row([Some(key), None, Some(key % 7), None]) });
+    prepare(&mut tables, Seq::new(2), &inserts.collect::<Vec<_>>()).unwrap();
+    let before = tables.clone();
+    let probe = |tables: &Tables, key: i64| {
+        tables.get(TABLE).unwrap().by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get())
+    };
+    let deletes = (0..5_000_u64).filter(|key| key % 2 == 0).map(|key| Write::Delete {
+        table: TABLE,
+        row: RowId::new(key + 1),
+        version: Seq::new(2),
+    });
+    prepare(&mut tables, Seq::new(3), &deletes.collect::<Vec<_>>()).unwrap();
+    for key in 0..5_000_i64 {
+        assert_eq!(probe(&before, key), Some(key as u64 + 1));
+        assert_eq!(probe(&tables, key), (key % 2 == 1).then_some(key as u64 + 1));
+    }
+}
+
+#[test]
+fn a_commit_that_does_not_fit_is_refused() {
+    let mut tables = Tables::default();
+    let schema = Op::Schema(Box::new(def()));
+    tables.apply(&Commit { seq: Seq::new(3), ops: vec![schema.clone()] }).unwrap();
+    let refused = |seq, op| tables.clone().apply(&Commit { seq: Seq::new(seq), ops: vec![op] }).unwrap_err();
+    let values = row([Some(1), None, None, None]);
+    let insert = |table| Op::Insert { table, row: RowId::new(1), values: values.clone() };
+    assert!(matches!(refused(3, insert(TABLE)), ApplyError::Order { .. }));
+    assert!(matches!(refused(4, insert(TableId::new(8))), ApplyError::UnknownTable { .. }));
+    assert!(matches!(refused(4, schema), ApplyError::DuplicateTable { .. }));
+    assert!(matches!(refused(4, Op::Delete { table: TABLE, row: RowId::new(1) }), ApplyError::UnknownRow { .. }));
+    tables.apply(&Commit { seq: Seq::new(4), ops: vec![insert(TABLE)] }).unwrap();
+    let again = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert(TABLE)] }).unwrap_err();
+    assert!(matches!(again, ApplyError::DuplicateRow { .. }));
+}
