@@ -12,6 +12,9 @@ crate::everywhere!(
     closing_twice_says_so,
     clean_removes_every_channel_after_the_right_confirmation,
     two_databases_share_a_guild,
+    a_login_runs_in_a_task,
+    a_login_runs_in_a_thread,
+    a_failed_login_is_told_to_who_waits,
 );
 
 crate::in_process!(names_that_discord_cannot_keep_are_refused_before_any_request);
@@ -131,4 +134,44 @@ async fn names_that_discord_cannot_keep_are_refused_before_any_request(place: &P
         assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().name, name);
         db.close().await.unwrap();
     }
+}
+
+async fn a_login_runs_in_a_task(place: &Place) {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    let login = db.login_task(place.token());
+    db.wait_ready().await.unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    login.await.unwrap();
+    assert!(!db.is_open());
+    place.connect(&db).await.unwrap();
+    assert_eq!(User::count(&db).await.unwrap(), 1);
+    db.close().await.unwrap();
+}
+
+async fn a_login_runs_in_a_thread(place: &Place) {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    let login = db.login_thread(place.token()).unwrap();
+    db.wait_ready().await.unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    assert_eq!(User::count(&db).await.unwrap(), 1);
+    db.close().await.unwrap();
+    tokio::task::spawn_blocking(|| login.join()).await.unwrap().unwrap();
+    place.connect(&db).await.unwrap();
+    db.close().await.unwrap();
+}
+
+async fn a_failed_login_is_told_to_who_waits(place: &Place) {
+    let db = place.database();
+    let login = db.login_task("not.a.token");
+    assert_eq!(db.wait_ready().await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    assert_eq!(login.await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    let thread = db.login_thread("not.a.token").unwrap();
+    assert_eq!(db.wait_ready().await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    let joined = tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
+    assert_eq!(joined.unwrap_err().kind(), ErrorKind::Unauthorized);
+    place.connect(&db).await.unwrap();
+    db.close().await.unwrap();
 }

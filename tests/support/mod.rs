@@ -9,7 +9,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use discobase::transport::twilight::TwilightConfig;
 use discobase::{ChannelId, Confirm, Database, Result};
 use discobase_guild::state::{Overwrite, permission};
 use discobase_guild::{Limits, LocalGuild, Rate};
@@ -32,7 +31,7 @@ pub(crate) struct Place {
 
 enum Guild {
     InProcess(Box<LocalGuild>),
-    Program { child: Child, api: String, gateway: String, token: String },
+    Program { child: Child, api: String, token: String },
     Discord { token: String },
 }
 
@@ -79,8 +78,17 @@ impl Place {
         let builder = Database::builder(name);
         match &self.guild {
             // The program is as consistent as the guild in this process, so nothing has to wait.
-            Guild::Program { .. } => builder.timing(0, 0, 60_000).build(),
-            Guild::InProcess(_) | Guild::Discord { .. } => builder.build(),
+            Guild::Program { api, .. } => builder.timing(0, 0, 60_000).api(api.parse().unwrap()).build(),
+            Guild::InProcess(guild) => builder.timing(0, 0, 60_000).api(guild.api().parse().unwrap()).build(),
+            Guild::Discord { .. } => builder.build(),
+        }
+    }
+
+    /// The bot's token.
+    pub(crate) fn token(&self) -> &str {
+        match &self.guild {
+            Guild::InProcess(guild) => guild.token(),
+            Guild::Program { token, .. } | Guild::Discord { token } => token,
         }
     }
 
@@ -88,12 +96,7 @@ impl Place {
     pub(crate) async fn connect(&self, db: &Database) -> Result<()> {
         match &self.guild {
             Guild::InProcess(guild) => db.connect_guild(guild).await,
-            Guild::Program { api, gateway, token, .. } => {
-                let mut config = TwilightConfig::new(token.as_str());
-                config.api = api.parse().unwrap();
-                config.gateway = Some(gateway.clone());
-                db.connect_with(config).await
-            }
+            Guild::Program { token, .. } => db.connect(token.as_str()).await,
             Guild::Discord { token } => {
                 *self.clean.lock().unwrap() = true;
                 db.connect(token.as_str()).await
@@ -139,7 +142,7 @@ fn start_program() -> Guild {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let hello: serde_json::Value = serde_json::from_str(&line).unwrap();
     let text = |field: &str| hello[field].as_str().unwrap().to_owned();
-    Guild::Program { child, api: text("api"), gateway: text("gateway"), token: text("token") }
+    Guild::Program { child, api: text("api"), token: text("token") }
 }
 
 fn program() -> std::path::PathBuf {

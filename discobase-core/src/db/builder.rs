@@ -9,6 +9,7 @@ use crate::db::discover::GuildChoice;
 use crate::db::options::Options;
 use crate::env::{SharedEnv, SystemEnv};
 use crate::ids::GuildId;
+use crate::transport::twilight::Endpoint;
 
 /// Sets how a [`Database`] is opened.
 ///
@@ -36,6 +37,7 @@ impl DatabaseBuilder {
             patience: Duration::from_secs(60),
             deadline: None,
             gateway: true,
+            api: None,
             env: Arc::new(SystemEnv::new()),
         };
         Self { name, options }
@@ -76,6 +78,13 @@ impl DatabaseBuilder {
     /// session of its own may do without this one.
     pub fn gateway(mut self, gateway: bool) -> Self {
         self.options.gateway = gateway;
+        self
+    }
+
+    /// Connects to something else than Discord that speaks its protocol, for example the local guild's program at
+    /// `"http://127.0.0.1:8080".parse()?`. Its gateway is where it says.
+    pub fn api(mut self, api: Endpoint) -> Self {
+        self.options.api = Some(api);
         self
     }
 

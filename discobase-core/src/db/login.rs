@@ -21,7 +21,11 @@ impl Database {
     /// `SchemaChanged` (all that differs), `Fenced` while another process writes, `Damaged` or `Corrupt` when the
     /// journal can't be read, `AlreadyConnected`.
     pub async fn connect(&self, token: impl Into<Token>) -> Result<()> {
-        self.connect_with(TwilightConfig::new(token)).await
+        let mut config = TwilightConfig::new(token);
+        if let Some(api) = &self.0.options.api {
+            config.api = api.clone();
+        }
+        self.connect_with(config).await
     }
 
     /// As [`Database::connect`], with more said about how to reach Discord, or what speaks its protocol.

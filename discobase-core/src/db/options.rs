@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::codec::frame::Timing;
 use crate::db::discover::GuildChoice;
 use crate::env::SharedEnv;
+use crate::transport::twilight::Endpoint;
 
 /// What a [`DatabaseBuilder`](crate::DatabaseBuilder) chose.
 #[derive(Clone)]
@@ -19,5 +20,7 @@ pub(crate) struct Options {
     pub(crate) deadline: Option<Duration>,
     /// Whether to hold a gateway session, so that the bot is shown as online and hears of changes.
     pub(crate) gateway: bool,
+    /// What speaks Discord's protocol, if it is not Discord.
+    pub(crate) api: Option<Endpoint>,
     pub(crate) env: SharedEnv,
 }
