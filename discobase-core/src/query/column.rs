@@ -223,13 +223,13 @@ impl<T> Filter<T> {
     /// Both hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self::new(Expr::And(vec![self.expr, other.expr]))
+        Self::new(self.expr.and(other.expr))
     }
 
     /// At least one holds.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self::new(Expr::Or(vec![self.expr, other.expr]))
+        Self::new(self.expr.or(other.expr))
     }
 }
 
@@ -238,7 +238,7 @@ impl<T> Not for Filter<T> {
 
     /// It does not hold.
     fn not(self) -> Self {
-        Self::new(Expr::Not(Box::new(self.expr)))
+        Self::new(self.expr.not())
     }
 }
 

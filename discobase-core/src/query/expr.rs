@@ -48,7 +48,35 @@ pub(crate) trait Columns {
     fn value(&self, position: usize) -> ValueRef<'_>;
 }
 
+/// What is combined stays flat: a filter that a loop makes of thousands of parts must not become a tree so deep that
+/// walking it overflows the stack.
 impl Expr {
+    /// Both hold.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::And(a), Self::And(b)) => Self::And(joined(a, b)),
+            (Self::And(parts), one) | (one, Self::And(parts)) => Self::And(joined(parts, vec![one])),
+            (a, b) => Self::And(vec![a, b]),
+        }
+    }
+
+    /// At least one holds.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Or(a), Self::Or(b)) => Self::Or(joined(a, b)),
+            (Self::Or(parts), one) | (one, Self::Or(parts)) => Self::Or(joined(parts, vec![one])),
+            (a, b) => Self::Or(vec![a, b]),
+        }
+    }
+
+    /// It does not hold.
+    pub(crate) fn not(self) -> Self {
+        match self {
+            Self::Not(part) => *part,
+            part => Self::Not(Box::new(part)),
+        }
+    }
+
     /// Whether the row satisfies the condition.
     pub(crate) fn holds(&self, row: &impl Columns) -> bool {
         match self {
@@ -98,4 +126,9 @@ impl Expr {
             Self::Not(part) => part.map_operands(change),
         }
     }
+}
+
+fn joined(mut parts: Vec<Expr>, mut more: Vec<Expr>) -> Vec<Expr> {
+    parts.append(&mut more);
+    parts
 }
