@@ -1,0 +1,17 @@
+//! What was never saved has no row to delete.
+
+use discobase::Table;
+
+#[derive(Table)]
+struct User {
+    #[table(key)]
+    id: u64,
+    name: String,
+}
+
+async fn delete(user: User) -> discobase::Result<()> {
+    user.delete().await?;
+    Ok(())
+}
+
+fn main() {}
