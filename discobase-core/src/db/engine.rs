@@ -5,7 +5,6 @@
 //! frame is still in flight. Both share all they have in common. When a frame is durable, `visible` becomes what
 //! `newest` was when the frame was cut: each commit is applied once.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,20 +16,19 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::batch::{Commit, Op};
 use crate::codec::binary::commit_size;
 use crate::codec::frame::Body;
-use crate::codec::message::{MAX_COMPRESSED, MAX_UNPACKED, Oversize};
+use crate::codec::message::MAX_COMPRESSED;
+use crate::db::queue::{Accepted, Batch, Newest, Next, Waiter, tell};
+use crate::db::size::{check_size, too_large};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, CommitId, Incarnation, RowId, Seq};
 use crate::journal::writer::{AppendError, Writer};
-use crate::row::Row;
 use crate::session::{Write, prepare};
 use crate::tables::Tables;
 use crate::transport::{Transport, explain};
 
-/// Commits of one frame stop being added from this size on, in bytes of their encoding: what compresses well
-/// fits several times over, and what does not is split.
-const FRAME_TARGET: usize = 24 << 20;
-/// Room for a frame's fields beside its commits.
-const FRAME_MARGIN: usize = 4 << 10;
+/// How long the closing frame is tried. It only spares the next opening a wait, and nobody wants to wait for ever to
+/// leave a guild that is out of reach.
+const CLOSING: Duration = Duration::from_secs(15);
 
 /// What is known of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,43 +58,6 @@ pub(crate) struct Engine {
     frames: AtomicU64,
 }
 
-/// The accepted but not yet durable.
-struct Newest {
-    tables: Tables,
-    queue: VecDeque<Batch>,
-    next_seq: Seq,
-    /// Who wait until the term is certain.
-    settling: Vec<oneshot::Sender<Result<()>>>,
-    /// Somebody else may have posted: read the tail soon.
-    look: bool,
-    /// A message of the journal was deleted: read all of it soon.
-    doubt: bool,
-    stopped: Option<Error>,
-    closing: bool,
-    /// Commits of this opening that were refused for good.
-    refused: Vec<(Seq, Seq)>,
-    /// Earlier openings found in the journal, with the first and last commit of each frame of theirs.
-    past: Vec<(Incarnation, Seq, Seq)>,
-}
-
-/// Commits that go into one frame.
-#[derive(Default)]
-struct Batch {
-    commits: Vec<Commit>,
-    waiters: Vec<oneshot::Sender<Result<Seq>>>,
-    size: usize,
-    /// The tables after its last commit; `None` while it is the last batch and still grows.
-    after: Option<Tables>,
-}
-
-/// A commit that was accepted and waits to become durable.
-pub(crate) struct Accepted {
-    pub(crate) commit: CommitId,
-    /// The row ids that its inserts got, in their order.
-    pub(crate) rows: Vec<RowId>,
-    durable: oneshot::Receiver<Result<Seq>>,
-}
-
 impl Engine {
     /// Starts the flusher on the current runtime.
     pub(crate) fn start(
@@ -105,30 +66,19 @@ impl Engine {
         past: Vec<(Incarnation, Seq, Seq)>,
         transport: Arc<dyn Transport>,
     ) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
-        let newest = Newest {
-            next_seq: tables.seq().next(),
-            tables: tables.clone(),
-            queue: VecDeque::new(),
-            settling: Vec::new(),
-            look: false,
-            doubt: false,
-            stopped: None,
-            closing: false,
-            refused: Vec::new(),
-            past,
-        };
         let engine = Arc::new(Self {
             decided: watch::channel(tables.seq()).0,
-            visible: ArcSwap::from_pointee(tables),
-            newest: Mutex::new(newest),
+            visible: ArcSwap::from_pointee(tables.clone()),
+            newest: Mutex::new(Newest::new(tables, past)),
             wake: Notify::new(),
             transport,
             journal: writer.channel(),
             incarnation: writer.incarnation(),
             frames: AtomicU64::new(0),
         });
-        let flusher = tokio::spawn(Arc::clone(&engine).flush_all(writer));
-        (engine, flusher)
+        // Made before the task is, so that even a task that never runs ends as it should.
+        let flusher = Flusher(Arc::clone(&engine));
+        (engine, tokio::spawn(flusher.run(writer)))
     }
 
     /// The tables as of the last durable commit.
@@ -148,11 +98,13 @@ impl Engine {
         check_size(&writes).await?;
         let mut decided = self.decided.subscribe();
         loop {
+            // Read before the check: what is decided only after it may have taken back what stood in the way.
+            let known = *decided.borrow_and_update();
             let (error, last) = match self.accept(&writes) {
                 Ok(accepted) => return Ok(accepted),
                 Err(refused) => refused,
             };
-            if *decided.borrow_and_update() >= last {
+            if known >= last {
                 return Err(error);
             }
             // What stands in the way may itself turn out not to be durable, so it is tried again after that. The
@@ -168,8 +120,9 @@ impl Engine {
         writes: Vec<Write>,
         deadline: Option<Duration>,
     ) -> Result<(Seq, Vec<RowId>)> {
-        let Some(deadline) = deadline else { return self.commit(writes).await?.durable(None).await };
-        let end = tokio::time::Instant::now() + deadline;
+        // A deadline beyond what the clock can count is none.
+        let end = deadline.and_then(|deadline| tokio::time::Instant::now().checked_add(deadline));
+        let Some(end) = end else { return self.commit(writes).await?.durable(None).await };
         match tokio::time::timeout_at(end, self.commit(writes)).await {
             Ok(accepted) => accepted?.durable(Some(end)).await,
             Err(_) => {
@@ -241,10 +194,11 @@ impl Engine {
     }
 
     /// The flusher: while a frame is in flight the next one fills.
-    async fn flush_all(self: Arc<Self>, mut writer: Writer) {
+    async fn flush_all(&self, mut writer: Writer) {
         self.settle_early(&mut writer).await;
         loop {
-            if self.is_idle() {
+            let idle = self.newest.lock().is_idle();
+            if idle {
                 let idle = writer.idle_interval();
                 if tokio::time::timeout(idle, self.wake.notified()).await.is_err() {
                     self.idle(&mut writer).await;
@@ -259,24 +213,36 @@ impl Engine {
                 self.verify(&mut writer).await;
             }
             self.transport.post_ready(self.journal).await;
-            match self.cut() {
-                Some(batch) => {
+            let next = self.newest.lock().next();
+            match next {
+                Next::Frame(batch) => {
                     // Its callers were told; the error is for the half of a split frame only.
                     let _ = self.flush(&mut writer, batch).await;
                 }
-                None if self.newest.lock().closing => return self.finish(&mut writer).await,
-                None => {}
+                Next::Close => return self.finish(&mut writer).await,
+                Next::Nothing => {}
             }
         }
     }
 
-    fn is_idle(&self) -> bool {
-        let newest = self.newest.lock();
-        newest.queue.is_empty()
-            && newest.settling.is_empty()
-            && !newest.look
-            && !newest.doubt
-            && !newest.closing
+    /// The flusher has ended, however it did: whoever still waits is told, and nobody waits in vain afterwards.
+    fn end(&self) {
+        let text = "the task that writes the database has ended, with the runtime that connected it or by being                     dropped: close the database and connect it again";
+        let error = Error::new(ErrorKind::NotConnected, text);
+        let mut newest = self.newest.lock();
+        newest.ended = true;
+        if !newest.closing {
+            newest.stopped.get_or_insert_with(|| error.clone());
+        }
+        let unsent = newest.queue.front().and_then(|batch| batch.commits.first()).map(|commit| commit.seq);
+        let waiters = unsent.map(|first| newest.refuse_all(first)).unwrap_or_default();
+        let settling = std::mem::take(&mut newest.settling);
+        drop(newest);
+        self.decided.send_replace(Seq::new(u64::MAX));
+        tell(waiters, &Err(error.clone()));
+        for waiter in settling {
+            let _ = waiter.send(Err(error.clone()));
+        }
     }
 
     /// Has the tail of the journal read soon, because somebody else may have posted.
@@ -328,10 +294,17 @@ impl Engine {
 
     /// Waits until this process is certain to be the owner: before it makes or deletes channels.
     pub(crate) async fn settled(&self) -> Result<()> {
+        let closed = || Error::new(ErrorKind::NotConnected, "the database was closed");
         let (waiter, settled) = oneshot::channel();
-        self.newest.lock().settling.push(waiter);
+        {
+            let mut newest = self.newest.lock();
+            if newest.ended {
+                return Err(newest.stopped.clone().unwrap_or_else(closed));
+            }
+            newest.settling.push(waiter);
+        }
         self.wake.notify_one();
-        settled.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotConnected, "the database was closed")))
+        settled.await.unwrap_or_else(|_| Err(closed()))
     }
 
     async fn settle_waiting(&self, writer: &mut Writer) {
@@ -347,29 +320,30 @@ impl Engine {
     }
 
     async fn idle(&self, writer: &mut Writer) {
-        if self.stopped().is_none()
-            && let Err(error) = writer.idle().await
-        {
-            self.stop(&self.error(error));
+        if self.stopped().is_some() {
+            return;
+        }
+        match writer.idle().await {
+            Ok(()) => {}
+            // The next save says so to somebody, and contends with whoever posted.
+            Err(AppendError::Refused(error)) => tracing::warn!(%error, "an empty frame was refused"),
+            Err(error) => self.stop(&self.error(error)),
         }
     }
 
     async fn finish(&self, writer: &mut Writer) {
-        if self.stopped().is_none()
-            && let Err(error) = writer.append(Body::Close).await
-        {
-            tracing::warn!(error = %self.error(error), "the database was not closed cleanly");
+        if self.stopped().is_some() {
+            return;
         }
-    }
-
-    /// The next batch, with the state after it; `None` if there is none.
-    fn cut(&self) -> Option<Batch> {
-        let mut newest = self.newest.lock();
-        let mut batch = newest.queue.pop_front()?;
-        if batch.after.is_none() {
-            batch.after = Some(newest.tables.clone());
-        }
-        Some(batch)
+        let error = match tokio::time::timeout(CLOSING, writer.append(Body::Close)).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => self.error(error),
+            Err(_) => {
+                Error::new(ErrorKind::Unreachable, format!("the closing frame got no answer in {CLOSING:?}"))
+            }
+        };
+        tracing::warn!(%error, "the database was not closed cleanly");
+        self.newest.lock().stopped.get_or_insert(error);
     }
 
     /// Makes a frame of a batch and tells its callers how it ended.
@@ -402,7 +376,7 @@ impl Engine {
         &self,
         writer: &mut Writer,
         mut commits: Vec<Commit>,
-        mut waiters: Vec<oneshot::Sender<Result<Seq>>>,
+        mut waiters: Vec<Waiter>,
     ) -> Result<()> {
         let middle = commits.len() / 2;
         let second = (commits.split_off(middle), waiters.split_off(middle));
@@ -419,7 +393,7 @@ impl Engine {
         &self,
         writer: &mut Writer,
         commits: Vec<Commit>,
-        waiters: Vec<oneshot::Sender<Result<Seq>>>,
+        waiters: Vec<Waiter>,
     ) -> Result<()> {
         let mut after = Tables::clone(&self.tables());
         if let Err(error) = commits.iter().try_for_each(|commit| after.apply(commit)) {
@@ -431,7 +405,7 @@ impl Engine {
         Box::pin(self.flush(writer, batch)).await
     }
 
-    fn publish(&self, after: Option<Tables>, last: Seq, waiters: Vec<oneshot::Sender<Result<Seq>>>) {
+    fn publish(&self, after: Option<Tables>, last: Seq, waiters: Vec<Waiter>) {
         if let Some(after) = after {
             self.visible.store(Arc::new(after));
         }
@@ -441,13 +415,7 @@ impl Engine {
     }
 
     /// A frame did not become durable. What was queued behind it was checked against it, so it fails too.
-    fn fail(
-        &self,
-        error: AppendError,
-        first: Seq,
-        last: Seq,
-        waiters: Vec<oneshot::Sender<Result<Seq>>>,
-    ) -> Error {
+    fn fail(&self, error: AppendError, first: Seq, last: Seq, waiters: Vec<Waiter>) -> Error {
         let refused = matches!(error, AppendError::Refused(_) | AppendError::TooLarge(_));
         let error = self.error(error);
         if !refused {
@@ -455,15 +423,12 @@ impl Engine {
         }
         let mut newest = self.newest.lock();
         newest.tables = Tables::clone(&self.tables());
-        let last = newest.next_seq.get().saturating_sub(1).max(last.get());
-        newest.tables.advance(Seq::new(last));
-        if refused {
-            newest.refused.push((first, Seq::new(last)));
-        }
-        let queued: Vec<Batch> = newest.queue.drain(..).collect();
+        let all = newest.last();
+        newest.tables.advance(all);
+        // What was queued was never sent, whatever became of the frame.
+        let queued = newest.refuse_all(if refused { first } else { last.next() });
         drop(newest);
-        self.decided.send_replace(Seq::new(last));
-        let queued = queued.into_iter().flat_map(|batch| batch.waiters);
+        self.decided.send_replace(all);
         tell(waiters.into_iter().chain(queued), &Err(error.clone()));
         error
     }
@@ -498,108 +463,17 @@ impl Engine {
     }
 }
 
-fn tell(waiters: impl IntoIterator<Item = oneshot::Sender<Result<Seq>>>, outcome: &Result<Seq>) {
-    for waiter in waiters {
-        // A caller that dropped its future does not care any more; the outcome is the same.
-        let _ = waiter.send(outcome.clone());
+/// The flusher's task. Its end is the engine's, whether it closed, panicked, was aborted, or lost its runtime.
+struct Flusher(Arc<Engine>);
+
+impl Flusher {
+    async fn run(self, writer: Writer) {
+        self.0.flush_all(writer).await;
     }
 }
 
-impl Newest {
-    /// Begins a new batch if the last one is large enough for a frame, keeping the state between the two.
-    fn seal_if_full(&mut self) {
-        if let Some(last) = self.queue.back_mut()
-            && last.after.is_none()
-            && last.size >= FRAME_TARGET
-        {
-            last.after = Some(self.tables.clone());
-        }
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.0.end();
     }
-
-    fn push(&mut self, commit: Commit, waiter: oneshot::Sender<Result<Seq>>) {
-        // Numbers inside a frame follow each other without gaps; a refused commit leaves one.
-        let fits = |batch: &Batch| {
-            batch.after.is_none() && batch.commits.last().is_none_or(|last| last.seq.next() == commit.seq)
-        };
-        if !self.queue.back().is_some_and(fits) {
-            self.queue.push_back(Batch::default());
-        }
-        if let Some(batch) = self.queue.back_mut() {
-            batch.size += commit_size(&commit);
-            batch.commits.push(commit);
-            batch.waiters.push(waiter);
-        }
-    }
-}
-
-impl Accepted {
-    /// Waits until the commit is durable. After `deadline` its outcome is unknown to the caller, but the commit
-    /// goes on.
-    pub(crate) async fn durable(self, deadline: Option<tokio::time::Instant>) -> Result<(Seq, Vec<RowId>)> {
-        let Self { commit, rows, durable } = self;
-        let decided = match deadline {
-            None => durable.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, durable).await {
-                Ok(decided) => decided,
-                Err(_) => return Err(late(commit)),
-            },
-        };
-        match decided {
-            Ok(Ok(_)) => Ok((commit.seq, rows)),
-            Ok(Err(error)) if error.kind() == ErrorKind::UnknownOutcome => Err(error.of_commit(commit)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(late(commit)),
-        }
-    }
-}
-
-fn late(commit: CommitId) -> Error {
-    let text = "the commit was not decided in time: it may become durable or not; \
-                ask db.outcome(commit) later, and do not simply repeat it";
-    Error::new(ErrorKind::UnknownOutcome, text).of_commit(commit)
-}
-
-/// Refuses a commit that fits no frame, before anything is sent.
-async fn check_size(writes: &[Write]) -> Result<()> {
-    let rows = || {
-        writes.iter().filter_map(|write| match write {
-            Write::Insert { values, .. } | Write::Update { values, .. } => Some(values),
-            Write::Delete { .. } | Write::Schema(_) => None,
-        })
-    };
-    let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * 24;
-    if unpacked + FRAME_MARGIN <= MAX_COMPRESSED {
-        return Ok(());
-    }
-    if unpacked + FRAME_MARGIN > MAX_UNPACKED {
-        return Err(too_large(Oversize { unpacked, compressed: None }));
-    }
-    // Between the two limits only compressing tells. The operations' own bytes hardly count beside the rows'.
-    let rows: Vec<Row> = rows().cloned().collect();
-    let compress = move || {
-        let joined: Vec<u8> = rows.iter().flat_map(|row| row.as_bytes()).copied().collect();
-        zstd::bulk::compress(&joined, 3).map(|bytes| bytes.len())
-    };
-    match tokio::task::spawn_blocking(compress).await {
-        Ok(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
-        Ok(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
-        _ => Err(Error::new(
-            ErrorKind::TooLarge,
-            "the commit could not be compressed: save fewer records at once",
-        )),
-    }
-}
-
-fn too_large(oversize: Oversize) -> Error {
-    let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    let compressed =
-        oversize.compressed.map_or(String::new(), |bytes| format!(", {} compressed", mib(bytes)));
-    let text = format!(
-        "the commit is too large ({}{compressed}); a commit may have {} and {} compressed: save fewer records at \
-         once, or keep large values outside the database",
-        mib(oversize.unpacked),
-        mib(MAX_UNPACKED),
-        mib(MAX_COMPRESSED),
-    );
-    Error::new(ErrorKind::TooLarge, text)
 }

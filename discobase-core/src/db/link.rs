@@ -26,7 +26,7 @@ pub(crate) struct Link {
     pub(crate) genesis: Genesis,
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
-    flusher: Mutex<Option<JoinHandle<()>>>,
+    flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -46,7 +46,7 @@ impl Link {
             genesis,
             creator: tokio::sync::Mutex::new(creator),
             handles: ArcSwap::default(),
-            flusher: Mutex::new(Some(flusher)),
+            flusher: tokio::sync::Mutex::new(Some(flusher)),
             watcher: Mutex::new(None),
         }
     }
@@ -74,19 +74,20 @@ impl Link {
         *self.watcher.lock() = Some(watcher);
     }
 
-    /// Lets the queue drain, writes the closing frame and ends the tasks.
+    /// Lets the queue drain, writes the closing frame and ends the tasks. If it is dropped, the next call goes on
+    /// waiting where it was.
     pub(crate) async fn close(&self) -> Result<()> {
         self.engine.close();
-        let flusher = self.flusher.lock().take();
-        if let Some(flusher) = flusher {
-            let ended = flusher.await;
-            ended
-                .map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))?;
-        }
+        let mut flusher = self.flusher.lock().await;
+        let ended = match flusher.as_mut() {
+            Some(running) => running.await,
+            None => Ok(()),
+        };
+        *flusher = None;
         if let Some(watcher) = self.watcher.lock().take() {
             watcher.abort();
         }
-        Ok(())
+        ended.map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))
     }
 }
 
@@ -94,8 +95,8 @@ impl Drop for Link {
     /// A database that is dropped without `close` stops as a crash would: what was acknowledged is durable, the
     /// next opening finds no closing frame. Its tasks must not outlive it.
     fn drop(&mut self) {
-        for task in [&self.flusher, &self.watcher] {
-            if let Some(task) = task.lock().take() {
+        for task in [self.flusher.get_mut(), self.watcher.get_mut()] {
+            if let Some(task) = task.take() {
                 task.abort();
             }
         }

@@ -60,7 +60,13 @@ impl Database {
     /// # Errors
     /// As [`Database::connect`].
     pub async fn login(&self, token: impl Into<Token>) -> Result<()> {
-        self.connect(token).await?;
+        if let Err(error) = self.connect(token).await {
+            // What keeps connecting from even beginning is told to those who wait, too.
+            if !self.is_open() {
+                self.0.ready.send_replace(Readiness::Failed(error.clone()));
+            }
+            return Err(error);
+        }
         self.closed().await;
         Ok(())
     }

@@ -15,7 +15,9 @@ mod listen;
 mod local;
 mod login;
 mod options;
+mod queue;
 pub(crate) mod registry;
+mod size;
 
 use std::fmt;
 use std::sync::Arc;
@@ -180,7 +182,9 @@ impl Database {
         let registered = self.0.registry.lock().tables.clone();
         if let Err(error) = build::build(&link, &registered).await {
             // The journal was opened; leave it closed, so that the next opening need not wait.
-            link.close().await?;
+            if let Err(error) = link.close().await {
+                tracing::warn!(%error, "the journal could not be closed again");
+            }
             return Err(error);
         }
         if options.gateway {

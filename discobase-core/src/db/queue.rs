@@ -1,0 +1,174 @@
+//! The queue between callers and the journal: what was accepted and is not durable yet.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+use crate::batch::Commit;
+use crate::codec::binary::commit_size;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{CommitId, Incarnation, RowId, Seq};
+use crate::tables::Tables;
+
+/// Commits of one frame stop being added from this size on, in bytes of their encoding: what compresses well
+/// fits several times over, and what does not is split.
+const FRAME_TARGET: usize = 24 << 20;
+
+/// Who waits for a commit.
+pub(super) type Waiter = oneshot::Sender<Result<Seq>>;
+
+/// The accepted but not yet durable.
+pub(super) struct Newest {
+    pub(super) tables: Tables,
+    pub(super) queue: VecDeque<Batch>,
+    pub(super) next_seq: Seq,
+    /// Who wait until the term is certain.
+    pub(super) settling: Vec<oneshot::Sender<Result<()>>>,
+    /// Somebody else may have posted: read the tail soon.
+    pub(super) look: bool,
+    /// A message of the journal was deleted: read all of it soon.
+    pub(super) doubt: bool,
+    pub(super) stopped: Option<Error>,
+    pub(super) closing: bool,
+    /// The flusher has ended: nobody answers any more.
+    pub(super) ended: bool,
+    /// Commits of this opening that were refused for good.
+    pub(super) refused: Vec<(Seq, Seq)>,
+    /// Earlier openings found in the journal, with the first and last commit of each frame of theirs.
+    pub(super) past: Vec<(Incarnation, Seq, Seq)>,
+}
+
+/// Commits that go into one frame.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) commits: Vec<Commit>,
+    pub(super) waiters: Vec<Waiter>,
+    pub(super) size: usize,
+    /// The tables after its last commit; `None` while it is the last batch and still grows.
+    pub(super) after: Option<Tables>,
+}
+
+/// What the flusher does next.
+pub(super) enum Next {
+    /// A frame of these commits.
+    Frame(Batch),
+    /// The closing frame: nothing is queued, and nothing will be.
+    Close,
+    Nothing,
+}
+
+/// A commit that was accepted and waits to become durable.
+pub(crate) struct Accepted {
+    pub(crate) commit: CommitId,
+    /// The row ids that its inserts got, in their order.
+    pub(crate) rows: Vec<RowId>,
+    pub(super) durable: oneshot::Receiver<Result<Seq>>,
+}
+
+pub(super) fn tell(waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) {
+    for waiter in waiters {
+        // A caller that dropped its future does not care any more; the outcome is the same.
+        let _ = waiter.send(outcome.clone());
+    }
+}
+
+impl Newest {
+    /// Nothing was accepted yet on top of `tables`.
+    pub(super) fn new(tables: Tables, past: Vec<(Incarnation, Seq, Seq)>) -> Self {
+        Self {
+            next_seq: tables.seq().next(),
+            tables,
+            queue: VecDeque::new(),
+            settling: Vec::new(),
+            look: false,
+            doubt: false,
+            stopped: None,
+            closing: false,
+            ended: false,
+            refused: Vec::new(),
+            past,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.settling.is_empty() && !self.look && !self.doubt && !self.closing
+    }
+
+    /// What is to be written next. A queue that is empty while closing stays empty.
+    pub(super) fn next(&mut self) -> Next {
+        match self.queue.pop_front() {
+            Some(mut batch) => {
+                batch.after.get_or_insert_with(|| self.tables.clone());
+                Next::Frame(batch)
+            }
+            None if self.closing => Next::Close,
+            None => Next::Nothing,
+        }
+    }
+
+    /// The last commit that was accepted.
+    pub(super) fn last(&self) -> Seq {
+        Seq::new(self.next_seq.get().saturating_sub(1))
+    }
+
+    /// Takes all that is queued, for a reason that keeps it from ever being written; commits from `first` on are
+    /// known not to be durable.
+    pub(super) fn refuse_all(&mut self, first: Seq) -> Vec<Waiter> {
+        if first <= self.last() {
+            self.refused.push((first, self.last()));
+        }
+        self.queue.drain(..).flat_map(|batch| batch.waiters).collect()
+    }
+
+    /// Begins a new batch if the last one is large enough for a frame, keeping the state between the two.
+    pub(super) fn seal_if_full(&mut self) {
+        if let Some(last) = self.queue.back_mut()
+            && last.after.is_none()
+            && last.size >= FRAME_TARGET
+        {
+            last.after = Some(self.tables.clone());
+        }
+    }
+
+    pub(super) fn push(&mut self, commit: Commit, waiter: Waiter) {
+        // Numbers inside a frame follow each other without gaps; a refused commit leaves one.
+        let fits = |batch: &Batch| {
+            batch.after.is_none() && batch.commits.last().is_none_or(|last| last.seq.next() == commit.seq)
+        };
+        if !self.queue.back().is_some_and(fits) {
+            self.queue.push_back(Batch::default());
+        }
+        if let Some(batch) = self.queue.back_mut() {
+            batch.size += commit_size(&commit);
+            batch.commits.push(commit);
+            batch.waiters.push(waiter);
+        }
+    }
+}
+
+impl Accepted {
+    /// Waits until the commit is durable. After `deadline` its outcome is unknown to the caller, but the commit
+    /// goes on.
+    pub(crate) async fn durable(self, deadline: Option<tokio::time::Instant>) -> Result<(Seq, Vec<RowId>)> {
+        let Self { commit, rows, durable } = self;
+        let decided = match deadline {
+            None => durable.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline, durable).await {
+                Ok(decided) => decided,
+                Err(_) => return Err(late(commit)),
+            },
+        };
+        match decided {
+            Ok(Ok(_)) => Ok((commit.seq, rows)),
+            Ok(Err(error)) if error.kind() == ErrorKind::UnknownOutcome => Err(error.of_commit(commit)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(late(commit)),
+        }
+    }
+}
+
+fn late(commit: CommitId) -> Error {
+    let text = "the commit was not decided in time: it may become durable or not; \
+                ask db.outcome(commit) later, and do not simply repeat it";
+    Error::new(ErrorKind::UnknownOutcome, text).of_commit(commit)
+}

@@ -1,0 +1,54 @@
+//! Commits that fit no frame are refused before anything is sent.
+
+use crate::codec::message::{MAX_COMPRESSED, MAX_UNPACKED, Oversize};
+use crate::error::{Error, ErrorKind, Result};
+use crate::row::Row;
+use crate::session::Write;
+
+/// Room for a frame's fields beside its commits.
+const FRAME_MARGIN: usize = 4 << 10;
+
+/// Refuses a commit that fits no frame, before anything is sent.
+pub(super) async fn check_size(writes: &[Write]) -> Result<()> {
+    let rows = || {
+        writes.iter().filter_map(|write| match write {
+            Write::Insert { values, .. } | Write::Update { values, .. } => Some(values),
+            Write::Delete { .. } | Write::Schema(_) => None,
+        })
+    };
+    let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * 24;
+    if unpacked + FRAME_MARGIN <= MAX_COMPRESSED {
+        return Ok(());
+    }
+    if unpacked + FRAME_MARGIN > MAX_UNPACKED {
+        return Err(too_large(Oversize { unpacked, compressed: None }));
+    }
+    // Between the two limits only compressing tells. The operations' own bytes hardly count beside the rows'.
+    let rows: Vec<Row> = rows().cloned().collect();
+    let compress = move || {
+        let joined: Vec<u8> = rows.iter().flat_map(|row| row.as_bytes()).copied().collect();
+        zstd::bulk::compress(&joined, 3).map(|bytes| bytes.len())
+    };
+    match tokio::task::spawn_blocking(compress).await {
+        Ok(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
+        Ok(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
+        _ => Err(Error::new(
+            ErrorKind::TooLarge,
+            "the commit could not be compressed: save fewer records at once",
+        )),
+    }
+}
+
+pub(super) fn too_large(oversize: Oversize) -> Error {
+    let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let compressed =
+        oversize.compressed.map_or(String::new(), |bytes| format!(", {} compressed", mib(bytes)));
+    let text = format!(
+        "the commit is too large ({}{compressed}); a commit may have {} and {} compressed: save fewer records at \
+         once, or keep large values outside the database",
+        mib(oversize.unpacked),
+        mib(MAX_UNPACKED),
+        mib(MAX_COMPRESSED),
+    );
+    Error::new(ErrorKind::TooLarge, text)
+}
