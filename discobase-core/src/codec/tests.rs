@@ -34,33 +34,44 @@ fn rows() -> impl Strategy<Value = Row> {
 }
 
 fn tables() -> impl Strategy<Value = TableDef> {
-    let column = (any::<String>(), any::<bool>(), proptest::option::of(1..=u32::MAX), proptest::option::of(values()));
+    let column =
+        (any::<String>(), any::<bool>(), proptest::option::of(1..=u32::MAX), proptest::option::of(values()));
     let columns = proptest::collection::vec(column, 1..4);
-    (any::<u64>(), any::<String>(), columns, any::<u64>()).prop_map(|(id, name, columns, fingerprint)| TableDef {
-        id: TableId::new(id),
-        fingerprint,
-        channel: ChannelId::new(id),
-        indexes: vec![IndexDef { kind: IndexKind::Unique, columns: vec![0], channel: ChannelId::new(7) }],
-        columns: columns
-            .into_iter()
-            .map(|(name, nullable, max_len, default)| ColumnDef {
-                variants: if nullable { vec![name.clone(), String::new()] } else { Vec::new() },
-                name,
-                ty: "text".to_owned(),
-                nullable,
-                max_len,
-                default,
-            })
-            .collect(),
-        name,
+    (any::<u64>(), any::<String>(), columns, any::<u64>()).prop_map(|(id, name, columns, fingerprint)| {
+        TableDef {
+            id: TableId::new(id),
+            fingerprint,
+            channel: ChannelId::new(id),
+            indexes: vec![IndexDef { kind: IndexKind::Unique, columns: vec![0], channel: ChannelId::new(7) }],
+            columns: columns
+                .into_iter()
+                .map(|(name, nullable, max_len, default)| ColumnDef {
+                    variants: if nullable { vec![name.clone(), String::new()] } else { Vec::new() },
+                    name,
+                    ty: "text".to_owned(),
+                    nullable,
+                    max_len,
+                    default,
+                })
+                .collect(),
+            name,
+        }
     })
 }
 
 fn ops() -> impl Strategy<Value = Op> {
     let (table, row) = (any::<u64>().prop_map(TableId::new), any::<u64>().prop_map(RowId::new));
     prop_oneof![
-        (table.clone(), row.clone(), rows()).prop_map(|(table, row, values)| Op::Insert { table, row, values }),
-        (table.clone(), row.clone(), rows()).prop_map(|(table, row, values)| Op::Update { table, row, values }),
+        (table.clone(), row.clone(), rows()).prop_map(|(table, row, values)| Op::Insert {
+            table,
+            row,
+            values
+        }),
+        (table.clone(), row.clone(), rows()).prop_map(|(table, row, values)| Op::Update {
+            table,
+            row,
+            values
+        }),
         (table, row).prop_map(|(table, row)| Op::Delete { table, row }),
         tables().prop_map(|table| Op::Schema(Box::new(table))),
     ]

@@ -43,7 +43,9 @@ type Plain = [Option<i64>; 4];
 
 fn row(values: Plain) -> Row {
     let mut row = RowWriter::new(4);
-    values.iter().for_each(|value| row.put(value.map_or(ValueRef::Null, |value| ValueRef::Int(value.into()))));
+    values
+        .iter()
+        .for_each(|value| row.put(value.map_or(ValueRef::Null, |value| ValueRef::Int(value.into()))));
     row.finish()
 }
 
@@ -65,7 +67,8 @@ enum Step {
 
 fn values() -> impl Strategy<Value = Plain> {
     let cell = || proptest::option::weighted(0.8, -4_i64..12);
-    (0_i64..12, cell(), cell(), cell()).prop_map(|(key, unique, index, plain)| [Some(key), unique, index, plain])
+    (0_i64..12, cell(), cell(), cell())
+        .prop_map(|(key, unique, index, plain)| [Some(key), unique, index, plain])
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -87,9 +90,10 @@ struct Model {
 
 impl Model {
     fn is_free(&self, id: u64, values: Plain) -> bool {
-        self.rows.iter().filter(|(other, _)| **other != id).all(|(_, (_, other))| {
-            other[0] != values[0] && (values[1].is_none() || other[1] != values[1])
-        })
+        self.rows
+            .iter()
+            .filter(|(other, _)| **other != id)
+            .all(|(_, (_, other))| other[0] != values[0] && (values[1].is_none() || other[1] != values[1]))
     }
 
     fn insert(&mut self, seq: Seq, values: Plain) -> bool {
@@ -135,14 +139,17 @@ fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Write> {
         (Step::Update(_, values), Some((row_id, version))) => {
             vec![Write::Update { table: TABLE, row: row_id, version, values: row(*values) }]
         }
-        (Step::Delete(_), Some((row_id, version))) => vec![Write::Delete { table: TABLE, row: row_id, version }],
+        (Step::Delete(_), Some((row_id, version))) => {
+            vec![Write::Delete { table: TABLE, row: row_id, version }]
+        }
         _ => Vec::new(),
     }
 }
 
 fn agree(tables: &Tables, model: &Model) {
     let table = tables.get(TABLE).unwrap();
-    let rows: Vec<_> = table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(&stored.row)))).collect();
+    let rows: Vec<_> =
+        table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(&stored.row)))).collect();
     assert_eq!(rows, model.rows.clone().into_iter().collect::<Vec<_>>());
     for key in 0..12_i64 {
         let found = table.by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get());
@@ -191,12 +198,19 @@ proptest! {
 }
 
 fn filters() -> impl Strategy<Value = Expr> {
-    let operand = || proptest::option::weighted(0.9, -5_i64..13).prop_map(|value| match value {
-        Some(value) => Value::Int(value.into()),
-        None => Value::Null,
-    });
+    let operand = || {
+        proptest::option::weighted(0.9, -5_i64..13).prop_map(|value| match value {
+            Some(value) => Value::Int(value.into()),
+            None => Value::Null,
+        })
+    };
     let compare = prop_oneof![
-        Just(Compare::Eq), Just(Compare::Ne), Just(Compare::Lt), Just(Compare::Le), Just(Compare::Gt), Just(Compare::Ge)
+        Just(Compare::Eq),
+        Just(Compare::Ne),
+        Just(Compare::Lt),
+        Just(Compare::Le),
+        Just(Compare::Gt),
+        Just(Compare::Ge)
     ];
     let leaf = prop_oneof![
         3 => (0_usize..4, compare, operand()).prop_map(|(column, op, value)| Expr::Compare(column, op, value)),
@@ -206,11 +220,13 @@ fn filters() -> impl Strategy<Value = Expr> {
             Expr::In(column, values)
         }),
     ];
-    leaf.prop_recursive(3, 12, 3, |inner| prop_oneof![
-        3 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::And),
-        1 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::Or),
-        1 => inner.prop_map(|expr| Expr::Not(Box::new(expr))),
-    ])
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            3 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::And),
+            1 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::Or),
+            1 => inner.prop_map(|expr| Expr::Not(Box::new(expr))),
+        ]
+    })
 }
 
 struct Bare(Plain);
@@ -259,11 +275,16 @@ proptest! {
 fn a_key_index_grows_and_shrinks_with_its_rows() {
     let mut tables = Tables::default();
     tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
-    let inserts = (0..5_000_i64).map(|key| Write::Insert { table: TABLE, values: row([Some(key), None, Some(key % 7), None]) });
+    let inserts = (0..5_000_i64)
+        .map(|key| Write::Insert { table: TABLE, values: row([Some(key), None, Some(key % 7), None]) });
     prepare(&mut tables, Seq::new(2), &inserts.collect::<Vec<_>>()).unwrap();
     let before = tables.clone();
     let probe = |tables: &Tables, key: i64| {
-        tables.get(TABLE).unwrap().by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get())
+        tables
+            .get(TABLE)
+            .unwrap()
+            .by_key(&[ValueRef::Int(key.into())].into_iter().collect())
+            .map(|(id, _)| id.get())
     };
     let deletes = (0..5_000_u64).filter(|key| key % 2 == 0).map(|key| Write::Delete {
         table: TABLE,
@@ -288,7 +309,10 @@ fn a_commit_that_does_not_fit_is_refused() {
     assert!(matches!(refused(3, insert(TABLE)), ApplyError::Order { .. }));
     assert!(matches!(refused(4, insert(TableId::new(8))), ApplyError::UnknownTable { .. }));
     assert!(matches!(refused(4, schema), ApplyError::DuplicateTable { .. }));
-    assert!(matches!(refused(4, Op::Delete { table: TABLE, row: RowId::new(1) }), ApplyError::UnknownRow { .. }));
+    assert!(matches!(
+        refused(4, Op::Delete { table: TABLE, row: RowId::new(1) }),
+        ApplyError::UnknownRow { .. }
+    ));
     tables.apply(&Commit { seq: Seq::new(4), ops: vec![insert(TABLE)] }).unwrap();
     let again = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert(TABLE)] }).unwrap_err();
     assert!(matches!(again, ApplyError::DuplicateRow { .. }));
