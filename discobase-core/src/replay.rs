@@ -14,6 +14,8 @@ pub(crate) struct Replayed {
     pub(crate) position: Position,
     pub(crate) tables: Tables,
     pub(crate) genesis: Genesis,
+    /// The message of the genesis.
+    pub(crate) began: MessageId,
     /// Which opening wrote which commits: first and last of each frame.
     pub(crate) past: Vec<(Incarnation, Seq, Seq)>,
     /// The newest message of the channel.
@@ -29,12 +31,12 @@ pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
             "a message in the journal is not a frame and is ignored"
         );
     }
-    let History { position, genesis, chain, scan, newest } = history;
+    let History { position, genesis, began, chain, scan, newest } = history;
     // Replaying a large journal takes long enough to starve a runtime of few threads.
     let applied = tokio::task::spawn_blocking(move || apply_all(&scan, &chain)).await;
     let applied = applied.map_err(|_| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
     let (tables, past) = applied?.map_err(|error| error.in_channel(reader.channel))?;
-    Ok(Some(Replayed { position, tables, genesis, past, newest }))
+    Ok(Some(Replayed { position, tables, genesis, began, past, newest }))
 }
 
 type Applied = (Tables, Vec<(Incarnation, Seq, Seq)>);

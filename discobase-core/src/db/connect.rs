@@ -36,20 +36,35 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         Some(found) => found,
         None => create(&mut creator, options, &owner).await?,
     };
-    let Replayed { position, tables, genesis, past, newest } = replayed;
+    let Replayed { position, tables, genesis, past, newest, .. } = replayed;
     creator.home.adopt(&genesis);
     let writer = owner::open(reader, Arc::clone(&options.env), &owner, position, newest).await?;
     let (engine, flusher) = Engine::start(writer, tables, past, transport);
     Ok(Link::new(bot, guild, engine, flusher, creator, genesis))
 }
 
-/// The oldest journal that holds a genesis, replayed.
+/// The journal with the oldest genesis, replayed.
+///
+/// Not the oldest journal: a process may make its channel first and post its genesis last, when another one, whose
+/// genesis was the only one to be seen, has long been writing.
 async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
+    let (mut oldest, mut gone) = (None::<(Reader, Replayed)>, None);
     for journal in creator.home.journals() {
         let reader = creator.reader(journal);
-        if let Some(replayed) = replay(&reader).await? {
-            return Ok(Some((reader, replayed)));
+        match replay(&reader).await {
+            Ok(Some(replayed)) if oldest.as_ref().is_none_or(|(_, known)| replayed.began < known.began) => {
+                oldest = Some((reader, replayed));
+            }
+            Ok(_) => {}
+            // Whoever lost a race for creating the database has just deleted its own.
+            Err(error) if error.kind() == ErrorKind::MissingChannel => gone = Some(error),
+            Err(error) => return Err(error),
         }
+    }
+    match (oldest, gone) {
+        (Some(found), _) => return Ok(Some(found)),
+        (None, Some(error)) => return Err(error),
+        (None, None) => {}
     }
     if !creator.home.has_tables() {
         return Ok(None);
@@ -76,7 +91,7 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
     })
 }
 
-/// Creates the database: its channels, then the genesis. If two processes do so at once, the older journal wins.
+/// Creates the database: its channels, then the genesis. If two processes do so at once, the older genesis wins.
 async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result<(Reader, Replayed)> {
     let wanted = [Role::Catalog, Role::Journal];
     let missing = wanted.iter().filter(|role| creator.home.get(role).is_none()).count();

@@ -15,6 +15,8 @@ pub(crate) struct History {
     /// Its tip, and who holds it.
     pub(crate) position: Position,
     pub(crate) genesis: Genesis,
+    /// The message of the genesis.
+    pub(crate) began: MessageId,
     /// The frames after the genesis, in their order.
     pub(crate) chain: Vec<Link>,
     /// What the frames say.
@@ -46,7 +48,8 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
             let tip = Tip { sum: tip.sum, message: tip.message };
             let position = Position { tip, holder, timing: genesis.timing };
             let newest = scan.newest.unwrap_or_default();
-            return Ok(Some(History { position, genesis, chain, scan, newest }));
+            let began = root.message;
+            return Ok(Some(History { position, genesis, began, chain, scan, newest }));
         }
         if let (Some(trouble), true) = (trouble, reads >= READS) {
             return Err(trouble);
