@@ -24,7 +24,7 @@ pub(crate) async fn guild(
     db: &str,
 ) -> Result<Guild> {
     let guilds = transport.guilds().await.map_err(|error| explain(&error, "listing the bot's guilds"))?;
-    let guild = choose(guilds, choice, db, bot)?;
+    let guild = choose(&guilds, choice, db, bot)?;
     let missing = guild.permissions.missing();
     if missing.is_empty() {
         return Ok(guild);
@@ -43,7 +43,7 @@ pub(crate) async fn guild(
     ))
 }
 
-fn choose(guilds: Vec<Guild>, choice: &GuildChoice, db: &str, bot: &BotUser) -> Result<Guild> {
+fn choose(guilds: &[Guild], choice: &GuildChoice, db: &str, bot: &BotUser) -> Result<Guild> {
     let named = |name: &str| guilds.iter().filter(|guild| guild.name == name).cloned().collect::<Vec<_>>();
     let (wanted, mut found) = match choice {
         GuildChoice::Id(id) => (
@@ -52,7 +52,7 @@ fn choose(guilds: Vec<Guild>, choice: &GuildChoice, db: &str, bot: &BotUser) -> 
         ),
         GuildChoice::Name(name) => (format!("named {name:?}"), named(name)),
         GuildChoice::ByDatabaseName => match named(db) {
-            found if found.is_empty() => (format!("named {db:?}, or only one guild"), guilds.clone()),
+            found if found.is_empty() => (format!("named {db:?}, or only one guild"), guilds.to_owned()),
             found => (format!("named {db:?}"), found),
         },
     };

@@ -18,7 +18,7 @@ pub(crate) fn listen(transport: Arc<dyn Transport>, link: &Link) -> JoinHandle<(
             Ok(events) => hear(events, &engine, journal, bot).await,
             // The journal's tail is read regularly anyway; the gateway only makes it sooner.
             Err(error) => {
-                tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead")
+                tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead");
             }
         }
     })

@@ -111,7 +111,6 @@ impl Database {
     }
 
     /// Sets more than the name.
-    #[must_use]
     pub fn builder(name: impl Into<String>) -> DatabaseBuilder {
         DatabaseBuilder::new(name.into())
     }

@@ -124,12 +124,7 @@ pub(crate) fn next<'a>(links: &'a Links, tip: Sum, holder: &Holder, timing: Timi
 }
 
 /// The chain from `root` on, `root` not included, and who holds it at its end.
-pub(crate) fn walk<'a>(
-    links: &'a Links,
-    root: Sum,
-    mut holder: Holder,
-    timing: Timing,
-) -> (Vec<&'a Link>, Holder) {
+pub(crate) fn walk(links: &Links, root: Sum, mut holder: Holder, timing: Timing) -> (Vec<&Link>, Holder) {
     let mut chain = Vec::new();
     let mut tip = root;
     // A frame names the sum of the one before, so a cycle would be a collision of blake3: the walk ends.

@@ -43,7 +43,7 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
         let trouble = trouble(reader, &scan, &root, &chain, &holder);
         // An `open` at the tip may yet lose against a frame that is not visible; a read after the wait decides.
         let undecided = chain.last().is_some_and(|tip| tip.kind == Kind::Open) && reads == 1;
-        if trouble.is_none() && !(undecided && !genesis.timing.settle().is_zero()) {
+        if trouble.is_none() && (!undecided || genesis.timing.settle().is_zero()) {
             let tip = chain.last().unwrap_or(&root);
             let tip = Tip { sum: tip.sum, message: tip.message };
             let position = Position { tip, holder, timing: genesis.timing };

@@ -11,7 +11,7 @@ use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::Holder;
-use crate::journal::history::read_history;
+use crate::journal::history::{History, read_history};
 use crate::journal::owner::{Position, UNKNOWN_MESSAGE, nonce};
 use crate::journal::reader::{Reader, Scan};
 use crate::transport::{Message, TransportError};
@@ -347,9 +347,15 @@ impl Writer {
 
     /// Reads the whole journal, because a message of it was deleted: whether it still says what was written.
     pub(crate) async fn verify(&mut self) -> Result<(), Error> {
-        let found = read_history(&self.reader).await;
+        let whole = |history: &History| history.position.tip.sum == self.tip.sum;
+        let mut found = read_history(&self.reader).await;
+        if !matches!(&found, Ok(Some(history)) if whole(history)) {
+            // What was posted a moment ago may not be visible yet.
+            tokio::time::sleep(self.timing.settle()).await;
+            found = read_history(&self.reader).await;
+        }
         let tip = match found {
-            Ok(Some(history)) if history.position.tip.sum == self.tip.sum => return Ok(()),
+            Ok(Some(history)) if whole(&history) => return Ok(()),
             Ok(Some(history)) => Some(history.position.tip.message),
             Ok(None) => None,
             Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {

@@ -105,7 +105,7 @@ impl<T: Entity> Record<T> {
     }
 
     /// The record with these key values.
-    pub(crate) fn get(db: &Database, key: Vec<Value>) -> Result<Option<Self>> {
+    pub(crate) fn get(db: &Database, key: &[Value]) -> Result<Option<Self>> {
         db.with::<T, _>(|engine, handle| {
             let tables: &Tables = &engine.tables();
             let Some(table) = tables.get(handle.id) else { return Ok(None) };

@@ -32,7 +32,6 @@ macro_rules! deadline {
     () => {
         /// How long to wait. When it passes, the error is `UnknownOutcome` with the commit's identity, and the
         /// commit goes on: ask [`Database::outcome`] how it ended.
-        #[must_use]
         pub fn deadline(mut self, deadline: Duration) -> Self {
             self.deadline = Some(deadline);
             self

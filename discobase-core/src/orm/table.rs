@@ -83,7 +83,7 @@ pub trait Table: Entity {
         db: &Database,
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
-        std::future::ready(Record::get(db, key.into_values()))
+        std::future::ready(Record::get(db, &key.into_values()))
     }
 
     /// How many records the table has.

@@ -93,7 +93,7 @@ impl Tables {
             }
             Op::Update { table, row, values } => {
                 let known =
-                    self.table_mut(seq, *table)?.update(*row, Stored { version: seq, row: values.clone() });
+                    self.table_mut(seq, *table)?.update(*row, &Stored { version: seq, row: values.clone() });
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
             Op::Delete { table, row } => {

@@ -119,7 +119,7 @@ impl TableState {
     }
 
     /// Replaces a row; false if there is none.
-    pub(crate) fn update(&mut self, id: RowId, stored: Stored) -> bool {
+    pub(crate) fn update(&mut self, id: RowId, stored: &Stored) -> bool {
         let Some(slot) = self.rows.get_mut(&id) else { return false };
         let old = std::mem::replace(slot, stored.clone());
         self.last_change = stored.version;
@@ -129,7 +129,7 @@ impl TableState {
             // The hashed index holds the row itself, so it changes even where the key does not.
             if sort_key != old_key || def.kind == IndexKind::Key {
                 index.remove(&old_values, old_key, id);
-                index.insert(&values, sort_key, id, &stored);
+                index.insert(&values, sort_key, id, stored);
             }
         }
         true

@@ -97,7 +97,8 @@ fn after_a_close_only_the_same_name_opens_without_contest() {
 #[test]
 fn a_frame_posted_twice_is_one_frame_dated_by_its_lowest_id() {
     let (early, late) = (own(1, 1_000), own(1, 9_000));
-    for all in [[late.clone(), rival(2, 0), early.clone()], [early, rival(2, 0), late]] {
+    for all in [[&late, &rival(2, 0), &early], [&early, &rival(2, 0), &late]] {
+        let all = all.map(Link::clone);
         assert_eq!(next_of(&all, false), Some(1));
     }
 }
