@@ -1,6 +1,7 @@
-//! The shortest whole program: a table, a record saved, changed, found again, deleted.
+//! The shortest whole program: a table, a record saved, changed, found again.
 //!
 //! Runs on a local guild in `target/quickstart.redb`; with `DISCORD_TOKEN` set, on Discord.
+#![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 use discobase::{Database, Result, Table};
 
@@ -34,7 +35,12 @@ async fn main() -> Result<()> {
     peter.update().await?;
     println!("updated:   {:?}", *peter);
 
-    let best = UserProfile::find(&db).filter(|u| u.points.gt(3)).order_by(|u| u.points.desc()).limit(10).all().await?;
+    let best = UserProfile::find(&db)
+        .filter(|u| u.points.gt(3))
+        .order_by(|u| u.points.desc())
+        .limit(10)
+        .all()
+        .await?;
     for (place, user) in best.iter().enumerate() {
         println!("place {}:   {} with {} points", place + 1, user.display_name, user.points);
     }

@@ -87,7 +87,7 @@ fn a_rivals_open_alone_takes_over() {
 fn after_a_close_only_the_same_name_opens_without_contest() {
     let same_name = link(Kind::Open, 1, 0xaa, 2, 7, "a", 2_000);
     assert_eq!(next_of(std::slice::from_ref(&same_name), true), Some(1));
-    assert_eq!(next_of(&[rival(2, 0), same_name.clone()], true), Some(1), "within the grace");
+    assert_eq!(next_of(&[rival(2, 0), same_name], true), Some(1), "within the grace");
     let late = link(Kind::Open, 1, 0xaa, 2, 7, "a", 3_001);
     assert_eq!(next_of(&[rival(2, 0), late], true), Some(2));
     assert_eq!(next_of(&[rival(2, 0)], true), Some(2));
