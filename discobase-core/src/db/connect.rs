@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Epoch};
 use crate::journal::owner::{self, nonce, random_incarnation};
 use crate::journal::reader::Reader;
+use crate::journal::writer::Writer;
 use crate::replay::{Replayed, replay};
 use crate::transport::{Transport, explain};
 
@@ -36,11 +37,43 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         Some(found) => found,
         None => create(&mut creator, options, &owner).await?,
     };
-    let Replayed { position, tables, genesis, past, newest, .. } = replayed;
-    creator.home.adopt(&genesis);
-    let writer = owner::open(reader, Arc::clone(&options.env), &owner, position, newest).await?;
+    creator.home.adopt(&replayed.genesis);
+    let (writer, replayed) = open(reader, replayed, options, &owner).await?;
+    let Replayed { tables, genesis, past, .. } = replayed;
     let (engine, flusher) = Engine::start(writer, tables, past, transport);
     Ok(Link::new(bot, guild, engine, flusher, creator, genesis))
+}
+
+/// Opens the journal for writing.
+///
+/// If something follows the tip that was read, it may be the last frame of a process that is gone, which was not
+/// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now.
+async fn open(
+    reader: Reader,
+    replayed: Replayed,
+    options: &Options,
+    owner: &str,
+) -> Result<(Writer, Replayed)> {
+    let open = |replayed: &Replayed| {
+        let (position, env) = (replayed.position.clone(), Arc::clone(&options.env));
+        owner::open(reader.clone(), env, owner, position, replayed.newest)
+    };
+    let error = match open(&replayed).await {
+        Ok(writer) => return Ok((writer, replayed)),
+        Err(error) if error.kind() == ErrorKind::Fenced => error,
+        Err(error) => return Err(error),
+    };
+    let before = replayed.position;
+    tokio::time::sleep(before.timing.settle()).await;
+    match replay(&reader).await? {
+        Some(replayed)
+            if replayed.position.tip.sum != before.tip.sum
+                && replayed.position.holder.incarnation == before.holder.incarnation =>
+        {
+            Ok((open(&replayed).await?, replayed))
+        }
+        _ => Err(error),
+    }
 }
 
 /// The journal with the oldest genesis, replayed.
