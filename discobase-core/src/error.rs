@@ -18,7 +18,7 @@ pub enum ErrorKind {
     AlreadyConnected,
     /// No table of that name was registered: call `db.table::<T>()`.
     UnknownTable,
-    /// Two structs claim one table name, or two columns differ only in case.
+    /// Two structs claim one table name; names that differ only in case are one.
     DuplicateTable,
     /// The table was registered after `connect`: call `db.build_tables()`.
     TableNotReady,
@@ -44,7 +44,8 @@ pub enum ErrorKind {
     TooLong,
     /// A commit does not fit into one frame.
     TooLarge,
-    /// A value its column can't hold, or a name Discord can't hold.
+    /// A value its column can't hold, a stored value its field can't hold, a name Discord can't hold, or an argument
+    /// that means nothing.
     Invalid,
     /// Somebody changed or deleted the record since it was read: read it again and retry.
     Conflict,
@@ -54,7 +55,7 @@ pub enum ErrorKind {
     Fenced,
     /// A message of the database can't be read as what it should be.
     Corrupt,
-    /// The journal has a hole, or what it names is gone.
+    /// The journal has a hole, or its newest frames are gone: messages were deleted.
     Damaged,
     /// `find_unique` found nothing.
     NotFound,
@@ -64,7 +65,7 @@ pub enum ErrorKind {
     Unauthorized,
     /// The server can't be reached, or did not answer in time.
     Unreachable,
-    /// Discord refused a request for a reason no other kind names.
+    /// Discord refused a request for a reason no other kind names, or the system gave no thread or runtime.
     Refused,
     /// The local guild could not be started or its file not be opened.
     LocalGuild,

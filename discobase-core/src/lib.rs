@@ -7,23 +7,26 @@
 //!
 //! read:  orm -> query -> tables (the durable state, in memory)
 //!
-//! open:  guild -> transport -> journal (the chain) -> codec -> db (replay) -> tables
+//! open:  guild -> transport -> codec -> journal (the chain) -> replay -> tables
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, value, wire, row, field, schema, batch, transport, codec, journal, tables, query, session, db, orm`.
+//! `ids, error, env, value, wire, row, field, schema, batch, transport, codec, tables, journal, replay, session, query,
+//! db, orm, private`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
 //!   tables as structs declare them, commits.
 //! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
 //! - `codec`: frames as bytes, as text and as messages.
-//! - `journal`: which frame follows which (pure), reading, opening, and the writer that acknowledges.
 //! - `tables`: what is in memory. Live commits and replayed ones change it through the same function.
-//! - `query`: typed columns, expressions, plans.
+//! - `journal`: which frame follows which (pure), reading, opening, and the writer that acknowledges.
+//! - `replay`: from a journal to tables.
 //! - `session`: checks what callers want to write against the newest state.
-//! - `db`: connecting, channels, replay, the running engine. It starts and ends the tasks of a connection.
+//! - `query`: typed columns, expressions, plans.
+//! - `db`: connecting, channels, the running engine. It starts and ends the tasks of a connection.
 //! - `orm`: [`Table`](trait@Table), [`Record`], [`Find`]: what users call.
+//! - [`private`]: what generated code uses.
 //!
 //! `docs/format.md` is the contract of what is in a guild, and `docs/architecture.md` gives the reasons.
 

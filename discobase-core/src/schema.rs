@@ -59,8 +59,9 @@ impl TableSchema {
         self.indexes.iter().find(|index| index.kind == IndexKind::Key)
     }
 
-    /// A number that differs, with overwhelming probability, when two schemas differ: 64-bit FNV-1a over the
-    /// name, each column's name, type and constraints, and the indexes. The order of fields does not matter.
+    /// A number that differs, with overwhelming probability, when two schemas differ: a sum of mixed 64-bit FNV-1a
+    /// hashes, one of the name, and one of each column's name, type, constraints and places in indexes. The order of
+    /// fields does not matter.
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
         let mut sum = mix(fnv_text(FNV_START, self.name));

@@ -13,13 +13,18 @@ use crate::transport::twilight::{Token, TwilightConfig, TwilightTransport};
 
 impl Database {
     /// Logs in, finds the guild, creates what is missing, loads the tables. When it returns, everything can be read
-    /// and written.
+    /// and written; the first write waits until it is certain that nobody else writes (at most 5 seconds on Discord).
+    ///
+    /// While another process has the database open, connecting succeeds as a rule, if no table must be created, and
+    /// what was durable can be read. If the other process objects within those seconds, every write fails with
+    /// `Fenced`; if it does not, because it is gone or cut off, this process owns the database from then on.
     ///
     /// # Errors
     /// `Unauthorized` for a token Discord does not know, `Unreachable` without a network, `GuildNotFound` (with the
     /// invite link), `AmbiguousGuild`, `MissingPermissions` (all that are missing), `GuildFull`, `MissingChannel`,
-    /// `SchemaChanged` (all that differs), `Fenced` while another process writes, `Damaged` or `Corrupt` when the
-    /// journal can't be read, `AlreadyConnected`.
+    /// `SchemaChanged` (all that differs), `Fenced` when another process writes at this moment or objects before new
+    /// tables are created, `Damaged` or `Corrupt` when the journal can't be read, `AlreadyConnected`, `Invalid` when
+    /// the name of the database or of the owner can't be kept, `Refused` when Discord refuses a request otherwise.
     pub async fn connect(&self, token: impl Into<Token>) -> Result<()> {
         let mut config = TwilightConfig::new(token);
         if let Some(api) = &self.0.options.api {
@@ -84,7 +89,8 @@ impl Database {
     /// [`Database::login`] in a thread with a runtime of its own: for programs that have none.
     ///
     /// # Errors
-    /// `Refused` when the system gives no thread.
+    /// `Refused` when the system gives no thread. That it gives no runtime is how the thread ends: [`LoginThread::join`]
+    /// and [`Database::wait_ready`] say so.
     pub fn login_thread(&self, token: impl Into<Token>) -> Result<LoginThread> {
         let (db, token) = (self.clone(), token.into());
         self.expect_login();

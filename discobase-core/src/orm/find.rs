@@ -62,7 +62,7 @@ impl<T: Entity> Find<T> {
     /// All records that match; an empty list if none does.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`; `Invalid` when a stored value is none of its field's type.
     pub fn all(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
         std::future::ready(self.run())
     }
@@ -70,7 +70,7 @@ impl<T: Entity> Find<T> {
     /// The first record that matches, or `None`.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`; `Invalid` when a stored value is none of its field's type.
     pub fn first(self) -> impl Future<Output = Result<Option<Record<T>>>> + Send {
         std::future::ready(self.limit(1).run().map(|mut records| records.pop()))
     }

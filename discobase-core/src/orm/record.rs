@@ -85,7 +85,8 @@ impl<T: Entity> Record<T> {
     /// Deletes the row and gives the struct back: one commit, durable when it returns.
     ///
     /// # Errors
-    /// `Conflict` when somebody changed or deleted the row since this record was read.
+    /// `Conflict` when somebody changed or deleted the row since this record was read. Otherwise as
+    /// [`Table::save`](crate::Table::save).
     pub fn delete(self) -> Delete<T> {
         Delete::new(self)
     }

@@ -31,7 +31,8 @@ async fn commit<T: Entity>(
 macro_rules! deadline {
     () => {
         /// How long to wait. When it passes, the error is `UnknownOutcome` with the commit's identity, and the
-        /// commit goes on: ask [`Database::outcome`] how it ended.
+        /// commit goes on: ask [`Database::outcome`] how it ended. If it passes while the write still waits for
+        /// another commit that it collides with, the error is `Conflict`, and nothing was written.
         pub fn deadline(mut self, deadline: Duration) -> Self {
             self.deadline = Some(deadline);
             self

@@ -40,8 +40,10 @@ pub trait Table: Entity {
     ///
     /// # Errors
     /// `DuplicateKey`, `UniqueViolated`, `TooLong`, `TooLarge`, `Invalid` (nothing was sent); `UnknownTable`,
-    /// `TableNotReady`, `NotConnected`; `UnknownOutcome` when a deadline passed; `Fenced` when another process owns
-    /// the database now; `Refused`, `MissingPermissions` and others when Discord refuses it.
+    /// `TableNotReady`, `NotConnected`; `UnknownOutcome` when a deadline passed; `Conflict` when it passed while the
+    /// write waited for a commit that it collides with (nothing was sent); `Fenced` when another process owns the
+    /// database now; `Damaged` or `Corrupt` when messages of the journal were deleted meanwhile; `Refused`,
+    /// `MissingPermissions` and others when Discord refuses it.
     fn save(self, db: &Database) -> Save<Self> {
         Save::new(self, db)
     }
@@ -70,7 +72,7 @@ pub trait Table: Entity {
     /// The one record that satisfies the filter. [`FindUnique::lenient`] makes none and several no errors.
     ///
     /// # Errors
-    /// `NotFound` when no record does, `NotUnique` when several do.
+    /// `NotFound` when no record does, `NotUnique` when several do. Otherwise as [`Find::all`].
     fn find_unique(db: &Database, filter: impl FnOnce(Self::Columns) -> Filter<Self>) -> FindUnique<Self> {
         FindUnique::new(Find::new(db).filter(filter))
     }
@@ -78,7 +80,7 @@ pub trait Table: Entity {
     /// The record with this key, or `None`. One probe of a hash index, no request.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    /// As [`Find::all`].
     fn get(
         db: &Database,
         key: impl Key<Self::Key>,
