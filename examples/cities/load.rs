@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::city::City;
 
 /// Cities in one commit. All commits are handed over at once; while a frame travels, the next one fills.
-const CHUNK: usize = 8_000;
+const CHUNK: usize = 34_000;
 
 /// What loading took, from the first save to the last acknowledgement.
 #[derive(Debug, Default)]
