@@ -50,6 +50,7 @@ impl Database {
 async fn delete_channels(link: &crate::db::link::Link, db: &str) -> Result<()> {
     let mut creator = link.creator.lock().await;
     creator.look().await?;
+    creator.home.recognise(&link.genesis);
     let Home { tagged, categories, .. } = creator.home.clone();
     let journal = link.genesis.journal;
     let mut ours: Vec<_> = tagged.iter().map(|(id, _)| *id).filter(|id| *id != journal).collect();

@@ -133,6 +133,8 @@ pub(crate) struct Home {
     spilled: HashSet<ChannelId>,
     /// Its categories, with the number of channels, of whomever, in each: the first, and those it spilled into.
     pub(crate) categories: Vec<(ChannelId, usize)>,
+    /// Every category of the guild, with the number of channels in it.
+    every: HashMap<ChannelId, usize>,
     /// How many channels the guild has, of any kind.
     pub(crate) total: usize,
 }
@@ -161,7 +163,9 @@ impl Home {
         categories.sort_by_key(|category| (spilled(&category.name, db).unwrap_or(1), category.id));
         let spilled = categories.iter().filter(|category| spilled(&category.name, db).is_some());
         let inside = |category: ChannelId| channels.iter().filter(|one| one.parent == Some(category)).count();
+        let every = channels.iter().filter(|one| one.role == ChannelRole::Category);
         Self {
+            every: every.map(|category| (category.id, inside(category.id))).collect(),
             categories: categories.iter().map(|category| (category.id, inside(category.id))).collect(),
             tagged,
             total: channels.len(),
@@ -190,6 +194,15 @@ impl Home {
         self.tagged.retain(kept);
         let Self { categories, spilled, .. } = self;
         categories.retain(|(id, _)| *id == genesis.category || spilled.contains(id));
+        self.recognise(genesis);
+    }
+
+    /// Counts the first category in, whatever name somebody has given it since.
+    pub(crate) fn recognise(&mut self, genesis: &Genesis) {
+        let known = self.categories.iter().any(|(id, _)| *id == genesis.category);
+        if !known && let Some(&inside) = self.every.get(&genesis.category) {
+            self.categories.insert(0, (genesis.category, inside));
+        }
     }
 
     /// How many of the database's own channels are in a category.
