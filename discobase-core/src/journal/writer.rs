@@ -205,6 +205,12 @@ impl Writer {
                 match message::encode_attached(frame) {
                     Ok(attached) => {
                         let reply = post(attached.message(nonce)).await;
+                        // An earlier try went unanswered: the text may have been stored after all.
+                        let reply = reply.map_err(|error| match error {
+                            TransportError::Missing(_) => error,
+                            _ if failure.ambiguous => TransportError::Unknown(error.failure().clone()),
+                            _ => error,
+                        });
                         (attached, reply)
                     }
                     Err(_) => (encoded, Err(TransportError::Refused(failure))),
