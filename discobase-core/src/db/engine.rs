@@ -351,6 +351,11 @@ impl Engine {
         let Batch { commits, waiters, after, .. } = batch;
         let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(()) };
         let (first, last) = (first.seq, last.seq);
+        // It may have been queued while the reason to stop was being found.
+        if let Some(error) = self.stopped() {
+            self.refuse_from(first, &error, waiters);
+            return Err(error);
+        }
         // A frame that turned out too large needs its commits again; sharing them would cost every other frame.
         let splittable = commits.len() > 1;
         let kept = if splittable && commits.iter().map(commit_size).sum::<usize>() > MAX_COMPRESSED {
@@ -416,21 +421,26 @@ impl Engine {
 
     /// A frame did not become durable. What was queued behind it was checked against it, so it fails too.
     fn fail(&self, error: AppendError, first: Seq, last: Seq, waiters: Vec<Waiter>) -> Error {
-        let refused = matches!(error, AppendError::Refused(_) | AppendError::TooLarge(_));
+        let unknown = matches!(error, AppendError::Unknown(_));
+        let for_good = unknown || matches!(error, AppendError::Fenced(_));
         let error = self.error(error);
-        if !refused {
+        if for_good {
             self.stop(&error);
         }
+        self.refuse_from(if unknown { last.next() } else { first }, &error, waiters);
+        error
+    }
+
+    /// Takes back every commit from `first` on, whether in the failed frame or still queued, and tells the callers.
+    fn refuse_from(&self, first: Seq, error: &Error, waiters: Vec<Waiter>) {
         let mut newest = self.newest.lock();
         newest.tables = Tables::clone(&self.tables());
         let all = newest.last();
         newest.tables.advance(all);
-        // What was queued was never sent, whatever became of the frame.
-        let queued = newest.refuse_all(if refused { first } else { last.next() });
+        let queued = newest.refuse_all(first);
         drop(newest);
         self.decided.send_replace(all);
         tell(waiters.into_iter().chain(queued), &Err(error.clone()));
-        error
     }
 
     /// Nothing more is written: every later commit gets `error`.

@@ -140,6 +140,17 @@ impl Writer {
     /// Posts a frame and waits until it is durable.
     pub(crate) async fn append(&mut self, body: Body) -> Result<Tip, AppendError> {
         self.settle().await?;
+        let (frame, encoded) = self.frame(body).await?;
+        let tip = self.publish(&frame, encoded).await?;
+        if frame.body.kind() == Kind::Close {
+            self.holder.closed = true;
+            self.term = Term::Fenced("this process closed it".to_owned());
+        }
+        Ok(tip)
+    }
+
+    /// The frame that would follow the tip, encoded.
+    async fn frame(&self, body: Body) -> Result<(Frame, Encoded), AppendError> {
         let header = Header {
             db: self.reader.db.to_string(),
             epoch: self.holder.epoch,
@@ -147,14 +158,7 @@ impl Writer {
             owner: self.holder.owner.clone(),
             prev: self.tip.sum,
         };
-        let frame = Frame { header, body };
-        let (frame, encoded) = encode(frame).await.map_err(AppendError::TooLarge)?;
-        let tip = self.publish(&frame, encoded).await?;
-        if frame.body.kind() == Kind::Close {
-            self.holder.closed = true;
-            self.term = Term::Fenced("this process closed it".to_owned());
-        }
-        Ok(tip)
+        encode(Frame { header, body }).await.map_err(AppendError::TooLarge)
     }
 
     /// Posts an encoded frame and acknowledges it by rule 1, 2 or 3.
@@ -353,7 +357,11 @@ impl Writer {
 
     /// Reads the whole journal, because a message of it was deleted: whether it still says what was written.
     pub(crate) async fn verify(&mut self) -> Result<(), Error> {
-        let whole = |history: &History| history.position.tip.sum == self.tip.sum;
+        // Another process's frames after the tip are no damage; who may write is for the next frame to find out.
+        let whole = |history: &History| {
+            history.position.tip.sum == self.tip.sum
+                || history.chain.iter().any(|link| link.sum == self.tip.sum)
+        };
         let mut found = read_history(&self.reader).await;
         if !matches!(&found, Ok(Some(history)) if whole(history)) {
             // What was posted a moment ago may not be visible yet.
@@ -399,12 +407,17 @@ impl Writer {
             return Ok(());
         }
         scan.newest.iter().for_each(|newest| self.clock.saw(*newest));
-        if scan.links.after(self.tip.sum).is_empty() {
+        let followers = scan.links.after(self.tip.sum);
+        if followers.is_empty() {
             self.heard = self.heard.max(started.saturating_sub(self.timing.visibility));
             return Ok(());
         }
-        // Somebody posted after the tip. Writing is the objection, and the chain decides.
-        self.append(Body::Data(Vec::new())).await.map(|_| ())
+        // Somebody posted after the tip. Writing is the objection, and the chain decides. It goes out under the
+        // contention's own nonce at once: a post under the tip's would only bring back the rival's frame, and the
+        // second might come too late for the grace.
+        let rival = followers.iter().min_by_key(|link| link.message).map(|link| link.sum);
+        let (frame, encoded) = self.frame(Body::Data(Vec::new())).await?;
+        self.contend(&frame, encoded, rival).await.map(|_| ())
     }
 
     fn fenced(&mut self) -> AppendError {
