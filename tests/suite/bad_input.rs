@@ -1,5 +1,7 @@
 //! Values at the edges: each round-trips exactly, or is refused before anything is sent.
 
+use std::time::Duration;
+
 use discobase::{Database, ErrorKind, Table};
 use twilight_model::util::Timestamp;
 
@@ -12,6 +14,8 @@ crate::everywhere!(
     a_large_field_travels_and_a_larger_one_is_refused,
     a_value_over_its_max_len_is_refused,
 );
+
+crate::in_process!(the_longest_deadline_is_none,);
 
 async fn open(place: &Place) -> Database {
     let db = place.database();
@@ -158,5 +162,11 @@ async fn a_value_over_its_max_len_is_refused(place: &Place) {
     assert_eq!(error.kind(), ErrorKind::TooLong);
     assert_eq!(error.place().field.as_deref(), Some("name"));
     assert_eq!(db.frames().unwrap(), frames);
+    db.close().await.unwrap();
+}
+
+async fn the_longest_deadline_is_none(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).deadline(Duration::MAX).await.unwrap();
     db.close().await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use discobase::{Database, ErrorKind, Table};
-use discobase_guild::LocalGuild;
+use discobase_guild::{Action, LocalGuild, Rule};
 
 use crate::support::Place;
 use crate::tables::User;
@@ -20,6 +20,7 @@ crate::in_process!(
     a_live_owner_keeps_the_database_from_a_second_process,
     an_owner_that_was_taken_over_is_fenced,
     two_processes_that_create_at_once_share_one_database,
+    creators_that_race_slowly_share_one_database,
 );
 
 /// Discord's waits, shortened so that tests need not take them.
@@ -182,4 +183,37 @@ async fn two_processes_that_create_at_once_share_one_database(place: &Place) {
         .local()
         .with_state(|state, _| state.channels_of(guild).filter(|one| one.name.ends_with("_journal")).count());
     assert_eq!(journals, 1, "the other journal was removed");
+}
+
+/// One process makes its journal first and its genesis last: the other, which never saw the journal with a genesis,
+/// has long been writing by then.
+async fn creators_that_race_slowly_share_one_database(place: &Place) {
+    // Both list the channels before either makes one.
+    let list = Rule::new(Action::DelayReply { ms: 200 }).on("GET", "/guilds/{guild}/channels").times(2);
+    place.local().faults().push(list);
+    let (slow, fast) = (place.database(), place.database());
+    slow.table::<User>().unwrap();
+    fast.table::<User>().unwrap();
+    place
+        .local()
+        .faults()
+        .push(Rule::new(Action::Delay { ms: 1_500 }).on("POST", "/channels/{channel}/messages"));
+    let slow = {
+        let guild = place;
+        async move {
+            let connected = guild.connect(&slow).await;
+            (slow, connected)
+        }
+    };
+    let fast = async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        place.connect(&fast).await.unwrap();
+        User::new(1, "a", 0).save(&fast).await.unwrap();
+        fast.journal().unwrap()
+    };
+    let ((slow, connected), journal) = tokio::join!(slow, fast);
+    connected.unwrap();
+    assert_eq!(slow.journal().unwrap(), journal);
+    assert_eq!(User::count(&slow).await.unwrap(), 1, "what was acknowledged is there");
+    slow.close().await.unwrap();
 }

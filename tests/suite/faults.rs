@@ -18,6 +18,7 @@ crate::in_process!(
     a_forbidden_save_says_so_and_later_ones_work,
     a_refused_half_takes_the_other_half_with_it,
     a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken,
+    a_refusal_after_a_lost_reply_is_no_refusal,
 );
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
@@ -182,5 +183,22 @@ async fn a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken(place: &Pla
     assert!(rival.as_ref().is_err_and(|error| error.kind() == ErrorKind::MissingPermissions), "{rival:?}");
     place.forbid(journal, 0);
     User::new(1, "b", 0).save(&db).await.unwrap();
+    db.close().await.unwrap();
+}
+
+/// The text was stored, its reply lost; what followed was refused. To call that refused would be a lie.
+async fn a_refusal_after_a_lost_reply_is_no_refusal(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    place.local().faults().push(Rule::new(Action::LoseReply).on(POST.0, POST.1));
+    place.local().faults().push(Rule::new(Action::AutoMod).on(POST.0, POST.1).times(2));
+    let error = User::new(2, "b", 0).save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");
+    let commit = error.commit().unwrap();
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Unknown);
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Durable);
+    assert_eq!(User::count(&db).await.unwrap(), 2);
     db.close().await.unwrap();
 }

@@ -1,5 +1,7 @@
 //! Connecting, waiting, building, closing, cleaning.
 
+use std::time::Duration;
+
 use discobase::{Confirm, Database, ErrorKind, Table};
 
 use crate::support::Place;
@@ -17,7 +19,10 @@ crate::everywhere!(
     a_failed_login_is_told_to_who_waits,
 );
 
-crate::in_process!(names_that_discord_cannot_keep_are_refused_before_any_request);
+crate::in_process!(
+    names_that_discord_cannot_keep_are_refused_before_any_request,
+    a_login_that_fails_before_it_begins_is_reported,
+);
 
 async fn calls_before_connecting_say_so(place: &Place) {
     let db = place.database();
@@ -174,4 +179,16 @@ async fn a_failed_login_is_told_to_who_waits(place: &Place) {
     assert_eq!(joined.unwrap_err().kind(), ErrorKind::Unauthorized);
     place.connect(&db).await.unwrap();
     db.close().await.unwrap();
+}
+
+async fn a_login_that_fails_before_it_begins_is_reported(place: &Place) {
+    let db = place.database();
+    let login = db.login_task("not\na token");
+    let waited = soon(db.wait_ready()).await;
+    assert!(waited.is_err());
+    assert!(soon(login.into_future()).await.is_err());
+}
+
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), work).await.expect("it ends")
 }

@@ -1,16 +1,26 @@
 //! The behaviour of a database, the same in every world: see `support`.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in a test whatever is not as expected is a failure"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod bad_input;
+mod channels;
 mod concurrency;
 mod crash;
 mod damage;
 mod faults;
+mod interruption;
 mod lifecycle;
 mod queries;
 mod requests;
 mod saving;
 mod schema;
 mod tables;
+mod visibility;

@@ -14,6 +14,8 @@ crate::everywhere!(
     types_order_as_in_rust,
 );
 
+crate::in_process!(a_filter_of_many_parts_is_no_deeper_than_one_of_few,);
+
 async fn open(place: &Place) -> Database {
     let db = place.database();
     db.table::<User>().unwrap().table::<Everything>().unwrap();
@@ -148,5 +150,23 @@ async fn types_order_as_in_rust(place: &Place) {
     assert_eq!(keys(find().filter(|e| e.level.eq(Level::Low))).await, "bd");
     assert_eq!(keys(find().filter(|e| e.u64.gt(u64::MAX - 1))).await, "a");
     assert_eq!(keys(find().filter(|e| e.text.starts_with("a"))).await, "cd");
+    db.close().await.unwrap();
+}
+
+async fn a_filter_of_many_parts_is_no_deeper_than_one_of_few(place: &Place) {
+    let db = open(place).await;
+    let any = |u: <User as discobase::Entity>::Columns| {
+        (1..100_000_u64).fold(u.id.eq(0_u64), |any, id| any | u.id.eq(id))
+    };
+    let found = User::find(&db).filter(any).count().await.unwrap();
+    assert_eq!(found, 5);
+    let none = User::find(&db)
+        .filter(|u| (2..100_000_u64).fold(u.id.eq(1_u64), |all, id| u.id.ne(id) & all))
+        .all()
+        .await
+        .unwrap();
+    assert_eq!(none.len(), 1);
+    let not = User::find(&db).filter(|u| (0..100_000).fold(u.id.eq(1_u64), |one, _| !one)).count();
+    assert_eq!(not.await.unwrap(), 1);
     db.close().await.unwrap();
 }

@@ -3,6 +3,8 @@
 //! Every behaviour test is written once, against a [`Place`]; the `everywhere!` macro runs it in each world. With
 //! `DISCORD_TOKEN` (and `DISCORD_GUILD`) set, what else runs over the program runs on that guild instead.
 
+pub(crate) mod lagging;
+
 use std::env::var;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

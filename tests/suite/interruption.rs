@@ -1,0 +1,133 @@
+//! Calls that are dropped halfway, and runtimes that end: nothing hangs afterwards, and what was begun goes on.
+
+use std::time::Duration;
+
+use discobase::transport::twilight::TwilightConfig;
+use discobase::{Confirm, Database, ErrorKind, Table};
+use discobase_guild::{Action, Rule};
+
+use crate::support::Place;
+use crate::tables::{Everything, Note, User};
+
+crate::in_process!(
+    closing_goes_on_where_it_was_dropped,
+    after_a_dropped_close_nothing_hangs,
+    an_interrupted_clean_can_be_repeated,
+    a_dropped_build_makes_no_channel_twice,
+    a_save_is_told_that_the_runtime_of_its_database_ended,
+    closing_out_of_reach_ends,
+);
+
+const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
+
+async fn open(place: &Place) -> Database {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    db
+}
+
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), work).await.expect("it ends")
+}
+
+async fn closing_goes_on_where_it_was_dropped(place: &Place) {
+    let db = open(place).await;
+    place.local().faults().push(Rule::new(Action::Delay { ms: 500 }).on(POST.0, POST.1).times(2));
+    let first = User::new(1, "a", 0).save(&db).background();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let second = User::new(2, "b", 0).save(&db).background();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let closing = tokio::time::timeout(Duration::from_millis(50), db.close()).await;
+    assert!(closing.is_err(), "it waits for the saves");
+    soon(db.close()).await.unwrap();
+    soon(first).await.unwrap();
+    soon(second).await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 2);
+    db.close().await.unwrap();
+}
+
+async fn after_a_dropped_close_nothing_hangs(place: &Place) {
+    let db = open(place).await;
+    place.local().faults().push(Rule::new(Action::Delay { ms: 200 }).on(POST.0, POST.1));
+    let closing = tokio::time::timeout(Duration::from_millis(50), db.close()).await;
+    assert!(closing.is_err());
+    assert_eq!(User::new(1, "a", 0).save(&db).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    db.table::<Note>().unwrap();
+    let late = soon(db.build_tables()).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::NotConnected);
+    soon(db.close()).await.unwrap();
+    assert!(!db.is_open());
+}
+
+async fn an_interrupted_clean_can_be_repeated(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    let slow = Rule::new(Action::Delay { ms: 300 }).on("DELETE", "/channels/{channel}").times(2);
+    place.local().faults().push(slow);
+    let clean = || db.clean(Confirm::delete_all_data_of(&place.name));
+    assert!(tokio::time::timeout(Duration::from_millis(400), clean()).await.is_err());
+    // It is closed by now, so another process may own it.
+    assert_eq!(soon(clean()).await.unwrap_err().kind(), ErrorKind::NotConnected);
+    soon(db.close()).await.unwrap();
+    let db = open(place).await;
+    db.clean(Confirm::delete_all_data_of(&place.name)).await.unwrap();
+    assert!(!db.is_open());
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 0);
+    db.close().await.unwrap();
+}
+
+async fn a_dropped_build_makes_no_channel_twice(place: &Place) {
+    let db = open(place).await;
+    db.table::<Everything>().unwrap();
+    let slow = Rule::new(Action::DelayReply { ms: 100 }).on("POST", "/guilds/{guild}/channels").times(3);
+    place.local().faults().push(slow);
+    assert!(tokio::time::timeout(Duration::from_millis(250), db.build_tables()).await.is_err());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    db.build_tables().await.unwrap();
+    let guild = place.local().guild_id();
+    let topics: Vec<_> = place
+        .local()
+        .with_state(|state, _| state.channels_of(guild).filter_map(|one| one.topic.clone()).collect());
+    let different: std::collections::HashSet<_> = topics.iter().collect();
+    assert_eq!(topics.len(), different.len(), "{topics:#?}");
+    db.close().await.unwrap();
+}
+
+async fn a_save_is_told_that_the_runtime_of_its_database_ended(place: &Place) {
+    let db = place.database();
+    db.table::<User>().unwrap();
+    let (there, token) = (db.clone(), place.local().token().to_owned());
+    let mut config = TwilightConfig::new(token);
+    config.api = place.local().api().parse().unwrap();
+    let ended = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { there.connect_with(config).await })
+    });
+    tokio::task::spawn_blocking(move || ended.join().unwrap()).await.unwrap().unwrap();
+    let saved = soon(async { User::new(1, "a", 0).save(&db).await }).await;
+    assert_eq!(saved.unwrap_err().kind(), ErrorKind::NotConnected);
+    db.table::<Note>().unwrap();
+    assert!(soon(db.build_tables()).await.is_err());
+    assert!(soon(db.close()).await.is_err());
+    assert!(!db.is_open());
+    place.connect(&db).await.unwrap();
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    db.close().await.unwrap();
+}
+
+async fn closing_out_of_reach_ends(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    place.local().faults().push(Rule::new(Action::LoseRequest).times(u64::MAX));
+    let started = std::time::Instant::now();
+    tokio::time::timeout(Duration::from_secs(25), db.close()).await.expect("it ends").unwrap();
+    assert!(started.elapsed() > Duration::from_secs(10), "it was out of reach");
+    place.local().faults().clear();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 1);
+    db.close().await.unwrap();
+}
