@@ -5,3 +5,6 @@ pub(crate) mod exec;
 pub(crate) mod expr;
 pub(crate) mod key;
 pub(crate) mod plan;
+
+#[cfg(test)]
+mod tests;
