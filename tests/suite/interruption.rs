@@ -16,6 +16,7 @@ crate::in_process!(
     a_dropped_build_makes_no_channel_twice,
     a_save_is_told_that_the_runtime_of_its_database_ended,
     closing_out_of_reach_ends,
+    a_close_dropped_anywhere_leaves_a_database_that_opens,
 );
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
@@ -130,4 +131,20 @@ async fn closing_out_of_reach_ends(place: &Place) {
     let db = open(place).await;
     assert_eq!(User::count(&db).await.unwrap(), 1);
     db.close().await.unwrap();
+}
+
+async fn a_close_dropped_anywhere_leaves_a_database_that_opens(_: &Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guild");
+    let db = Database::new("dropped");
+    db.table::<User>().unwrap();
+    for id in 0..20 {
+        soon(db.connect_local(&path)).await.unwrap();
+        assert_eq!(User::count(&db).await.unwrap(), id as usize);
+        User::new(id, &id.to_string(), 0).save(&db).await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_millis(2 * id), db.close()).await;
+        if closed.is_err() && db.is_open() {
+            soon(db.close()).await.unwrap();
+        }
+    }
 }

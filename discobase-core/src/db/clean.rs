@@ -1,5 +1,7 @@
 //! Removing a database with everything in it.
 
+use std::sync::Arc;
+
 use crate::db::Database;
 use crate::db::layout::Home;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,14 +35,14 @@ impl Database {
             );
             return Err(Error::new(ErrorKind::Invalid, text));
         }
-        let _turn = self.0.turn.lock().await;
+        let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let connection = self.connection()?;
         connection.link.engine.settled().await?;
         let cleaned = match connection.link.close().await {
             Ok(()) => delete_channels(&connection.link, self.name()).await,
             Err(error) => Err(error),
         };
-        self.disconnect(&connection).await;
+        self.disconnect(connection, turn).await;
         cleaned
     }
 }

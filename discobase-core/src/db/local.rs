@@ -24,6 +24,8 @@ impl Database {
     /// Otherwise as [`Database::connect`](Database::connect).
     pub async fn connect_local(&self, path: impl AsRef<Path> + Send) -> Result<()> {
         let path = path.as_ref().to_path_buf();
+        // A close that was dropped may still be letting the file go.
+        drop(self.0.turn.lock().await);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| {
                 let text = format!("the folder {} of the local guild's file can't be made", folder.display());

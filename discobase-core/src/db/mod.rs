@@ -74,7 +74,7 @@ struct Inner {
     registry: Mutex<Registry>,
     link: ArcSwapOption<Connection>,
     /// Makes connecting, building and closing take turns.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// Whether the database is ready, or why it is not: what `wait_ready` waits for.
     ready: watch::Sender<Readiness>,
 }
@@ -122,7 +122,7 @@ impl Database {
             options,
             registry: Mutex::default(),
             link: ArcSwapOption::empty(),
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
             ready: watch::channel(Readiness::Waiting).0,
         }))
     }
@@ -227,23 +227,31 @@ impl Database {
     /// `NotConnected` when the database is not connected; `UnknownOutcome` when the task that writes ended before its
     /// work did, with the runtime that connected the database. The database is disconnected all the same.
     pub async fn close(&self) -> Result<()> {
-        let _turn = self.0.turn.lock().await;
+        let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let connection = self.connection()?;
         let closed = connection.link.close().await;
         if connection.link.engine.stopped().is_none() {
             catalog::refresh(&connection.link, connection.opened_at).await;
         }
-        self.disconnect(&connection).await;
+        self.disconnect(connection, turn).await;
         closed
     }
 
-    async fn disconnect(&self, connection: &Connection) {
+    /// Ends a connection. It goes on if its caller is dropped, so that no guild's file stays taken; whoever wants to
+    /// connect has to wait for its turn.
+    async fn disconnect(&self, connection: Arc<Connection>, turn: tokio::sync::OwnedMutexGuard<()>) {
         self.0.link.store(None);
         self.0.ready.send_replace(Readiness::Waiting);
-        connection.transport.shutdown().await;
-        let ending = connection.ending.lock().take();
-        if let Some(ending) = ending {
-            ending().await;
+        let ending = tokio::spawn(async move {
+            connection.transport.shutdown().await;
+            let ending = connection.ending.lock().take();
+            if let Some(ending) = ending {
+                ending().await;
+            }
+            drop(turn);
+        });
+        if ending.await.is_err() {
+            tracing::warn!("disconnecting ended with its runtime");
         }
     }
 
