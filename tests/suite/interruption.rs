@@ -124,7 +124,7 @@ async fn closing_out_of_reach_ends(place: &Place) {
     let db = open(place).await;
     User::new(1, "a", 0).save(&db).await.unwrap();
     place.local().faults().push(Rule::new(Action::LoseRequest).times(u64::MAX));
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     tokio::time::timeout(Duration::from_secs(25), db.close()).await.expect("it ends").unwrap();
     assert!(started.elapsed() > Duration::from_secs(10), "it was out of reach");
     place.local().faults().clear();
