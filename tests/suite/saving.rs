@@ -18,6 +18,8 @@ crate::everywhere!(
     every_type_comes_back_exactly,
 );
 
+crate::in_process!(a_record_of_one_database_touches_no_row_of_another);
+
 async fn open(place: &Place) -> Database {
     let db = place.database();
     db.table::<User>().unwrap().table::<Note>().unwrap().table::<Membership>().unwrap();
@@ -182,5 +184,22 @@ async fn every_type_comes_back_exactly(place: &Place) {
     let found = Everything::get(&db, "a").await.unwrap().unwrap();
     assert_eq!(found.into_inner(), Everything::ordinary("a"));
     assert_eq!(db.outcome(commit).unwrap(), Outcome::Durable, "earlier openings are known too");
+    db.close().await.unwrap();
+}
+
+async fn a_record_of_one_database_touches_no_row_of_another(_: &Place) {
+    let db = Database::new("one");
+    db.table::<Note>().unwrap();
+    db.connect_memory().await.unwrap();
+    let mut old = Note { text: "old".into() }.save(&db).await.unwrap();
+    db.close().await.unwrap();
+    // The same name, and a row of the same id and version, but another database.
+    db.connect_memory().await.unwrap();
+    let new = Note { text: "new".into() }.save(&db).await.unwrap();
+    assert_eq!((old.id(), old.version()), (new.id(), new.version()));
+    old.text = "overwritten".into();
+    assert_eq!(old.update().await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(old.delete().await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(Note::find(&db).all().await.unwrap(), [new]);
     db.close().await.unwrap();
 }

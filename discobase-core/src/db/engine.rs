@@ -30,6 +30,12 @@ use crate::transport::{Transport, explain};
 /// leave a guild that is out of reach.
 const CLOSING: Duration = Duration::from_secs(15);
 
+/// Discord takes about one message a second from a channel in the long run, and a few at once. So a frame that follows
+/// another within [`BUSY`] waits for company for [`LINGER`], or a burst of saves would use up the few on almost empty
+/// frames and then wait for seconds. A save while nothing else happens does not wait.
+const BUSY: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(10);
+
 /// What is known of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -196,6 +202,7 @@ impl Engine {
     /// The flusher: while a frame is in flight the next one fills.
     async fn flush_all(&self, mut writer: Writer) {
         self.settle_early(&mut writer).await;
+        let mut flushed = None;
         loop {
             let idle = self.newest.lock().is_idle();
             if idle {
@@ -212,12 +219,16 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
+            if flushed.is_some_and(|at: tokio::time::Instant| at.elapsed() < BUSY) {
+                tokio::time::sleep(LINGER).await;
+            }
             self.transport.post_ready(self.journal).await;
             let next = self.newest.lock().next();
             match next {
                 Next::Frame(batch) => {
                     // Its callers were told; the error is for the half of a split frame only.
                     let _ = self.flush(&mut writer, batch).await;
+                    flushed = Some(tokio::time::Instant::now());
                 }
                 Next::Close => return self.finish(&mut writer).await,
                 Next::Nothing => {}
@@ -227,7 +238,8 @@ impl Engine {
 
     /// The flusher has ended, however it did: whoever still waits is told, and nobody waits in vain afterwards.
     fn end(&self) {
-        let text = "the task that writes the database has ended, with the runtime that connected it or by being                     dropped: close the database and connect it again";
+        let text = "the task that writes the database has ended, with the runtime that connected it or by being \
+                    dropped: close the database and connect it again";
         let error = Error::new(ErrorKind::NotConnected, text);
         let mut newest = self.newest.lock();
         newest.ended = true;
@@ -277,6 +289,11 @@ impl Engine {
             },
             () = self.wake.notified() => self.wake.notify_one(),
         }
+    }
+
+    /// The journal's channel: no two databases share one.
+    pub(crate) fn journal(&self) -> ChannelId {
+        self.journal
     }
 
     /// The opening this engine writes in.

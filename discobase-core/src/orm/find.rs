@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use crate::db::Database;
+use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::orm::record::{Record, comparable_operand};
@@ -81,7 +82,7 @@ impl<T: Entity> Find<T> {
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn count(self) -> impl Future<Output = Result<usize>> + Send {
         std::future::ready(
-            self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
+            self.on_table(|_, _, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
         )
     }
 
@@ -90,22 +91,27 @@ impl<T: Entity> Find<T> {
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn explain(self) -> Result<Explain> {
-        let explained = self.on_table(|_, query, table| Ok(query.explain(table)))?;
+        let explained = self.on_table(|_, _, query, table| Ok(query.explain(table)))?;
         explained
             .ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
     }
 
     fn run(self) -> Result<Vec<Record<T>>> {
         let db = self.db.clone();
-        let found = self.on_table(|handle, query, table| {
-            let rows = query.run(table);
-            rows.into_iter().map(|(id, stored)| Record::from_stored(&db, handle, id, stored)).collect()
+        let found = self.on_table(|engine, handle, query, table| {
+            let (rows, journal) = (query.run(table), engine.journal());
+            rows.into_iter()
+                .map(|(id, stored)| Record::from_stored(&db, journal, handle, id, stored))
+                .collect()
         });
         found.map(Option::unwrap_or_default)
     }
 
     /// Runs `work` on the table as it is now, with the query in the table's own terms.
-    fn on_table<R>(self, work: impl FnOnce(&Handle, &Query, &TableState) -> Result<R>) -> Result<Option<R>> {
+    fn on_table<R>(
+        self,
+        work: impl FnOnce(&Engine, &Handle, &Query, &TableState) -> Result<R>,
+    ) -> Result<Option<R>> {
         let Self { db, filters, order, limit, offset, .. } = self;
         db.with::<T, _>(|engine, handle| {
             let mut filter = match filters.len() {
@@ -120,7 +126,7 @@ impl<T: Entity> Find<T> {
                 order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
             let query = Query { filter, order, limit, offset };
             match engine.tables().get(handle.id) {
-                Some(table) => work(handle, &query, table).map(Some),
+                Some(table) => work(engine, handle, &query, table).map(Some),
                 None => Ok(None),
             }
         })

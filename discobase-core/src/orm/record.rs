@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 
 use crate::db::Database;
 use crate::db::registry::Handle;
-use crate::error::Result;
-use crate::ids::{RowId, Seq};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{ChannelId, RowId, Seq};
 use crate::orm::save::{Delete, Save, Update};
 use crate::schema::Entity;
 use crate::tables::{KeyValues, Stored, Tables, comparable};
@@ -17,14 +17,26 @@ use crate::value::Value;
 /// It derefs to the struct: change its fields, then call [`Record::update`].
 pub struct Record<T> {
     db: Database,
+    /// The journal the row is in: after a reconnect the same `db` may be another database.
+    journal: ChannelId,
     id: RowId,
     version: Seq,
     value: T,
 }
 
 impl<T> Record<T> {
-    pub(crate) fn new(db: Database, id: RowId, version: Seq, value: T) -> Self {
-        Self { db, id, version, value }
+    pub(crate) fn new(db: Database, journal: ChannelId, id: RowId, version: Seq, value: T) -> Self {
+        Self { db, journal, id, version, value }
+    }
+
+    /// Refuses to touch a row of a database that this record does not come from.
+    pub(crate) fn check_home(&self, journal: ChannelId) -> Result<()> {
+        if self.journal == journal {
+            return Ok(());
+        }
+        let text =
+            "this record was read from another database than the one that is connected now: find it again";
+        Err(Error::new(ErrorKind::Conflict, text).in_channel(self.journal))
     }
 
     /// The row's identity in its table: never reused, not even after a delete.
@@ -101,8 +113,14 @@ impl<T: Entity> Record<T> {
         Save::new(self.value, db)
     }
 
-    pub(crate) fn from_stored(db: &Database, handle: &Handle, id: RowId, stored: &Stored) -> Result<Self> {
-        Ok(Self::new(db.clone(), id, stored.version, handle.decode(&stored.row)?))
+    pub(crate) fn from_stored(
+        db: &Database,
+        journal: ChannelId,
+        handle: &Handle,
+        id: RowId,
+        stored: &Stored,
+    ) -> Result<Self> {
+        Ok(Self::new(db.clone(), journal, id, stored.version, handle.decode(&stored.row)?))
     }
 
     /// The record with these key values.
@@ -118,7 +136,7 @@ impl<T: Entity> Record<T> {
                 .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
                 .collect();
             match table.by_key(&values) {
-                Some((id, stored)) => Self::from_stored(db, handle, id, stored).map(Some),
+                Some((id, stored)) => Self::from_stored(db, engine.journal(), handle, id, stored).map(Some),
                 None => Ok(None),
             }
         })
@@ -147,14 +165,17 @@ impl<T> DerefMut for Record<T> {
 
 impl<T: Clone> Clone for Record<T> {
     fn clone(&self) -> Self {
-        Self::new(self.db.clone(), self.id, self.version, self.value.clone())
+        Self::new(self.db.clone(), self.journal, self.id, self.version, self.value.clone())
     }
 }
 
 /// Two records are equal if they are the same row in the same version with the same values.
 impl<T: PartialEq> PartialEq for Record<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.version == other.version && self.value == other.value
+        self.journal == other.journal
+            && self.id == other.id
+            && self.version == other.version
+            && self.value == other.value
     }
 }
 

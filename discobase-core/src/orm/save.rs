@@ -10,7 +10,7 @@ use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{RowId, Seq};
+use crate::ids::{ChannelId, RowId, Seq};
 use crate::orm::record::Record;
 use crate::schema::Entity;
 use crate::session::Write;
@@ -21,11 +21,19 @@ type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
 async fn commit<T: Entity>(
     db: &Database,
     deadline: Option<Duration>,
-    make: impl FnOnce(&Arc<Handle>) -> Result<Vec<Write>>,
-) -> Result<(Seq, Vec<RowId>)> {
+    make: impl FnOnce(&Engine, &Handle) -> Result<Vec<Write>>,
+) -> Result<Committed> {
     let (engine, writes): (Arc<Engine>, Vec<Write>) =
-        db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(handle)?)))?;
-    engine.commit_by(writes, deadline.or(db.deadline())).await
+        db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(engine, handle)?)))?;
+    let (version, rows) = engine.commit_by(writes, deadline.or(db.deadline())).await?;
+    Ok(Committed { journal: engine.journal(), version, rows })
+}
+
+/// What a commit made: its number, and the ids of the rows it inserted.
+struct Committed {
+    journal: ChannelId,
+    version: Seq,
+    rows: Vec<RowId>,
 }
 
 macro_rules! deadline {
@@ -66,12 +74,12 @@ impl<T: Entity> Save<T> {
 
     async fn run(self) -> Result<Record<T>> {
         let Self { value, db, deadline } = self;
-        let (version, rows) = commit::<T>(&db, deadline, |handle| {
+        let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
             Ok(vec![Write::Insert { table: handle.id, values: handle.encode(&value)? }])
         })
         .await?;
         let id = rows.first().copied().unwrap_or_default();
-        Ok(Record::new(db, id, version, value))
+        Ok(Record::new(db, journal, id, version, value))
     }
 }
 
@@ -113,13 +121,13 @@ impl<T: Entity> SaveAll<T> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let (version, rows) = commit::<T>(&db, deadline, |handle| {
+        let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
             let insert = |value| Ok(Write::Insert { table: handle.id, values: handle.encode(value)? });
             values.iter().map(insert).collect()
         })
         .await?;
         let records = values.into_iter().zip(rows);
-        Ok(records.map(|(value, id)| Record::new(db.clone(), id, version, value)).collect())
+        Ok(records.map(|(value, id)| Record::new(db.clone(), journal, id, version, value)).collect())
     }
 }
 
@@ -153,6 +161,7 @@ impl<'a, T: Entity> Update<'a, T> {
         let db = record.db().clone();
         let value: &T = record;
         let (engine, write) = db.with::<T, _>(|engine, handle| {
+            record.check_home(engine.journal())?;
             let values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.
             let stored = engine.tables().get(handle.id).and_then(|table| table.row(id).cloned());
@@ -202,7 +211,8 @@ impl<T: Entity> Delete<T> {
     async fn run(self) -> Result<T> {
         let Self { record, deadline } = self;
         let (row, version) = (record.id(), record.version());
-        commit::<T>(record.db(), deadline, |handle| {
+        commit::<T>(record.db(), deadline, |engine, handle| {
+            record.check_home(engine.journal())?;
             Ok(vec![Write::Delete { table: handle.id, row, version }])
         })
         .await?;
