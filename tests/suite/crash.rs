@@ -25,7 +25,7 @@ crate::in_process!(
 
 /// Discord's waits, shortened so that tests need not take them.
 fn short(name: &str) -> Database {
-    let db = Database::builder(name).timing(100, 300, 60_000).build();
+    let db = Database::builder(name).timing(200, 1_500, 60_000).build();
     db.table::<User>().unwrap();
     db
 }
