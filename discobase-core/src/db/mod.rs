@@ -16,9 +16,7 @@ mod listen;
 mod local;
 mod login;
 mod options;
-mod queue;
 pub(crate) mod registry;
-mod size;
 
 use std::fmt;
 use std::sync::Arc;

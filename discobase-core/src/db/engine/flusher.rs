@@ -1,0 +1,135 @@
+//! The one task that writes: what is queued becomes frames, and between frames the term is looked after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::frame::Body;
+use crate::db::engine::Engine;
+use crate::db::engine::queue::Next;
+use crate::error::{Error, ErrorKind};
+use crate::journal::writer::{AppendError, Writer};
+
+/// How long the closing frame is tried. It only spares the next opening a wait, and nobody wants to wait for ever to
+/// leave a guild that is out of reach.
+const CLOSING: Duration = Duration::from_secs(15);
+
+/// Discord takes about one message a second from a channel in the long run, and a few at once. So a frame that follows
+/// another within [`BUSY`] waits for company for [`LINGER`], or a burst of saves would use up the few on almost empty
+/// frames and then wait for seconds. A save while nothing else happens does not wait.
+const BUSY: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(10);
+
+impl Engine {
+    /// The flusher: while a frame is in flight the next one fills.
+    async fn flush_all(&self, mut writer: Writer) {
+        self.settle_early(&mut writer).await;
+        let mut flushed = None;
+        loop {
+            let idle = self.newest.lock().is_idle();
+            if idle {
+                let idle = writer.idle_interval();
+                if tokio::time::timeout(idle, self.wake.notified()).await.is_err() {
+                    self.idle(&mut writer).await;
+                }
+                continue;
+            }
+            self.settle_waiting(&mut writer).await;
+            if std::mem::take(&mut self.newest.lock().look) {
+                self.idle(&mut writer).await;
+            }
+            if std::mem::take(&mut self.newest.lock().doubt) {
+                self.verify(&mut writer).await;
+            }
+            if flushed.is_some_and(|at: tokio::time::Instant| at.elapsed() < BUSY) {
+                tokio::time::sleep(LINGER).await;
+            }
+            self.transport.post_ready(self.journal).await;
+            let next = self.newest.lock().next();
+            match next {
+                Next::Frame(batch) => {
+                    // Its callers were told; the error is for the half of a split frame only.
+                    let _ = self.flush(&mut writer, batch).await;
+                    flushed = Some(tokio::time::Instant::now());
+                }
+                Next::Close => return self.finish(&mut writer).await,
+                Next::Nothing => {}
+            }
+        }
+    }
+
+    /// Makes certain of the term while nothing is to be written yet, so that the first commit need not wait for it.
+    async fn settle_early(&self, writer: &mut Writer) {
+        tokio::select! {
+            settled = writer.settle() => match settled {
+                Ok(()) => {}
+                // What could not be read now is read before the first frame.
+                Err(AppendError::Refused(error)) => tracing::debug!(%error, "settling the term is put off"),
+                Err(error) => self.stop(&self.error(error)),
+            },
+            () = self.wake.notified() => self.wake.notify_one(),
+        }
+    }
+
+    async fn settle_waiting(&self, writer: &mut Writer) {
+        let waiting = std::mem::take(&mut self.newest.lock().settling);
+        if waiting.is_empty() {
+            return;
+        }
+        let settled = writer.settle_fully().await.map_err(|error| self.error(error));
+        for waiter in waiting {
+            // A caller that went away needs no answer.
+            let _ = waiter.send(settled.clone());
+        }
+    }
+
+    /// Stops writing if the journal no longer says what the tables do.
+    async fn verify(&self, writer: &mut Writer) {
+        if self.stopped().is_none()
+            && let Err(error) = writer.verify().await
+        {
+            self.stop(&error);
+        }
+    }
+
+    async fn idle(&self, writer: &mut Writer) {
+        if self.stopped().is_some() {
+            return;
+        }
+        match writer.idle().await {
+            Ok(()) => {}
+            // The next save says so to somebody, and contends with whoever posted.
+            Err(AppendError::Refused(error)) => tracing::warn!(%error, "an empty frame was refused"),
+            Err(error) => self.stop(&self.error(error)),
+        }
+    }
+
+    async fn finish(&self, writer: &mut Writer) {
+        if self.stopped().is_some() {
+            return;
+        }
+        let error = match tokio::time::timeout(CLOSING, writer.append(Body::Close)).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => self.error(error),
+            Err(_) => {
+                Error::new(ErrorKind::Unreachable, format!("the closing frame got no answer in {CLOSING:?}"))
+            }
+        };
+        tracing::warn!(%error, "the database was not closed cleanly");
+        self.newest.lock().stopped.get_or_insert(error);
+    }
+}
+
+/// The flusher's task. Its end is the engine's, whether it closed, panicked, was aborted, or lost its runtime.
+pub(super) struct Flusher(pub(super) Arc<Engine>);
+
+impl Flusher {
+    pub(super) async fn run(self, writer: Writer) {
+        self.0.flush_all(writer).await;
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
