@@ -4,14 +4,19 @@
 
 mod hash;
 mod index;
+mod load;
 mod sort_key;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use index::{KeyValues, value_in};
+#[allow(unused_imports, reason = "checkpoints are read with it")]
+pub(crate) use load::{LoadError, TableLoad};
 pub(crate) use sort_key::SortKey;
+#[allow(unused_imports, reason = "runs are written with it")]
+pub(crate) use table::LiveRow;
 pub(crate) use table::{Stored, TableState, Taken, comparable};
 
 use crate::batch::{Commit, Op, TableDef};
@@ -20,9 +25,12 @@ use crate::ids::{RowId, Seq, TableId};
 /// All tables of a database, as of one commit. Cloning shares everything.
 #[derive(Clone, Default)]
 pub(crate) struct Tables {
-    by_id: HashMap<TableId, Arc<TableState>, foldhash::fast::RandomState>,
+    /// In the order of their ids: whoever goes over all tables does so in the same order every time.
+    by_id: Arc<BTreeMap<TableId, Arc<TableState>>>,
     /// The last commit applied.
     seq: Seq,
+    /// One more than the highest id ever given out; 0 while none was.
+    next_table: TableId,
 }
 
 /// A commit that does not fit the tables it is applied to: the journal is not what this program wrote.
@@ -51,7 +59,7 @@ impl Tables {
         self.by_id.get(&table)
     }
 
-    /// All tables, in no order.
+    /// All tables, in the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TableState>> {
         self.by_id.values()
     }
@@ -68,7 +76,33 @@ impl Tables {
 
     /// The id the next table gets.
     pub(crate) fn next_table(&self) -> TableId {
-        self.by_id.keys().max().map_or(TableId::new(1), |last| last.next())
+        self.next_table.max(TableId::new(1))
+    }
+
+    /// The tables that a checkpoint describes, as of commit `seq`.
+    #[allow(dead_code, reason = "checkpoints are read with it")]
+    pub(crate) fn restore(
+        tables: impl IntoIterator<Item = TableState>,
+        seq: Seq,
+        next_table: TableId,
+    ) -> Self {
+        let by_id: BTreeMap<_, _> =
+            tables.into_iter().map(|table| (table.def().id, Arc::new(table))).collect();
+        let beyond = by_id.last_key_value().map_or(TableId::new(1), |(last, _)| last.next());
+        Self { by_id: Arc::new(by_id), seq, next_table: next_table.max(beyond) }
+    }
+
+    /// Forgets the tombstones of a table's rows that were deleted by commit `upto` or an earlier one: when no run that
+    /// is still to be merged reaches back to what they hide.
+    #[allow(dead_code, reason = "checkpoints call it")]
+    pub(crate) fn forget_deleted(&mut self, table: TableId, upto: Seq) {
+        if self
+            .get(table)
+            .is_some_and(|table| table.deleted_since(Seq::default()).any(|(_, seq)| seq <= upto))
+            && let Some(table) = Arc::make_mut(&mut self.by_id).get_mut(&table)
+        {
+            Arc::make_mut(table).forget_deleted(upto);
+        }
     }
 
     /// Applies a commit. After an error the tables are in between and must be thrown away.
@@ -108,12 +142,13 @@ impl Tables {
         if !fresh {
             return Err(ApplyError::DuplicateTable { seq, table: def.id });
         }
-        self.by_id.insert(def.id, Arc::new(TableState::new(def.clone())));
+        Arc::make_mut(&mut self.by_id).insert(def.id, Arc::new(TableState::new(def.clone())));
+        self.next_table = self.next_table.max(def.id.next());
         Ok(())
     }
 
     fn table_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut TableState, ApplyError> {
-        let state = self.by_id.get_mut(&table);
+        let state = Arc::make_mut(&mut self.by_id).get_mut(&table);
         state.map(Arc::make_mut).ok_or(ApplyError::UnknownTable { seq, table })
     }
 }

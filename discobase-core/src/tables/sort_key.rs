@@ -27,6 +27,12 @@ impl SortKey {
         key
     }
 
+    /// The bytes, whose order is the order of the keys.
+    #[allow(dead_code, reason = "index runs are written with it")]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Appends a value as the next column.
     pub(crate) fn push(&mut self, value: ValueRef<'_>) {
         let out = &mut self.0;

@@ -1,5 +1,6 @@
 //! One table: its rows by id, and its indexes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -19,11 +20,24 @@ pub(crate) struct Stored {
     pub(crate) row: Row,
 }
 
+/// A row as it is written into a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LiveRow<'a> {
+    pub(crate) id: RowId,
+    /// The commit that wrote it last.
+    pub(crate) version: Seq,
+    /// Its canonical encoding.
+    pub(crate) bytes: &'a [u8],
+}
+
 /// One table. Cloning shares everything; a change copies only what it touches.
 #[derive(Clone)]
 pub(crate) struct TableState {
     def: Arc<TableDef>,
     rows: OrdMap<RowId, Stored>,
+    /// The commits that deleted rows, until they are forgotten: a run of the table must say so of rows that an
+    /// earlier run has.
+    deleted: OrdMap<RowId, Seq>,
     next_row: RowId,
     last_change: Seq,
     indexes: Vec<IndexState>,
@@ -44,6 +58,7 @@ impl TableState {
         Self {
             def: Arc::new(def),
             rows: OrdMap::new(),
+            deleted: OrdMap::new(),
             next_row: RowId::new(1),
             last_change: Seq::default(),
             indexes,
@@ -75,6 +90,40 @@ impl TableState {
     /// All rows in the order they were first saved.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (RowId, &Stored)> {
         self.rows.iter().map(|(id, stored)| (*id, stored))
+    }
+
+    /// The rows that were written after commit `after`, in the order of their ids.
+    #[allow(dead_code, reason = "runs are written with it")]
+    pub(crate) fn rows_since(&self, after: Seq) -> impl Iterator<Item = LiveRow<'_>> {
+        let rows = self.rows().filter(move |(_, stored)| stored.version > after);
+        rows.map(|(id, stored)| LiveRow { id, version: stored.version, bytes: stored.row.as_bytes() })
+    }
+
+    /// The tombstones of rows that were deleted after commit `after`, in the order of the rows' ids: the row, and the
+    /// commit that deleted it.
+    pub(crate) fn deleted_since(&self, after: Seq) -> impl Iterator<Item = (RowId, Seq)> {
+        self.deleted.iter().filter(move |(_, seq)| **seq > after).map(|(id, seq)| (*id, *seq))
+    }
+
+    /// What an index holds of the rows that were written after commit `after`: the rows by their keys.
+    #[allow(dead_code, reason = "index runs are written with it")]
+    pub(crate) fn keys_since(&self, index: usize, after: Seq) -> Vec<(SortKey, RowId)> {
+        let Some(def) = self.def.indexes.get(index) else { return Vec::new() };
+        let rows = self.rows().filter(|(_, stored)| stored.version > after);
+        let mut keys: Vec<_> = rows.map(|(id, stored)| (key_of(&self.def, def, &stored.row).1, id)).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    pub(crate) fn forget_deleted(&mut self, upto: Seq) {
+        self.deleted = self.deleted_since(upto).collect();
+    }
+
+    /// What a table that was loaded has besides its rows.
+    pub(crate) fn loaded(&mut self, next_row: RowId, deleted: BTreeMap<RowId, Seq>) {
+        self.next_row = self.next_row.max(next_row);
+        self.last_change = deleted.values().copied().fold(self.last_change, Seq::max);
+        self.deleted = deleted.into_iter().collect();
     }
 
     /// An index by its position in the definition.
@@ -109,7 +158,7 @@ impl TableState {
             return false;
         }
         self.next_row = id.next();
-        self.last_change = stored.version;
+        self.last_change = self.last_change.max(stored.version);
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
             let (values, sort_key) = key_of(&self.def, def, &stored.row);
             index.insert(&values, sort_key, id, &stored);
@@ -139,6 +188,7 @@ impl TableState {
     pub(crate) fn delete(&mut self, seq: Seq, id: RowId) -> bool {
         let Some(old) = self.rows.remove(&id) else { return false };
         self.last_change = seq;
+        self.deleted.insert(id, seq);
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
             let (values, sort_key) = key_of(&self.def, def, &old.row);
             index.remove(&values, sort_key, id);

@@ -16,10 +16,10 @@ use crate::schema::IndexKind;
 use crate::session::{Write, prepare};
 use crate::value::{Value, ValueRef};
 
-const TABLE: TableId = TableId::new(1);
+pub(super) const TABLE: TableId = TableId::new(1);
 
 /// A table with a key, a unique column that may be null, and an index.
-fn def() -> TableDef {
+pub(super) fn def() -> TableDef {
     let column = |name: &str| ColumnDef {
         name: name.to_owned(),
         ty: "i64".to_owned(),
@@ -39,9 +39,9 @@ fn def() -> TableDef {
     }
 }
 
-type Plain = [Option<i64>; 4];
+pub(super) type Plain = [Option<i64>; 4];
 
-fn row(values: Plain) -> Row {
+pub(super) fn row(values: Plain) -> Row {
     let mut row = RowWriter::new(4);
     values
         .iter()
@@ -58,7 +58,7 @@ fn plain(row: &Row) -> Plain {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Insert(Plain),
     Update(prop::sample::Index, Plain),
     Delete(prop::sample::Index),
@@ -71,7 +71,7 @@ fn values() -> impl Strategy<Value = Plain> {
         .prop_map(|(key, unique, index, plain)| [Some(key), unique, index, plain])
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => values().prop_map(Step::Insert),
         3 => (any::<prop::sample::Index>(), values()).prop_map(|(at, values)| Step::Update(at, values)),
@@ -83,8 +83,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// What the model says of a write: a map of rows, and no index at all.
 #[derive(Debug, Clone, Default)]
-struct Model {
-    rows: BTreeMap<u64, (Seq, Plain)>,
+pub(super) struct Model {
+    pub(super) rows: BTreeMap<u64, (Seq, Plain)>,
     next: u64,
 }
 
@@ -105,7 +105,7 @@ impl Model {
         free
     }
 
-    fn step(&mut self, seq: Seq, step: &Step, chosen: Option<u64>) -> bool {
+    pub(super) fn step(&mut self, seq: Seq, step: &Step, chosen: Option<u64>) -> bool {
         match (step, chosen) {
             (Step::Insert(values), _) => self.insert(seq, *values),
             (Step::InsertMany(many), _) => {
@@ -130,7 +130,7 @@ impl Model {
     }
 }
 
-fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Write> {
+pub(super) fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Write> {
     let insert = |values: &Plain| Write::Insert { table: TABLE, values: row(*values) };
     let known = chosen.map(|id| (RowId::new(id), model.rows[&id].0));
     match (step, known) {
@@ -146,7 +146,7 @@ fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Write> {
     }
 }
 
-fn agree(tables: &Tables, model: &Model) {
+pub(super) fn agree(tables: &Tables, model: &Model) {
     let table = tables.get(TABLE).unwrap();
     let rows: Vec<_> =
         table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(&stored.row)))).collect();
