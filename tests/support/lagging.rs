@@ -78,8 +78,25 @@ impl Transport for Lagging {
         self.inner.delete_message(channel, message)
     }
 
+    fn delete_messages<'a>(
+        &'a self,
+        channel: ChannelId,
+        messages: &'a [MessageId],
+    ) -> BoxFuture<'a, TransportResult<()>> {
+        self.inner.delete_messages(channel, messages)
+    }
+
     fn download<'a>(&'a self, attachment: &'a Attachment) -> BoxFuture<'a, TransportResult<Bytes>> {
         self.inner.download(attachment)
+    }
+
+    fn download_range<'a>(
+        &'a self,
+        attachment: &'a Attachment,
+        offset: u64,
+        length: u64,
+    ) -> BoxFuture<'a, TransportResult<Bytes>> {
+        self.inner.download_range(attachment, offset, length)
     }
 
     fn events(&self) -> BoxFuture<'_, TransportResult<Events>> {

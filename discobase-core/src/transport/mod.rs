@@ -85,8 +85,25 @@ pub trait Transport: Send + Sync + 'static {
     /// Deletes a message. One that is gone already is no error.
     fn delete_message(&self, channel: ChannelId, message: MessageId) -> BoxFuture<'_, TransportResult<()>>;
 
+    /// Deletes several messages of a channel in one request: 2 to 100, no two alike, all younger than 14 days
+    /// (Discord docs, "Message": Bulk Delete Messages). Those that are gone already do not matter.
+    fn delete_messages<'a>(
+        &'a self,
+        channel: ChannelId,
+        messages: &'a [MessageId],
+    ) -> BoxFuture<'a, TransportResult<()>>;
+
     /// Downloads an attachment, whole. Its URL must be fresh: ask for the message again if a day has passed.
     fn download<'a>(&'a self, attachment: &'a Attachment) -> BoxFuture<'a, TransportResult<Bytes>>;
+
+    /// Downloads `length` bytes of an attachment from `offset` on (RFC 9110, section 14). Its URL must be fresh, as for
+    /// [`Transport::download`]. Nothing is sent for a part that is empty or passes the attachment's end.
+    fn download_range<'a>(
+        &'a self,
+        attachment: &'a Attachment,
+        offset: u64,
+        length: u64,
+    ) -> BoxFuture<'a, TransportResult<Bytes>>;
 
     /// What the gateway reports of the guild from now on. Connects to the gateway on the first call. Events may be
     /// lost, repeated or late (Discord docs, "API Reference": Consistency); after [`Event::Gap`] read the history.

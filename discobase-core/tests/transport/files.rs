@@ -211,3 +211,51 @@ async fn downloads_run_beside_each_other() {
     futures_util::future::join_all(downloads).await.into_iter().for_each(|bytes| drop(bytes.unwrap()));
     assert!(began.elapsed() < ms(1_000), "the limit of 50 a second is the API's: {:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_part_of_a_download_is_that_part_whatever_the_server_makes_of_it() {
+    let mock = Mock::start(|number, _| match number {
+        0 => Answer::Reply(206, Vec::new(), b"345".to_vec()),
+        // Servers may ignore the range.
+        1 => Answer::Reply(200, Vec::new(), b"0123456789".to_vec()),
+        _ => Answer::Reply(206, Vec::new(), b"34".to_vec()),
+    })
+    .await;
+    let (transport, whole) = (mock.transport(), attachment(&mock, 10));
+    for _ in 0..2 {
+        assert_eq!(&transport.download_range(&whole, 3, 3).await.unwrap()[..], b"345");
+    }
+    let short = transport.download_range(&whole, 3, 3).await;
+    assert!(matches!(short, Err(TransportError::Unknown(_))), "{short:?}");
+    for asked in &mock.asked() {
+        assert_eq!(asked.headers["range"], "bytes=3-5");
+        assert!(!asked.headers.contains_key("authorization"));
+    }
+    for (offset, length) in [(0, 0), (8, 3), (11, 1), (u64::MAX, 2)] {
+        let outside = transport.download_range(&whole, offset, length).await;
+        assert!(matches!(outside, Err(TransportError::NotSent(_))), "{offset} {length}: {outside:?}");
+    }
+    assert_eq!(mock.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn many_messages_are_deleted_at_once_or_not_at_all() {
+    let mock = Mock::start(|_, _| Answer::Reply(204, Vec::new(), Vec::new())).await;
+    let transport = mock.transport();
+    let ids: Vec<MessageId> = (1..=100).map(MessageId::new).collect();
+    transport.delete_messages(CHANNEL, &ids).await.unwrap();
+    let asked = mock.asked();
+    assert_eq!(
+        (asked[0].method.as_str(), asked[0].path.as_str()),
+        ("POST", "channels/1/messages/bulk-delete")
+    );
+    let json: Value = serde_json::from_slice(&asked[0].body).unwrap();
+    assert_eq!(json["messages"].as_array().unwrap().len(), 100);
+    let twice = [MessageId::new(1), MessageId::new(2), MessageId::new(1)];
+    let many: Vec<MessageId> = (1..=101).map(MessageId::new).collect();
+    for refused in [&ids[..0], &ids[..1], &twice, &many] {
+        let deleted = transport.delete_messages(CHANNEL, refused).await;
+        assert!(matches!(deleted, Err(TransportError::NotSent(_))), "{deleted:?}");
+    }
+    assert_eq!(mock.asked().len(), 1);
+}

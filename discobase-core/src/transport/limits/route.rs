@@ -28,6 +28,7 @@ pub(crate) struct Route {
 /// The template of everything that posts to, edits in or deletes from a channel's messages.
 const MESSAGES: &str = "channels/{channel}/messages";
 const MESSAGE: &str = "channels/{channel}/messages/{message}";
+const BULK_DELETE: &str = "channels/{channel}/messages/bulk-delete";
 const ATTACHMENT: &str = "attachments/{channel}/{attachment}/{filename}";
 
 impl Route {
@@ -49,6 +50,11 @@ impl Route {
     /// Reading, editing or deleting one message.
     pub(crate) const fn message(verb: Verb, channel: u64) -> Self {
         Self::new(verb, MESSAGE, channel)
+    }
+
+    /// Deleting many messages of a channel at once.
+    pub(crate) const fn delete_many(channel: u64) -> Self {
+        Self::new(Verb::Post, BULK_DELETE, channel)
     }
 
     /// Downloading an attachment: not an API route, outside every limit of the API's.

@@ -162,8 +162,28 @@ impl Transport for TwilightTransport {
         })
     }
 
+    fn delete_messages<'a>(
+        &'a self,
+        channel: ChannelId,
+        messages: &'a [MessageId],
+    ) -> BoxFuture<'a, TransportResult<()>> {
+        Box::pin(async move {
+            let call = requests::delete_messages(&self.client, channel, messages)?;
+            self.call(&call).await.map(drop)
+        })
+    }
+
     fn download<'a>(&'a self, attachment: &'a Attachment) -> BoxFuture<'a, TransportResult<Bytes>> {
         Box::pin(download::download(&self.sender, attachment))
+    }
+
+    fn download_range<'a>(
+        &'a self,
+        attachment: &'a Attachment,
+        offset: u64,
+        length: u64,
+    ) -> BoxFuture<'a, TransportResult<Bytes>> {
+        Box::pin(download::download_range(&self.sender, attachment, offset, length))
     }
 
     fn events(&self) -> BoxFuture<'_, TransportResult<Events>> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -43,6 +43,8 @@ pub(super) struct Try {
     pub(super) authorized: bool,
     /// How long the answer is, if that is known: a longer one is not read.
     pub(super) expected: Option<u64>,
+    /// Which bytes are wanted, if not all: the first and the last.
+    pub(super) range: Option<(u64, u64)>,
     /// By when the try must have ended, from now on.
     pub(super) within: Option<Duration>,
 }
@@ -157,6 +159,9 @@ impl HttpClient {
         }
         if let Some(content_type) = &one.payload.content_type {
             request = request.header(CONTENT_TYPE, content_type);
+        }
+        if let Some((first, last)) = one.range {
+            request = request.header(RANGE, format!("bytes={first}-{last}"));
         }
         request.body(one.payload).ok()
     }

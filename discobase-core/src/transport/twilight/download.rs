@@ -15,20 +15,47 @@ const HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
 
 /// Downloads an attachment, whole.
 pub(super) async fn download(sender: &Sender, attachment: &Attachment) -> TransportResult<Bytes> {
-    let route = Route::download();
-    let uri = allowed(&sender.endpoint, &attachment.url)
-        .map_err(|message| TransportError::NotSent(reply::failure(route, message)))?;
-    let bytes = sender.download(uri, attachment.size).await?;
+    let uri = uri(sender, attachment)?;
+    let bytes = sender.download(uri, attachment.size, None).await?;
     if bytes.len() as u64 != attachment.size {
-        let message = format!(
-            "attachment {} has {} bytes instead of the {} its message names",
-            attachment.id,
-            bytes.len(),
-            attachment.size
-        );
-        return Err(TransportError::Unknown(reply::failure(route, message)));
+        return Err(wrong_size(attachment, bytes.len(), attachment.size));
     }
     Ok(bytes)
+}
+
+/// Downloads a part of an attachment.
+pub(super) async fn download_range(
+    sender: &Sender,
+    attachment: &Attachment,
+    offset: u64,
+    length: u64,
+) -> TransportResult<Bytes> {
+    let uri = uri(sender, attachment)?;
+    let end = offset.checked_add(length).filter(|end| length > 0 && *end <= attachment.size);
+    let Some(end) = end else {
+        let message = format!("attachment {} has no {length} bytes from {offset} on", attachment.id);
+        return Err(TransportError::NotSent(reply::failure(Route::download(), message)));
+    };
+    let bytes = sender.download(uri, attachment.size, Some((offset, end - 1))).await?;
+    if bytes.len() as u64 == length {
+        return Ok(bytes);
+    }
+    // A server may answer with the whole although a part was asked for (RFC 9110, section 14.2).
+    let part = usize::try_from(offset).ok().zip(usize::try_from(end).ok());
+    match part {
+        Some((from, to)) if bytes.len() as u64 == attachment.size => Ok(bytes.slice(from..to)),
+        _ => Err(wrong_size(attachment, bytes.len(), length)),
+    }
+}
+
+fn uri(sender: &Sender, attachment: &Attachment) -> TransportResult<Uri> {
+    allowed(&sender.endpoint, &attachment.url)
+        .map_err(|message| TransportError::NotSent(reply::failure(Route::download(), message)))
+}
+
+fn wrong_size(attachment: &Attachment, got: usize, expected: u64) -> TransportError {
+    let message = format!("attachment {} has {got} bytes instead of the {expected} expected", attachment.id);
+    TransportError::Unknown(reply::failure(Route::download(), message))
 }
 
 /// The URL as it was given, if it leads where attachments are. Messages of others can hold any URL, and errors must

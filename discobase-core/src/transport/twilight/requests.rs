@@ -23,6 +23,8 @@ use crate::transport::{
 const PAGE: u16 = 100;
 /// The most guilds a page holds (Discord docs, "User": Get Current User Guilds).
 pub(super) const GUILDS_PAGE: u16 = 200;
+/// How many messages can be deleted at once (Discord docs, "Message": Bulk Delete Messages).
+const DELETED_AT_ONCE: std::ops::RangeInclusive<usize> = 2..=100;
 /// The longest nonce (Discord docs, "Message": Create Message).
 const NONCE: usize = 25;
 /// The most files of a message.
@@ -293,4 +295,25 @@ pub(super) fn delete_message(
     let route = Route::message(Verb::Delete, channel.get());
     let request = client.delete_message(id(route, channel.get())?, id(route, message.get())?);
     Call::new(route, request.try_into_request())
+}
+
+/// Deletes several messages at once. One id that is there twice, or a message that is too old, and Discord refuses the
+/// whole call (Discord docs, "Message": Bulk Delete Messages).
+pub(super) fn delete_messages(
+    client: &Client,
+    channel: ChannelId,
+    messages: &[MessageId],
+) -> TransportResult<Call> {
+    let route = Route::delete_many(channel.get());
+    let mut ids = messages.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() != messages.len() {
+        return Err(refused(route, "a message is named twice"));
+    }
+    if !DELETED_AT_ONCE.contains(&ids.len()) {
+        return Err(refused(route, "2 to 100 messages can be deleted at once"));
+    }
+    let ids = ids.iter().map(|message| id(route, message.get())).collect::<TransportResult<Vec<_>>>()?;
+    Call::new(route, client.delete_messages(id(route, channel.get())?, &ids).try_into_request())
 }

@@ -39,9 +39,18 @@ struct Job<'a> {
     uri: Uri,
     payload: &'a Payload,
     repeat: Repeat,
-    expected: Option<u64>,
+    wanted: Wanted,
     until: Option<Duration>,
     started: Duration,
+}
+
+/// What of an answer is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted {
+    /// How long it is, if that is known: no more is read.
+    longest: Option<u64>,
+    /// Which bytes, if not all: the first and the last.
+    range: Option<(u64, u64)>,
 }
 
 /// What a try means for the job.
@@ -80,14 +89,19 @@ impl Sender {
         let Some(uri) = api_uri(&self.endpoint, &call.path) else {
             return Err(TransportError::NotSent(reply::failure(call.route, "the path has no valid form")));
         };
-        self.job(call.route, uri, &call.payload, call.repeat, None, deadline).await
+        self.job(call.route, uri, &call.payload, call.repeat, Wanted::default(), deadline).await
     }
 
-    /// Downloads from a URL that holds its own permission. The token stays here.
-    pub(super) async fn download(&self, uri: Uri, size: u64) -> TransportResult<Bytes> {
-        let payload = Payload::default();
-        self.job(Route::download(), uri, &payload, Repeat::Freely, Some(size), Some(self.deadlines.call))
-            .await
+    /// Downloads from a URL that holds its own permission, at most `size` bytes: all, or those of `range`, first and
+    /// last. The token stays here.
+    pub(super) async fn download(
+        &self,
+        uri: Uri,
+        size: u64,
+        range: Option<(u64, u64)>,
+    ) -> TransportResult<Bytes> {
+        let (payload, wanted) = (Payload::default(), Wanted { longest: Some(size), range });
+        self.job(Route::download(), uri, &payload, Repeat::Freely, wanted, Some(self.deadlines.call)).await
     }
 
     async fn job(
@@ -96,12 +110,12 @@ impl Sender {
         uri: Uri,
         payload: &Payload,
         repeat: Repeat,
-        expected: Option<u64>,
+        wanted: Wanted,
         deadline: Option<Duration>,
     ) -> TransportResult<Bytes> {
         let started = self.env.monotonic();
         let until = deadline.and_then(|deadline| started.checked_add(deadline));
-        let job = Job { route, uri, payload, repeat, expected, until, started };
+        let job = Job { route, uri, payload, repeat, wanted, until, started };
         let span = debug_span!("discord", %route, major = route.major);
         self.tries(job).instrument(span).await
     }
@@ -185,7 +199,8 @@ impl Sender {
             uri: job.uri.clone(),
             payload: job.payload.clone(),
             authorized: !job.route.is_download(),
-            expected: job.expected,
+            expected: job.wanted.longest,
+            range: job.wanted.range,
             within: job.until.map(|until| until.saturating_sub(now)),
         };
         let (status, headers, body) = match self.http.send(one).await {
