@@ -3,7 +3,7 @@
 //! Callers: tests push rules through [`crate::LocalGuild::faults`] or the control endpoint; `http` asks
 //! before each request, `gateway` before each event. Pure but for the lock around the queue.
 //! Invariant: the first rule that matches decides, and rules are asked in the order they were pushed.
-//! Only delays let the next rule speak too.
+//! Only delays and what goes wrong inside a call let the next rule speak too.
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,11 @@ pub enum Action {
     LoseRequest,
     /// The request is executed and the connection cut instead of a reply.
     LoseReply,
+    /// The connection is cut at once, and the request is executed later, when its client has long given up.
+    ExecuteLate {
+        /// How much later.
+        ms: u64,
+    },
     /// The request waits before anything is done with it.
     Delay {
         /// How long.
@@ -69,14 +74,66 @@ pub enum Action {
     },
     /// A reply of 400 with code 200000: an AutoMod rule stopped the message.
     AutoMod,
+    /// Any other refusal, such as 404 with code 10008.
+    Refuse {
+        /// HTTP status.
+        status: u16,
+        /// Discord's error code.
+        code: u32,
+        /// The text beside it.
+        message: String,
+    },
+    /// The message that is created stays out of histories for a while, and cannot be read by its id.
+    HideMessage {
+        /// For how long.
+        ms: u64,
+    },
+    /// What is read is old: newer messages are missing, deleted ones are still there, edits are not.
+    StaleRead {
+        /// How old; at most a minute.
+        ms: u64,
+    },
+    /// The message that is created is dated by a clock that is off, so that its id may be out of order.
+    SkewId {
+        /// How far off, in either direction.
+        ms: i64,
+    },
+    /// A create overlooks that its nonce was used just before, so that two messages are made.
+    RaceNonce {
+        /// Uses younger than this are overlooked.
+        ms: u64,
+    },
+    /// The files of the message that is created cannot be downloaded for a while.
+    LateFiles {
+        /// For how long.
+        ms: u64,
+    },
     /// The reply's body stops in the middle and the connection stays open.
     StallBody,
     /// A gateway event that is never sent.
     SwallowEvent,
     /// A gateway event that is sent twice.
     RepeatEvent,
+    /// A gateway event that is sent only after the next one.
+    ReorderEvent,
     /// The gateway connection is cut instead of sending an event; a resume will replay it.
     DropSocket,
+}
+
+impl Action {
+    /// Whether the next rule may speak too.
+    fn combines(&self) -> bool {
+        matches!(
+            self,
+            Self::Delay { .. }
+                | Self::DelayReply { .. }
+                | Self::HideMessage { .. }
+                | Self::StaleRead { .. }
+                | Self::SkewId { .. }
+                | Self::RaceNonce { .. }
+                | Self::LateFiles { .. }
+        )
+    }
 }
 
 /// The kinds of 429.
@@ -89,6 +146,12 @@ pub enum Limit {
     Shared,
     /// The bot's global limit.
     Global,
+    /// What may be written to one channel, by whomever (code 20028).
+    ChannelWrite,
+    /// What may be written to one guild, by whomever (code 20029).
+    ServerWrite,
+    /// Edits of messages older than an hour (code 30046).
+    OldEdits,
     /// A ban by the network in front of Discord: a page of HTML without Discord's headers.
     Cloudflare,
 }
@@ -129,7 +192,10 @@ impl Rule {
     }
 
     fn is_about_events(&self) -> bool {
-        matches!(self.action, Action::SwallowEvent | Action::RepeatEvent | Action::DropSocket)
+        matches!(
+            self.action,
+            Action::SwallowEvent | Action::RepeatEvent | Action::ReorderEvent | Action::DropSocket
+        )
     }
 }
 
@@ -155,7 +221,7 @@ impl Faults {
         self.rules.lock().clone()
     }
 
-    /// What to do with a request: any delays, and at most one other action, which comes last.
+    /// What to do with a request: any that may be combined, and at most one other action, which comes last.
     pub fn on_request(&self, method: &str, route: &str) -> Vec<Action> {
         let mut actions = Vec::new();
         self.take(
@@ -165,7 +231,7 @@ impl Faults {
                     && rule.route.as_deref().is_none_or(|one| one == route)
             },
             |action| {
-                let last = !matches!(action, Action::Delay { .. } | Action::DelayReply { .. });
+                let last = !action.combines();
                 actions.push(action);
                 last
             },

@@ -249,7 +249,7 @@ impl LocalGuild {
     /// # Errors
     /// There is no such message.
     pub fn delete_as_moderator(&self, channel: u64, message: u64) -> Result<(), Refusal> {
-        self.with_state(|state, _| state.delete_as_moderator(channel, message))
+        self.with_state(|state, now_ms| state.delete_as_moderator(now_ms, channel, message))
     }
 
     /// Deletes a channel as the guild's owner.
@@ -285,6 +285,17 @@ impl LocalGuild {
     /// Declares all sessions invalid that a connection reads.
     pub fn invalidate_sessions(&self) -> usize {
         self.shared.hub.order_all(Order::Invalidate)
+    }
+
+    /// Declares all sessions that a connection reads invalid for now: they can be resumed.
+    pub fn suspend_sessions(&self) -> usize {
+        self.shared.hub.order_all(Order::Suspend)
+    }
+
+    /// Leaves all gateway connections open and says nothing on them for a while, not even to heartbeats.
+    pub fn silence_sockets(&self, time: Duration) -> usize {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.shared.hub.order_all(Order::Silence(ms))
     }
 
     /// Forgets the sessions that no connection reads, so that a resume comes too late.

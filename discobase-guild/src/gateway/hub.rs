@@ -26,6 +26,10 @@ pub(crate) enum Order {
     Reconnect,
     /// Declare the session invalid.
     Invalidate,
+    /// Declare the session invalid for now: it can be resumed.
+    Suspend,
+    /// Say nothing more for so many milliseconds, not even to heartbeats.
+    Silence(u64),
 }
 
 /// The wake-up call of one socket.
@@ -57,7 +61,28 @@ struct Inner {
     sessions: HashMap<String, Session>,
     sockets: HashMap<u64, Arc<Wake>>,
     identifies: HashMap<Snowflake, (Window, Window)>,
+    /// Events that wait for another one to pass them.
+    held: Vec<Event>,
     last_socket: u64,
+}
+
+impl Inner {
+    /// Gives an event to the sessions that asked for it, and wakes or cuts those who read them.
+    fn hand_out(&mut self, event: &Event, cut: bool) {
+        for session in self.sessions.values_mut() {
+            if !session.push(event) {
+                continue;
+            }
+            let Some(socket) = session.reader.ok().and_then(|reader| self.sockets.get(&reader)) else {
+                continue;
+            };
+            if cut {
+                socket.give(Order::Cut);
+            } else {
+                socket.call.notify_one();
+            }
+        }
+    }
 }
 
 /// Why an identify is refused.
@@ -83,23 +108,18 @@ impl Hub {
         for event in events {
             let fault = self.faults.on_event(event.name);
             let copies = match fault {
+                Some(Action::ReorderEvent) => {
+                    inner.held.push(event.clone());
+                    continue;
+                }
                 Some(Action::SwallowEvent) => 0,
                 Some(Action::RepeatEvent) => 2,
                 _ => 1,
             };
-            let Inner { sessions, sockets, .. } = &mut *inner;
-            for session in sessions.values_mut() {
-                for _ in 0..copies {
-                    if !session.push(event) {
-                        break;
-                    }
-                    if let Some(socket) = session.reader.ok().and_then(|reader| sockets.get(&reader)) {
-                        match fault {
-                            Some(Action::DropSocket) => socket.give(Order::Cut),
-                            _ => socket.call.notify_one(),
-                        }
-                    }
-                }
+            let cut = fault == Some(Action::DropSocket);
+            (0..copies).for_each(|_| inner.hand_out(event, cut));
+            for late in std::mem::take(&mut inner.held) {
+                inner.hand_out(&late, false);
             }
         }
     }
@@ -210,6 +230,14 @@ impl Hub {
         found.reader = Err(now_ms);
         if ended {
             inner.sessions.remove(id);
+        }
+    }
+
+    /// Takes a session away from the connection that reads it; the session stays for a resume.
+    pub(super) fn suspend(&self, id: &str, reader: u64, now_ms: u64) {
+        let mut inner = self.inner.lock();
+        if let Some(session) = inner.sessions.get_mut(id).filter(|session| session.reader == Ok(reader)) {
+            session.reader = Err(now_ms);
         }
     }
 

@@ -42,6 +42,8 @@ struct Connection<S> {
     /// The session it reads, and the last sequence number it has sent.
     session: Option<(String, u64)>,
     sends: Window,
+    /// Until when it neither reads nor writes, as a connection whose other end is gone.
+    silent_until: Option<tokio::time::Instant>,
 }
 
 /// Serves a connection until it ends.
@@ -50,7 +52,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (number, wake) = shared.hub.connect();
-    let mut connection = Connection { shared, socket, number, wake, session: None, sends: Window::default() };
+    let mut connection = Connection {
+        shared,
+        socket,
+        number,
+        wake,
+        session: None,
+        sends: Window::default(),
+        silent_until: None,
+    };
     let end = if version.is_some_and(|version| version >= 9) {
         connection.run().await
     } else {
@@ -100,7 +110,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let step = tokio::select! {
                 () = wake.call.notified() => self.woken().await,
-                message = self.socket.next() => match self.received(message).await {
+                () = until(self.silent_until) => {
+                    self.silent_until = None;
+                    silence.as_mut().reset(tokio::time::Instant::now() + patience);
+                    self.send_events().await
+                }
+                message = self.socket.next(), if self.silent_until.is_none() => match self.received(message).await {
                     Ok(heartbeat) => {
                         if heartbeat {
                             silence.as_mut().reset(tokio::time::Instant::now() + patience);
@@ -109,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                     Err(end) => Err(end),
                 },
-                () = &mut silence => Err(End::Close(Close::SessionTimedOut)),
+                () = &mut silence, if self.silent_until.is_none() => Err(End::Close(Close::SessionTimedOut)),
                 () = &mut stopped => Err(End::Close(Close::GoingAway)),
             };
             if let Err(end) = step {
@@ -128,7 +143,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Err(End::Close(Close::GoingAway));
             }
             Some(Order::Invalidate) => return self.invalidate().await,
+            Some(Order::Suspend) => return self.suspend().await,
+            Some(Order::Silence(ms)) => {
+                self.silent_until = Some(tokio::time::Instant::now() + Duration::from_millis(ms));
+            }
             None => {}
+        }
+        if self.silent_until.is_some() {
+            return Ok(());
         }
         self.send_events().await
     }
@@ -270,6 +292,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Discord docs, "Gateway Events": Invalid Session with true. The client may resume.
+    async fn suspend(&mut self) -> Result<(), End> {
+        if let Some((id, _)) = self.session.take() {
+            self.shared.hub.suspend(&id, self.number, self.shared.now_ms());
+        }
+        self.send(9, &Value::Bool(true)).await
+    }
+
     /// Discord docs, "Gateway Events": Invalid Session. The client is to identify anew on this connection.
     async fn invalidate(&mut self) -> Result<(), End> {
         if let Some((id, _)) = self.session.take() {
@@ -329,6 +359,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn send_text(&mut self, text: String) -> Result<(), End> {
         self.socket.send(Message::text(text)).await.map_err(|_| End::Gone)
+    }
+}
+
+/// Waits until then, or for ever.
+async fn until(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

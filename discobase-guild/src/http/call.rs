@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
-use crate::state::{Refusal, Snowflake, Upload};
+use crate::state::{Flaws, Refusal, Snowflake, Upload};
 
 /// A request as its handler gets it.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Call {
     /// The day's identifies: how many in all, how many left, milliseconds to the end.
     pub(super) identifies: (u64, u64, u64),
     pub(super) gateway_url: String,
+    /// What goes wrong inside it.
+    pub(super) flaws: Flaws,
 }
 
 /// What a handler answers.

@@ -79,6 +79,7 @@ async fn find_and_read<B>(shared: &Arc<Shared>, request: &Request<B>, path: &str
         let signer = core.state.signer();
         if message.channel_id != place.channel
             || attachment.filename != place.name
+            || !core.state.has_arrived(now_ms, place.attachment)
             || !signer.is_valid(now_ms, place.channel, place.attachment, place.name, signed)
         {
             return gone();

@@ -75,7 +75,8 @@ async fn act(shared: &Arc<Shared>, method: &str, path: &str, body: &Value) -> Re
     }
 }
 
-/// `{"order": "cut" | "reconnect" | "invalidate" | "forget"}` or `{"close": 4000}`.
+/// `{"order": "cut" | "reconnect" | "invalidate" | "suspend" | "forget"}`, `{"order": "silence", "ms": 5000}` or
+/// `{"close": 4000}`.
 fn gateway(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
     let close = body.get("close").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     let order = match (body.get("order").and_then(Value::as_str), close) {
@@ -83,6 +84,8 @@ fn gateway(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
         (Some("cut"), _) => Order::Cut,
         (Some("reconnect"), _) => Order::Reconnect,
         (Some("invalidate"), _) => Order::Invalidate,
+        (Some("suspend"), _) => Order::Suspend,
+        (Some("silence"), _) => Order::Silence(body.get("ms").and_then(Value::as_u64).unwrap_or(0)),
         (Some("forget"), _) => {
             shared.hub.forget_sessions();
             return Ok(json!({}));
@@ -129,7 +132,7 @@ fn other_people(state: &mut State, now_ms: u64, path: &str, body: &Value) -> Res
         "delete-message" => {
             let message = form.id("message_id").unwrap_or_default();
             form.finish(())?;
-            state.delete_as_moderator(channel, message)?;
+            state.delete_as_moderator(now_ms, channel, message)?;
             Ok(json!({}))
         }
         // {"channel_id"}: the owner deletes a channel.

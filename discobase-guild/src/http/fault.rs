@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::reply::{self, Cut, ReplyBody};
 use crate::faults::{Action, Faults, Limit};
 use crate::limits::{Scope, TooMany};
-use crate::state::Refusal;
+use crate::state::{Flaws, Refusal};
 
 /// What is to be done with the reply of a request that was let through.
 #[derive(Debug, Default)]
@@ -18,6 +18,10 @@ pub(super) struct After {
     lose: bool,
     stall: bool,
     status: Option<u16>,
+    /// What goes wrong inside the call.
+    pub(super) flaws: Flaws,
+    /// How long after the connection was cut it is executed, if it is to be so.
+    pub(super) late_ms: Option<u64>,
 }
 
 /// What becomes of a request.
@@ -43,8 +47,18 @@ pub(super) async fn before(faults: &Faults, method: &str, template: &str) -> Res
                 return Ok(Fate::Answered(limited(limit, retry_after)));
             }
             Action::AutoMod => return Ok(Fate::Answered(reply::refusal(&Refusal::AUTOMOD))),
+            Action::Refuse { status, code, message } => {
+                let body = serde_json::json!({"message": message, "code": code});
+                return Ok(Fate::Answered(reply::json(status, &body)));
+            }
+            Action::ExecuteLate { ms } => after.late_ms = Some(ms),
+            Action::HideMessage { ms } => after.flaws.hidden_ms = ms,
+            Action::StaleRead { ms } => after.flaws.stale_ms = ms,
+            Action::SkewId { ms } => after.flaws.skew_ms = ms,
+            Action::RaceNonce { ms } => after.flaws.blind_ms = ms,
+            Action::LateFiles { ms } => after.flaws.late_files_ms = ms,
             Action::StallBody => after.stall = true,
-            Action::SwallowEvent | Action::RepeatEvent | Action::DropSocket => {}
+            Action::SwallowEvent | Action::RepeatEvent | Action::ReorderEvent | Action::DropSocket => {}
         }
     }
     Ok(Fate::Executed(after))
@@ -75,11 +89,20 @@ fn limited(limit: Limit, retry_after: f64) -> Response<ReplyBody> {
     let retry_after_ms = u64::try_from(ms).unwrap_or(u64::MAX);
     let scope = match limit {
         Limit::Cloudflare => return reply::cloudflare(retry_after_ms.div_ceil(1000)),
-        Limit::User => Scope::User,
-        Limit::Shared => Scope::Shared,
+        Limit::User | Limit::OldEdits => Scope::User,
+        Limit::Shared | Limit::ChannelWrite | Limit::ServerWrite => Scope::Shared,
         Limit::Global => Scope::Global,
     };
-    let mut response = reply::too_many(None, TooMany { retry_after_ms, scope, old_edit: false });
+    let too_many = TooMany { retry_after_ms, scope, old_edit: limit == Limit::OldEdits };
+    // Discord docs, "Opcodes and Status Codes": JSON Error Codes, 20028 and 20029.
+    let code = match limit {
+        Limit::ChannelWrite => Some((20_028, "The channel you are writing has hit the write rate limit.")),
+        Limit::ServerWrite => {
+            Some((20_029, "The write action you are performing on the server has hit the write rate limit."))
+        }
+        _ => None,
+    };
+    let mut response = reply::too_many_of(None, too_many, code);
     if scope == Scope::Shared {
         reply::set(response.headers_mut(), "retry-after", retry_after);
     }

@@ -18,7 +18,7 @@ fn show(state: &State, call: &Call, message: &Message, with_nonce: bool) -> Valu
 pub(super) fn create(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
     let files = std::mem::take(&mut call.files);
     let new = parse::new_message(call.object()?, files)?;
-    let posted = state.create_message(call.now_ms, call.user, call.id(0), new)?;
+    let posted = state.create_message_with(call.now_ms, call.user, call.id(0), new, call.flaws)?;
     Ok(Answer::json(&show(state, call, &posted.message, true)))
 }
 
@@ -30,7 +30,7 @@ pub(super) fn edit(state: &mut State, call: &mut Call) -> Result<Answer, Refusal
 }
 
 pub(super) fn get(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
-    let message = state.get_message(call.user, call.id(0), call.id(1))?;
+    let message = state.get_message(call.now_ms, call.user, call.id(0), call.id(1), call.flaws)?;
     Ok(Answer::json(&show(state, call, &message, false)))
 }
 
@@ -42,13 +42,13 @@ pub(super) fn page(state: &mut State, call: &mut Call) -> Result<Answer, Refusal
         (_, _, Some(id)) => Page::After(id),
         _ => Page::Newest,
     };
-    let messages = state.page_messages(call.user, call.id(0), page, limit)?;
+    let messages = state.page_messages(call.now_ms, call.user, call.id(0), page, limit, call.flaws)?;
     let messages = messages.iter().map(|message| show(state, call, message, false)).collect();
     Ok(Answer::json(&Value::Array(messages)))
 }
 
 pub(super) fn delete(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
-    state.delete_message(call.user, call.id(0), call.id(1))?;
+    state.delete_message(call.now_ms, call.user, call.id(0), call.id(1))?;
     Ok(Answer::nothing())
 }
 

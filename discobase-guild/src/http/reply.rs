@@ -95,11 +95,25 @@ pub(super) fn describe(headers: &mut HeaderMap, bucket: &Headers) {
 
 /// Discord docs, "Rate Limits": Exceeding A Rate Limit.
 pub(super) fn too_many(bucket: Option<&Headers>, too_many: TooMany) -> Response<ReplyBody> {
+    too_many_of(bucket, too_many, None)
+}
+
+/// The same with an error code and its words.
+pub(super) fn too_many_of(
+    bucket: Option<&Headers>,
+    too_many: TooMany,
+    code: Option<(u32, &str)>,
+) -> Response<ReplyBody> {
     let seconds = too_many.retry_after_ms as f64 / 1000.0;
     let mut response = if too_many.old_edit {
         refusal(&Refusal { retry_after: Some(seconds), ..Refusal::OLD_EDITS })
     } else {
-        json(429, &too_many_body(seconds, too_many.scope == Scope::Global))
+        let mut body = too_many_body(seconds, too_many.scope == Scope::Global);
+        if let (Some((code, message)), Some(map)) = (code, body.as_object_mut()) {
+            map.insert("code".to_owned(), code.into());
+            map.insert("message".to_owned(), message.into());
+        }
+        json(429, &body)
     };
     let headers = response.headers_mut();
     if let Some(bucket) = bucket {

@@ -9,6 +9,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{self, Unread};
 use super::call::Call;
@@ -18,7 +19,7 @@ use super::reply::{self, Cut, ReplyBody};
 use super::routes::{self, Found, Route};
 use crate::limits::{Charge, Headers, Limits, TooMany};
 use crate::server::Shared;
-use crate::state::{Refusal, Snowflake};
+use crate::state::{Flaws, Refusal, Snowflake};
 
 /// Answers a request whose path began with `/api/`.
 pub(super) async fn answer(
@@ -53,29 +54,52 @@ pub(super) async fn answer(
             Ok(count(shared, response))
         }
         Fate::Executed(after) => {
-            let response = execute(shared, route, ids, &head, incoming).await?;
+            let most = shared.core.lock().state.limits().request_bytes;
+            // Read before anything is refused: a client that is still sending would not see the refusal.
+            let body = match body::read(incoming, most).await {
+                Ok(bytes) => Ok(bytes),
+                Err(Unread::Refused(refusal)) => Err(refusal),
+                Err(Unread::Gone) => return Err(Cut),
+            };
+            let request = Received { route, ids, head, body, flaws: after.flaws };
+            if let Some(ms) = after.late_ms {
+                execute_late(shared, request, ms);
+                return Err(Cut);
+            }
+            let response = execute(shared, request).await;
             after.finish(response).await.map(|response| count(shared, response))
         }
     }
 }
 
-async fn execute(
-    shared: &Arc<Shared>,
+/// A request that has arrived whole.
+struct Received {
     route: &'static Route,
     ids: Result<Vec<Snowflake>, Refusal>,
-    head: &Parts,
-    incoming: Incoming,
-) -> Result<Response<ReplyBody>, Cut> {
+    head: Parts,
+    body: Result<Bytes, Refusal>,
+    flaws: Flaws,
+}
+
+/// Executes a request after its connection is gone, unless the server stops before.
+fn execute_late(shared: &Arc<Shared>, request: Received, ms: u64) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(ms)) => {
+                count(&shared, execute(&shared, request).await);
+            }
+            () = shared.stopped() => {}
+        }
+    });
+}
+
+async fn execute(shared: &Arc<Shared>, request: Received) -> Response<ReplyBody> {
+    let Received { route, ids, head, body, flaws } = request;
     let limits = shared.core.lock().state.limits().clone();
-    // Read before anything is refused: a client that is still sending would not see the refusal.
-    let body = match body::read(incoming, limits.request_bytes).await {
-        Ok(bytes) => Ok(bytes),
-        Err(Unread::Refused(refusal)) => Err(refusal),
-        Err(Unread::Gone) => return Err(Cut),
-    };
     let now_ms = shared.now_ms();
     if let Some(ms) = shared.core.lock().rates.banned_for(&limits, now_ms) {
-        return Ok(reply::cloudflare(ms.div_ceil(1000)));
+        return reply::cloudflare(ms.div_ceil(1000));
     }
     let token = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bot ")).unwrap_or_default().trim();
@@ -83,25 +107,25 @@ async fn execute(
     // Discord docs, "Gateway": Get Gateway needs no authentication.
     let open = route.template == "/gateway";
     if user.is_none() && !open {
-        return Ok(reply::refusal(&Refusal::UNAUTHORIZED));
+        return reply::refusal(&Refusal::UNAUTHORIZED);
     }
     let user = user.unwrap_or(0);
     let mut bucket = None;
     if !open {
         match charge(shared, &limits, now_ms, user, route, ids.as_deref().unwrap_or_default()) {
             Ok(headers) => bucket = headers,
-            Err((bucket, too_many)) => return Ok(reply::too_many(bucket.as_ref(), too_many)),
+            Err((bucket, too_many)) => return reply::too_many(bucket.as_ref(), too_many),
         }
     }
     let called = match (ids, body) {
-        (Ok(ids), Ok(body)) => call(shared, &limits, user, route, ids, head, &body).await,
+        (Ok(ids), Ok(body)) => call(shared, &limits, (user, flaws), route, ids, &head, &body).await,
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     };
     let mut response = called.unwrap_or_else(|refusal| reply::refusal(&refusal));
     if let (Some(bucket), false) = (&bucket, response.headers().contains_key("x-ratelimit-limit")) {
         reply::describe(response.headers_mut(), bucket);
     }
-    Ok(response)
+    response
 }
 
 fn charge(
@@ -121,7 +145,7 @@ fn charge(
 async fn call(
     shared: &Arc<Shared>,
     limits: &Limits,
-    user: Snowflake,
+    (user, flaws): (Snowflake, Flaws),
     route: &'static Route,
     ids: Vec<Snowflake>,
     head: &Parts,
@@ -138,6 +162,7 @@ async fn call(
         files: parsed.files,
         identifies: shared.hub.identifies_left(limits, now_ms, user),
         gateway_url: shared.gateway_url(),
+        flaws,
     };
     let renames = call.json.get("name").is_some() || call.json.get("topic").is_some();
     let (answer, ticket) = {

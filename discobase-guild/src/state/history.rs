@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::model::{Channel, Message};
 use super::snowflake::{Snowflake, time_of};
-use super::{Refusal, State, permission};
+use super::{Flaws, Refusal, State, permission};
 use crate::{intents, wire};
 
 const FORTNIGHT_MS: u64 = 14 * 86_400_000;
@@ -33,16 +33,20 @@ impl State {
     /// It does not exist, or the user cannot see it.
     pub fn get_message(
         &self,
+        now_ms: u64,
         user: Snowflake,
         channel: Snowflake,
         id: Snowflake,
+        flaws: Flaws,
     ) -> Result<Arc<Message>, Refusal> {
         let (_, bits) = self.channel_for(user, channel)?;
         // Discord docs, "Message": Get Channel Message requires READ_MESSAGE_HISTORY.
         if bits & permission::READ_MESSAGE_HISTORY == 0 {
             return Err(Refusal::MISSING_ACCESS);
         }
-        self.message(channel, id).cloned().ok_or(Refusal::UNKNOWN_MESSAGE)
+        let at_ms = now_ms.saturating_sub(flaws.stale_ms);
+        let found = self.past.message(at_ms, channel, id, self.message(channel, id));
+        found.ok_or(Refusal::UNKNOWN_MESSAGE)
     }
 
     /// Reads a page of messages, newest first.
@@ -51,10 +55,12 @@ impl State {
     /// The channel does not exist or the user cannot see it.
     pub fn page_messages(
         &self,
+        now_ms: u64,
         user: Snowflake,
         channel_id: Snowflake,
         page: Page,
         limit: usize,
+        flaws: Flaws,
     ) -> Result<Vec<Arc<Message>>, Refusal> {
         let (channel, bits) = self.channel_for(user, channel_id)?;
         if !channel.takes_messages() {
@@ -66,6 +72,9 @@ impl State {
             return Ok(Vec::new());
         }
         let Some(all) = self.messages.get(&channel_id) else { return Ok(Vec::new()) };
+        let at_ms = now_ms.saturating_sub(flaws.stale_ms);
+        let past = (!self.past.is_settled(at_ms)).then(|| self.past.channel(at_ms, channel_id, all));
+        let all = past.as_ref().unwrap_or(all);
         let before = |id, count| all.range(..id).rev().take(count).map(|(_, message)| Arc::clone(message));
         let after = |from: Bound<Snowflake>, count| {
             let mut page: Vec<_> =
@@ -92,6 +101,7 @@ impl State {
     /// It does not exist, or the user may not.
     pub fn delete_message(
         &mut self,
+        now_ms: u64,
         user: Snowflake,
         channel_id: Snowflake,
         id: Snowflake,
@@ -102,6 +112,8 @@ impl State {
         if message.author_id != user && bits & permission::MANAGE_MESSAGES == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
+        let message = Arc::clone(message);
+        self.past.replaced(now_ms, &message);
         self.drop_message(channel_id, id);
         self.emit_in_channel("MESSAGE_DELETE", intents::GUILD_MESSAGES, guild_id, channel_id, || {
             serde_json::json!({"id": wire::id(id), "channel_id": wire::id(channel_id), "guild_id": wire::id(guild_id)})
@@ -147,6 +159,9 @@ impl State {
             return Ok(());
         }
         for id in &sorted {
+            if let Some(message) = self.message(channel_id, *id).cloned() {
+                self.past.replaced(now_ms, &message);
+            }
             self.drop_message(channel_id, *id);
         }
         let ids: Vec<Value> = sorted.into_iter().map(wire::id).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::model::{Attachment, Message, Nonce};
 use super::nonces::Used;
 use super::snowflake::Snowflake;
-use super::{AllowedMentions, Delivery, Event, FieldError, Refusal, State, Write};
+use super::{AllowedMentions, Delivery, Event, FieldError, Flaws, Refusal, State, Write};
 use super::{embeds, mentions, permission, text};
 use crate::{intents, wire};
 
@@ -106,6 +106,21 @@ impl State {
         channel_id: Snowflake,
         new: NewMessage,
     ) -> Result<Posted, Refusal> {
+        self.create_message_with(now_ms, author, channel_id, new, Flaws::default())
+    }
+
+    /// Creates a message while Discord's parts disagree.
+    ///
+    /// # Errors
+    /// As [`State::create_message`].
+    pub fn create_message_with(
+        &mut self,
+        now_ms: u64,
+        author: Snowflake,
+        channel_id: Snowflake,
+        new: NewMessage,
+        flaws: Flaws,
+    ) -> Result<Posted, Refusal> {
         let (channel, bits) = self.channel_for(author, channel_id)?;
         if !channel.takes_messages() {
             return Err(Refusal::NOT_A_TEXT_CHANNEL);
@@ -119,7 +134,8 @@ impl State {
         self.check_new_message(&new)?;
         self.expire_nonces(now_ms);
         if let (true, Some(nonce)) = (new.enforce_nonce, &new.nonce)
-            && let Some(earlier) = self.nonces.find(author, channel_id, &nonce.key())
+            && let Some(earlier) =
+                self.nonces.find(author, channel_id, &nonce.key(), now_ms.saturating_sub(flaws.blind_ms))
         {
             // If the earlier message was deleted since, there is nothing to return and nothing is created.
             let message = self.message(channel_id, earlier).ok_or(Refusal::UNKNOWN_MESSAGE)?;
@@ -146,8 +162,13 @@ impl State {
             found.users.push(original.author_id);
         }
         let kind = if reply_to.is_some() { 19 } else { 0 };
-        let id = self.ids.next(now_ms);
+        let id = self.ids.next_skewed(now_ms, flaws.skew_ms);
         let attachments = self.keep_files(now_ms, new.files);
+        self.past.created(now_ms, id, now_ms + flaws.hidden_ms);
+        if flaws.late_files_ms > 0 {
+            let since_ms = now_ms + flaws.late_files_ms;
+            attachments.iter().for_each(|one| self.past.uploaded(one.id, since_ms));
+        }
         let message = Arc::new(Message {
             id,
             channel_id,
@@ -167,7 +188,7 @@ impl State {
             reply_to: new.reply_to,
             nonce: new.nonce,
         });
-        self.remember_nonce(now_ms, &message);
+        self.remember_nonce(now_ms, &message, new.enforce_nonce);
         self.keep_message(Arc::clone(&message));
         self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
         Ok(Posted { message, repeated: false })
@@ -233,7 +254,7 @@ impl State {
         attachments
     }
 
-    fn remember_nonce(&mut self, now_ms: u64, message: &Message) {
+    fn remember_nonce(&mut self, now_ms: u64, message: &Message, enforced: bool) {
         let Some(nonce) = &message.nonce else { return };
         let used = Used {
             author_id: message.author_id,
@@ -243,7 +264,7 @@ impl State {
             at_ms: now_ms,
         };
         self.effects.writes.push(Write::Nonce(used.clone()));
-        self.nonces.remember(used);
+        self.nonces.remember(used, enforced);
     }
 
     pub(super) fn expire_nonces(&mut self, now_ms: u64) {
@@ -265,8 +286,8 @@ impl State {
     ) -> Result<Arc<Message>, Refusal> {
         let (channel, bits) = self.channel_for(editor, channel_id)?;
         let guild_id = channel.guild_id;
-        let mut message =
-            Message::clone(self.message(channel_id, id).ok_or(Refusal::UNKNOWN_MESSAGE)?.as_ref());
+        let before = Arc::clone(self.message(channel_id, id).ok_or(Refusal::UNKNOWN_MESSAGE)?);
+        let mut message = Message::clone(&before);
         if message.author_id != editor {
             // Discord docs, "Message": Edit Message. Others may change the flags alone, with MANAGE_MESSAGES.
             let flags_only = change.flags.is_some()
@@ -327,6 +348,7 @@ impl State {
         if message.author_id == editor {
             message.edited_at = Some(now_ms);
         }
+        self.past.replaced(now_ms, &before);
         let added = self.keep_files(now_ms, change.files);
         message.attachments.extend(added);
         self.drop_files(&dropped);

@@ -13,6 +13,7 @@ mod mentions;
 mod messages;
 mod model;
 mod nonces;
+mod past;
 mod people;
 /// Permission bits, and who holds which.
 pub mod permission;
@@ -30,6 +31,7 @@ pub use model::{
     Application, Attachment, Channel, Guild, Member, Message, Nonce, Overwrite, Role, User, channel_kind,
 };
 pub use nonces::Used;
+pub use past::{Flaws, REACH_MS};
 pub use refusal::{FieldError, Refusal};
 pub use seed::{Seed, Snapshot};
 pub use snowflake::{Snowflake, at, time_of, timestamp};
@@ -55,6 +57,7 @@ pub struct State {
     messages: HashMap<Snowflake, BTreeMap<Snowflake, Arc<Message>>>,
     attachments: HashMap<Snowflake, (Snowflake, Snowflake)>,
     nonces: nonces::Nonces,
+    past: past::Past,
     effects: Effects,
 }
 
@@ -155,6 +158,11 @@ impl State {
         let (channel, message) = self.attachments.get(&id)?;
         let message = self.message(*channel, *message)?;
         message.attachments.iter().find(|one| one.id == id).map(|one| (message.as_ref(), one))
+    }
+
+    /// Whether an attachment's files have arrived where downloads are served from.
+    pub fn has_arrived(&self, now_ms: u64, attachment: Snowflake) -> bool {
+        self.past.has_file(now_ms, attachment)
     }
 
     /// A guild as a member sees it.

@@ -1,6 +1,6 @@
 //! Nonces: the memory behind `enforce_nonce`.
 //!
-//! Callers: `state::messages`. Invariant: `order` holds the same entries as `by_nonce`, oldest first.
+//! Callers: `state::messages`. Invariant: `order` holds all entries of `by_nonce`, oldest first.
 //! Discord docs, "Message": Create Message, `enforce_nonce`.
 
 use serde::{Deserialize, Serialize};
@@ -25,22 +25,40 @@ pub struct Used {
 
 type Key = (Snowflake, Snowflake, String);
 
+impl Used {
+    fn key(&self) -> Key {
+        (self.author_id, self.channel_id, self.nonce.clone())
+    }
+}
+
 /// The nonces of the past few minutes.
 #[derive(Debug, Default)]
 pub(super) struct Nonces {
-    by_nonce: HashMap<Key, Snowflake>,
+    by_nonce: HashMap<Key, Vec<(u64, Snowflake)>>,
     order: VecDeque<Used>,
 }
 
 impl Nonces {
-    /// The message that a nonce made, unless the nonce is older than the window.
-    pub(super) fn find(&self, author: Snowflake, channel: Snowflake, nonce: &str) -> Option<Snowflake> {
-        self.by_nonce.get(&(author, channel, nonce.to_owned())).copied()
+    /// The message that a nonce made until `until_ms`, unless the nonce is older than the window: the first, if
+    /// two that enforced it raced.
+    pub(super) fn find(
+        &self,
+        author: Snowflake,
+        channel: Snowflake,
+        nonce: &str,
+        until_ms: u64,
+    ) -> Option<Snowflake> {
+        let uses = self.by_nonce.get(&(author, channel, nonce.to_owned()))?;
+        uses.iter().find(|(at_ms, _)| *at_ms <= until_ms).map(|(_, message)| *message)
     }
 
     /// Remembers a nonce. A nonce that is used again without being enforced points to the newest message.
-    pub(super) fn remember(&mut self, used: Used) {
-        self.by_nonce.insert((used.author_id, used.channel_id, used.nonce.clone()), used.message_id);
+    pub(super) fn remember(&mut self, used: Used, enforced: bool) {
+        let uses = self.by_nonce.entry(used.key()).or_default();
+        if !enforced {
+            uses.clear();
+        }
+        uses.push((used.at_ms, used.message_id));
         self.order.push_back(used);
     }
 
@@ -49,9 +67,12 @@ impl Nonces {
         let mut gone = Vec::new();
         while self.order.front().is_some_and(|used| used.at_ms.saturating_add(window_ms) <= now_ms) {
             let Some(used) = self.order.pop_front() else { break };
-            let key = (used.author_id, used.channel_id, used.nonce.clone());
-            if self.by_nonce.get(&key) == Some(&used.message_id) {
-                self.by_nonce.remove(&key);
+            let key = used.key();
+            if let Some(uses) = self.by_nonce.get_mut(&key) {
+                uses.retain(|(_, message)| *message != used.message_id);
+                if uses.is_empty() {
+                    self.by_nonce.remove(&key);
+                }
             }
             gone.push(used);
         }

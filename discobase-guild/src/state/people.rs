@@ -122,9 +122,14 @@ impl State {
     ///
     /// # Errors
     /// There is no such message.
-    pub fn delete_as_moderator(&mut self, channel: Snowflake, message: Snowflake) -> Result<(), Refusal> {
+    pub fn delete_as_moderator(
+        &mut self,
+        now_ms: u64,
+        channel: Snowflake,
+        message: Snowflake,
+    ) -> Result<(), Refusal> {
         let owner = self.owner_of(channel)?;
-        self.delete_message(owner, channel, message)
+        self.delete_message(now_ms, owner, channel, message)
     }
 
     /// Deletes a channel as the guild's owner.

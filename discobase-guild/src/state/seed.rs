@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::model::{Application, Channel, Guild, Member, Message, Role, User};
 use super::nonces::{Nonces, Used};
+use super::past::Past;
 use super::snowflake::{Snowflake, Snowflakes};
 use super::{Effects, Home, NewChannel, State, permission};
 use crate::cdn::Signer;
@@ -81,7 +82,7 @@ impl State {
         }
         let mut nonces = snapshot.nonces;
         nonces.sort_by_key(|used| (used.at_ms, used.message_id));
-        nonces.into_iter().for_each(|used| state.nonces.remember(used));
+        nonces.into_iter().for_each(|used| state.nonces.remember(used, false));
         state.expire_nonces(now_ms);
         state
     }
@@ -98,6 +99,7 @@ impl State {
             messages: std::collections::HashMap::new(),
             attachments: std::collections::HashMap::new(),
             nonces: Nonces::default(),
+            past: Past::default(),
             effects: Effects::default(),
         }
     }

@@ -10,23 +10,35 @@ pub type Snowflake = u64;
 const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
 // 5 bits of worker and 5 bits of process; any constant will do for one machine.
 const WORKER_AND_PROCESS: u64 = (1 << 17) | (1 << 12);
+// The worker whose clock is off. Its process bits count on where the increment ends.
+const SKEWED_WORKER: u64 = 2 << 17;
 
 /// The generator of ids.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Snowflakes {
     last_ms: u64,
     increment: u64,
+    skewed: u64,
 }
 
 impl Snowflakes {
     /// A generator whose ids are all greater than `id`.
     pub(crate) fn after(id: Snowflake) -> Self {
-        Self { last_ms: (id >> 22) + 1, increment: 0 }
+        Self { last_ms: (id >> 22) + 1, ..Self::default() }
     }
 
     /// The newest id given out so far.
     pub(crate) fn last(&self) -> Snowflake {
         (self.last_ms << 22) | WORKER_AND_PROCESS | self.increment
+    }
+
+    /// An id of a worker whose clock is off by so many milliseconds: it may be lower than ids given out before.
+    pub(crate) fn next_skewed(&mut self, now_ms: u64, skew_ms: i64) -> Snowflake {
+        if skew_ms == 0 {
+            return self.next(now_ms);
+        }
+        self.skewed = (self.skewed + 1) & 0x1_ffff;
+        at(now_ms.saturating_add_signed(skew_ms)) | SKEWED_WORKER | self.skewed
     }
 
     /// The next id. When a millisecond has no increments left it borrows from the next one.

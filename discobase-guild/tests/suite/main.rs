@@ -11,6 +11,7 @@
 mod attachments;
 mod channels;
 mod control;
+mod disorder;
 mod faults;
 mod gateway;
 mod limits;

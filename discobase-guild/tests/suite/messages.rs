@@ -2,7 +2,7 @@
 
 use crate::support::{Client, general, guild, guild_with, id};
 use discobase_guild::Limits;
-use discobase_guild::state::{AllowedMentions, ContentRules, NewMessage, Nonce, Page};
+use discobase_guild::state::{AllowedMentions, ContentRules, Flaws, NewMessage, Nonce, Page};
 use serde_json::{Value, json};
 
 fn text(content: &str) -> NewMessage {
@@ -134,8 +134,11 @@ async fn history_is_paged_newest_first() {
         assert_eq!(reply.error(), (400, 50035), "{limit}");
     }
     assert_eq!(client.get(&format!("/channels/{channel}/messages?before=x")).await.error(), (400, 50035));
-    guild.with_state(|state, _| {
-        assert_eq!(state.page_messages(bot, channel, Page::Newest, 1).unwrap()[0].id, ids[119]);
+    guild.with_state(|state, now_ms| {
+        assert_eq!(
+            state.page_messages(now_ms, bot, channel, Page::Newest, 1, Flaws::default()).unwrap()[0].id,
+            ids[119]
+        );
     });
 }
 
