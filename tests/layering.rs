@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "ids",
     "error",
     "env",
@@ -27,6 +27,7 @@ const ORDER: [&str; 19] = [
     "db",
     "orm",
     "private",
+    "fuzzing",
 ];
 
 fn rank(module: &str) -> Option<usize> {

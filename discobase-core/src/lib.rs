@@ -12,7 +12,7 @@
 //!
 //! A module imports only those before it:
 //! `ids, error, env, value, wire, row, field, schema, batch, transport, codec, tables, journal, replay, session, query,
-//! db, orm, private`.
+//! db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
@@ -27,6 +27,7 @@
 //! - `db`: connecting, channels, the running engine. It starts and ends the tasks of a connection.
 //! - `orm`: [`Table`](trait@Table), [`Record`], [`Find`]: what users call.
 //! - [`private`]: what generated code uses.
+//! - `fuzzing`: what a fuzzer feeds; compiled for it and for tests only.
 //!
 //! `docs/format.md` is the contract of what is in a guild, and `docs/architecture.md` gives the reasons.
 
@@ -38,6 +39,9 @@ mod db;
 mod env;
 mod error;
 mod field;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
 mod journal;
 mod orm;

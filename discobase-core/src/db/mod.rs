@@ -9,7 +9,7 @@ mod connect;
 mod create;
 mod discover;
 pub(crate) mod engine;
-mod layout;
+pub(crate) mod layout;
 mod link;
 mod listen;
 #[cfg(feature = "local")]
