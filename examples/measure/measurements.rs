@@ -1,0 +1,113 @@
+//! The measurements, by name.
+
+use std::path::PathBuf;
+
+use crate::contents::Contents;
+use crate::figure::Figure;
+use crate::guild::ROUND_TRIP_MS;
+use crate::{Result, concurrency, latency, loading, memory, opening, reading};
+
+/// How large and how often.
+pub(crate) struct Scale {
+    pub(crate) rows: usize,
+    pub(crate) runs: usize,
+    pub(crate) cities: Option<PathBuf>,
+}
+
+/// Something that can be measured.
+pub(crate) struct Measurement {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// What one has to know to understand the figures.
+    pub(crate) conditions: fn(&Scale) -> String,
+    pub(crate) make: fn(&Scale) -> Result<Vec<Figure>>,
+}
+
+impl Scale {
+    fn members(&self) -> Contents {
+        Contents::Members(self.rows)
+    }
+
+    fn cities(&self) -> Contents {
+        Contents::Cities(self.cities.clone())
+    }
+}
+
+pub(crate) const MEASUREMENTS: [Measurement; 6] = [
+    Measurement {
+        name: "saturation",
+        about: "callers who save one record each, again and again",
+        conditions: |_| {
+            format!(
+                "Round trip {ROUND_TRIP_MS} ms; the guild takes 5 messages in 5 s. A value is what happened during 5 \
+                 frames, 6 in a row, after 10 frames that don't count."
+            )
+        },
+        make: |_| concurrency::figures(&[1, 100, 10_000]),
+    },
+    Measurement {
+        name: "latency",
+        about: "commits that come at a rate, from the call to the acknowledgement",
+        conditions: |scale| {
+            format!(
+                "Round trip {ROUND_TRIP_MS} ms; the guild takes 5 messages in 5 s. Commits of one row come at random \
+                 times (a Poisson process) for 40 s. A value is one of {} runs.",
+                scale.runs
+            )
+        },
+        make: |scale| latency::figures(&[1, 10, 100], scale.runs),
+    },
+    Measurement {
+        name: "loading",
+        about: "saving many rows with save_all",
+        conditions: |_| {
+            "No distance; Discord's limits. From the first save to the last acknowledgement, all commits handed over \
+             at once."
+                .to_owned()
+        },
+        make: |scale| {
+            let mut figures = loading::figures(&scale.cities(), scale.runs)?;
+            figures.extend(loading::figures(&scale.members(), scale.runs)?);
+            Ok(figures)
+        },
+    },
+    Measurement {
+        name: "opening",
+        about: "opening a database cold",
+        conditions: |_| {
+            "No distance; Discord's limits. From connecting until reads are served. Peak memory is the largest \
+             resident set (VmHWM) of the process that opens; the guild is in another."
+                .to_owned()
+        },
+        make: |scale| {
+            let mut figures = opening::figures(&scale.cities(), scale.runs)?;
+            figures.extend(opening::figures(&scale.members(), scale.runs)?);
+            Ok(figures)
+        },
+    },
+    Measurement {
+        name: "reading",
+        about: "reads beside SQLite in memory",
+        conditions: |scale| {
+            format!(
+                "{} rows in the same process on both sides, the same questions, owned structs; SQLite by prepared \
+                 statements and integer primary key. The scan finds one row in a hundred without an index. A value \
+                 is one of 5 rounds.",
+                scale.rows
+            )
+        },
+        make: |scale| reading::figures(scale.rows),
+    },
+    Measurement {
+        name: "memory",
+        about: "memory per row beside SQLite",
+        conditions: |scale| {
+            format!(
+                "By how much the resident set (VmRSS) of a process of its own grows while {} rows are saved; the \
+                 guild is in another.",
+                scale.rows
+            )
+        },
+        make: |scale| memory::figures(scale.rows),
+    },
+];
