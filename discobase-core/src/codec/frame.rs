@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::batch::Commit;
+use crate::codec::checkpoint::Checkpoint;
 use crate::ids::{ChannelId, Epoch, Incarnation};
 
 /// The checksum of a frame, and its identity: blake3 over its canonical encoding.
@@ -77,10 +78,11 @@ pub(crate) enum Kind {
     Data,
     Open,
     Close,
+    Checkpoint,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Genesis, Self::Data, Self::Open, Self::Close];
+    const ALL: [Self; 5] = [Self::Genesis, Self::Data, Self::Open, Self::Close, Self::Checkpoint];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -88,6 +90,7 @@ impl Kind {
             Self::Data => "data",
             Self::Open => "open",
             Self::Close => "close",
+            Self::Checkpoint => "checkpoint",
         }
     }
 
@@ -97,6 +100,7 @@ impl Kind {
             Self::Data => 2,
             Self::Open => 3,
             Self::Close => 4,
+            Self::Checkpoint => 5,
         }
     }
 
@@ -120,6 +124,8 @@ pub(crate) enum Body {
     Open,
     /// The owner ends its term.
     Close,
+    /// Where the rows lie in the guild, so that the frames before it need not be read.
+    Checkpoint(Box<Checkpoint>),
 }
 
 impl Body {
@@ -129,6 +135,7 @@ impl Body {
             Self::Data(_) => Kind::Data,
             Self::Open => Kind::Open,
             Self::Close => Kind::Close,
+            Self::Checkpoint(_) => Kind::Checkpoint,
         }
     }
 }

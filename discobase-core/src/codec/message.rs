@@ -39,12 +39,14 @@ pub(crate) struct Oversize {
     pub(crate) compressed: Option<usize>,
 }
 
-/// Encodes a frame as text if it fits into one, else as an attachment.
+/// Encodes a frame as text if it fits into one, else as an attachment. A checkpoint is always attached: people read
+/// the catalog instead.
 pub(crate) fn encode(frame: &Frame) -> Result<Encoded, Oversize> {
     let canonical = binary::encode(frame);
     let sum = binary::sum(&canonical);
     // Text is never much shorter than the encoding, so large frames are not written out in vain.
-    if canonical.len() < MAX_CONTENT {
+    let as_text = canonical.len() < MAX_CONTENT && frame.body.kind() != Kind::Checkpoint;
+    if as_text {
         let content = format!("{FENCE_OPEN}{}{FENCE_CLOSE}", text::write(frame, sum));
         if content.len() <= MAX_CONTENT && read_text(&content).is_some_and(|read| read.sum() == sum) {
             return Ok(Encoded { sum, content, attachments: Vec::new() });

@@ -1,9 +1,14 @@
 //! Frames through every form and back, and arbitrary bytes and texts that must never panic.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use crate::batch::{ColumnDef, Commit, IndexDef, Op, TableDef};
-use crate::codec::frame::{Body, Frame, Genesis, Header, Sum, Timing};
+use crate::codec::checkpoint::{
+    Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
+};
+use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing};
 use crate::codec::message::{self, Posted};
 use crate::codec::{binary, text};
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId, UserId};
@@ -11,6 +16,7 @@ use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
 use crate::transport::{Attachment, Message};
 use crate::value::Value;
+use crate::wire::put_varint;
 
 fn values() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -91,7 +97,80 @@ fn bodies() -> impl Strategy<Value = Body> {
             journal: ChannelId::new(journal),
         })
     });
-    prop_oneof![4 => data, 1 => genesis, 1 => Just(Body::Open), 1 => Just(Body::Close)]
+    let checkpoint = checkpoints().prop_map(|checkpoint| Body::Checkpoint(Box::new(checkpoint)));
+    prop_oneof![4 => data, 1 => genesis, 1 => Just(Body::Open), 1 => Just(Body::Close), 2 => checkpoint]
+}
+
+fn segments(rising: impl IntoIterator<Item = u64>) -> Vec<Segment> {
+    let mut rising = rising.into_iter().peekable();
+    let mut segments = Vec::new();
+    while rising.peek().is_some() {
+        let mut blocks = Directory::default();
+        for from in rising.by_ref().take(3) {
+            assert!(blocks.push(
+                from.to_be_bytes().into(),
+                from as u32 % 1_000,
+                from as u32,
+                from.to_le_bytes()
+            ));
+        }
+        let location = Location { channel: ChannelId::new(1), message: MessageId::new(u64::MAX) };
+        segments.push(Segment { location, hash: [7; 32], rows: 3, tombstones: 1, blocks });
+    }
+    segments
+}
+
+/// Two runs, the first of them with the positions that are given.
+fn runs(seq: u64, positions: BTreeSet<u64>) -> Vec<Run> {
+    let middle = Seq::new(seq / 2);
+    vec![
+        Run { from: Seq::new(0), to: middle, segments: segments(positions) },
+        Run { from: middle, to: Seq::new(seq), segments: Vec::new() },
+    ]
+}
+
+fn checkpoints() -> impl Strategy<Value = Checkpoint> {
+    let positions = proptest::collection::btree_set(any::<u64>(), 0..8);
+    let tables = proptest::collection::vec((tables(), positions), 0..3);
+    (tables, 2..=u64::MAX, any::<[u8; 32]>(), "\\PC{0,20}").prop_map(|(tables, seq, sum, owner)| {
+        let tables = tables.into_iter().zip(1..).map(|((mut def, positions), id)| {
+            def.id = TableId::new(id);
+            TableCheckpoint {
+                indexes: vec![runs(seq, positions.clone()); def.indexes.len()],
+                runs: runs(seq, positions),
+                def,
+                next_row: RowId::new(seq),
+                rows: 3,
+            }
+        });
+        let genesis = Genesis {
+            timing: Timing::DISCORD,
+            category: ChannelId::new(0),
+            catalog: ChannelId::new(1),
+            journal: ChannelId::new(2),
+        };
+        let covers = Covers {
+            sum: Sum(sum),
+            message: MessageId::new(seq),
+            epoch: Epoch::new(9),
+            incarnation: Incarnation([3; 8]),
+            owner,
+        };
+        let wrote = |first, last| Wrote {
+            incarnation: Incarnation([first as u8; 8]),
+            first: Seq::new(first),
+            last: Seq::new(last),
+        };
+        Checkpoint {
+            root: Root { genesis, sum: Sum(sum), message: MessageId::new(5) },
+            covers,
+            seq: Seq::new(seq),
+            next_table: TableId::new(4),
+            tables: tables.collect(),
+            past: vec![wrote(1, 1), wrote(2, seq)],
+            drop: vec![Location { channel: ChannelId::new(seq), message: MessageId::new(7) }],
+        }
+    })
 }
 
 fn frames() -> impl Strategy<Value = Frame> {
@@ -138,7 +217,24 @@ proptest! {
     }
 
     #[test]
+    fn cut_off_bytes_are_no_frame(frame in frames(), at in any::<prop::sample::Index>()) {
+        let bytes = binary::encode(&frame);
+        prop_assert!(binary::decode(&bytes[..at.index(bytes.len())]).is_err());
+    }
+
+    #[test]
+    fn changed_bytes_are_another_frame_or_none(frame in frames(), at in any::<prop::sample::Index>(), bit in 0..8) {
+        let mut bytes = binary::encode(&frame);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1_u8 << bit;
+        if let Ok(read) = binary::decode(&bytes) {
+            prop_assert_eq!(binary::encode(&read), bytes, "what decodes is canonical");
+        }
+    }
+
+    #[test]
     fn the_text_says_the_same_as_the_bytes(frame in frames()) {
+        prop_assume!(frame.body.kind() != Kind::Checkpoint);
         let bytes = binary::encode(&frame);
         let written = text::write(&frame, binary::sum(&bytes));
         prop_assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'`'));
@@ -219,4 +315,89 @@ fn open() -> Frame {
         prev: Sum::NONE,
     };
     Frame { header, body: Body::Open }
+}
+
+/// A frame's bytes with another body: what a hostile writer could post under a matching sum.
+fn with_body(body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = binary::encode(&Frame { body: Body::Data(Vec::new()), ..open() });
+    bytes.truncate(bytes.len() - 2);
+    body(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_frame_of_too_many_items_is_refused_before_it_takes_memory() {
+    // A byte a commit: 64 MiB of them would take 2 GB as commits.
+    let commits = |count: usize| {
+        with_body(|out| {
+            put_varint(out, 1);
+            put_varint(out, count as u64);
+            out.resize(out.len() + count, 0);
+        })
+    };
+    assert!(binary::decode(&commits(1_000)).is_ok());
+    assert!(matches!(binary::decode(&commits(binary::MAX_ITEMS + 1)), Err(binary::DecodeError::Items)));
+    let promised = with_body(|out| {
+        put_varint(out, 1);
+        put_varint(out, u64::MAX);
+    });
+    assert!(binary::decode(&promised).is_err(), "a count beyond the bytes that are there");
+}
+
+#[test]
+fn a_checkpoint_whose_lists_are_out_of_order_is_refused() {
+    let base = Checkpoint {
+        root: Root {
+            genesis: Genesis {
+                timing: Timing::DISCORD,
+                category: ChannelId::new(1),
+                catalog: ChannelId::new(2),
+                journal: ChannelId::new(3),
+            },
+            sum: Sum([1; 32]),
+            message: MessageId::new(4),
+        },
+        covers: Covers {
+            sum: Sum([2; 32]),
+            message: MessageId::new(5),
+            epoch: Epoch::new(1),
+            incarnation: Incarnation([1; 8]),
+            owner: "o".to_owned(),
+        },
+        seq: Seq::new(10),
+        next_table: TableId::new(2),
+        tables: vec![TableCheckpoint {
+            def: TableDef {
+                id: TableId::new(1),
+                name: "t".to_owned(),
+                fingerprint: 0,
+                channel: ChannelId::new(6),
+                columns: Vec::new(),
+                indexes: Vec::new(),
+            },
+            next_row: RowId::new(9),
+            rows: 3,
+            runs: runs(10, BTreeSet::from([1, 2, 3, 4])),
+            indexes: Vec::new(),
+        }],
+        past: vec![Wrote { incarnation: Incarnation([1; 8]), first: Seq::new(1), last: Seq::new(10) }],
+        drop: Vec::new(),
+    };
+    let reads = |change: &dyn Fn(&mut Checkpoint)| {
+        let mut checkpoint = base.clone();
+        change(&mut checkpoint);
+        let frame = Frame { body: Body::Checkpoint(Box::new(checkpoint)), ..open() };
+        binary::decode(&binary::encode(&frame)).is_ok()
+    };
+    assert!(reads(&|_| {}));
+    assert!(!reads(&|it| it.next_table = TableId::new(1)), "a table beyond the next");
+    assert!(!reads(&|it| it.tables.push(it.tables[0].clone())), "a table twice");
+    assert!(!reads(&|it| it.seq = Seq::new(9)), "a run beyond what is covered");
+    assert!(!reads(&|it| it.tables[0].runs.reverse()), "runs out of order");
+    assert!(!reads(&|it| it.tables[0].runs[0].segments.reverse()), "segments out of order");
+    assert!(!reads(&|it| it.tables[0].runs[0].segments[0].blocks = Directory::default()), "an empty segment");
+    assert!(!reads(&|it| it.tables[0].runs[1].from = Seq::new(10)), "an empty interval");
+    assert!(!reads(&|it| it.tables[0].indexes.push(Vec::new())), "an index that is not there");
+    assert!(!reads(&|it| it.past = vec![it.past[0]; 2]), "a commit that two wrote");
+    assert!(!reads(&|it| it.past[0].first = Seq::new(11)), "a range that ends before it begins");
 }

@@ -34,7 +34,8 @@ pub(crate) fn write(frame: &Frame, sum: Sum) -> String {
     write_header(&mut out, &frame.header, frame.body.kind());
     match &frame.body {
         Body::Genesis(genesis) => write_genesis(&mut out, genesis),
-        Body::Open | Body::Close => {}
+        // A checkpoint is always attached: its text is a header only.
+        Body::Open | Body::Close | Body::Checkpoint(_) => {}
         Body::Data(commits) => {
             let first = commits.first().map_or(0, |commit| commit.seq.get());
             let _ = write!(out, ",\"first\":{first},\"commits\":");
@@ -176,6 +177,7 @@ pub(crate) fn read(json: &Json) -> Option<Frame> {
         Kind::Open => Body::Open,
         Kind::Close => Body::Close,
         Kind::Data => Body::Data(read_commits(json)?),
+        Kind::Checkpoint => return None,
     };
     Some(Frame { header, body })
 }

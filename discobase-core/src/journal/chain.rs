@@ -39,7 +39,7 @@ impl Holder {
     /// The holder after `link`, when `self` was the holder before it.
     pub(crate) fn after(mut self, link: &Link) -> Self {
         match link.kind {
-            Kind::Data => {}
+            Kind::Data | Kind::Checkpoint => {}
             Kind::Close => self.closed = true,
             Kind::Open | Kind::Genesis => {
                 self.epoch = link.header.epoch;
@@ -109,7 +109,7 @@ pub(crate) fn next<'a>(links: &'a Links, tip: Sum, holder: &Holder, timing: Timi
         if holder.closed {
             opens(link) && link.header.owner == holder.owner
         } else {
-            matches!(link.kind, Kind::Data | Kind::Close)
+            matches!(link.kind, Kind::Data | Kind::Checkpoint | Kind::Close)
                 && link.header.epoch == holder.epoch
                 && link.header.incarnation == holder.incarnation
         }

@@ -12,7 +12,7 @@ use crate::tables::Tables;
 
 /// Commits of one frame stop being added from this size on, in bytes of their encoding: what compresses well
 /// fits several times over, and what does not is split.
-const FRAME_TARGET: usize = 24 << 20;
+pub(super) const FRAME_TARGET: usize = 24 << 20;
 
 /// Who waits for a commit.
 pub(super) type Waiter = oneshot::Sender<Result<Seq>>;

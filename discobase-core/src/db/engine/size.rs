@@ -1,12 +1,22 @@
 //! Commits that fit no frame are refused before anything is sent.
 
+use crate::codec::binary::MAX_ITEMS;
 use crate::codec::message::{MAX_COMPRESSED, MAX_UNPACKED, Oversize};
+use crate::db::engine::queue::FRAME_TARGET;
 use crate::error::{Error, ErrorKind, Result};
 use crate::row::Row;
 use crate::session::Write;
 
 /// Room for a frame's fields beside its commits.
 const FRAME_MARGIN: usize = 4 << 10;
+
+/// What each operation counts beside its row.
+const OPERATION: usize = 24;
+
+// A frame gets a last commit while it is still below its target, and a reader allows a frame so many items. A commit
+// counts as an item, its operations count as one each, and the smallest of the two together take 26 bytes.
+const _: () =
+    assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION + 1 <= MAX_ITEMS, "a frame may be refused");
 
 /// Refuses a commit that fits no frame, before anything is sent.
 pub(super) async fn check_size(writes: &[Write]) -> Result<()> {
@@ -16,7 +26,7 @@ pub(super) async fn check_size(writes: &[Write]) -> Result<()> {
             Write::Delete { .. } | Write::Schema(_) => None,
         })
     };
-    let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * 24;
+    let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * OPERATION;
     if unpacked + FRAME_MARGIN <= MAX_COMPRESSED {
         return Ok(());
     }

@@ -59,6 +59,11 @@ fn the_holder_continues_with_its_lowest_frame() {
     assert_eq!(next_of(&[own(2, 20), own(1, 10)], false), Some(1));
     let close = link(Kind::Close, 3, 0xaa, 1, 1, "a", 5);
     assert_eq!(next_of(&[own(1, 10), close], false), Some(3));
+    let checkpoint = |writer| link(Kind::Checkpoint, 4, 0xaa, 1, writer, "a", 5);
+    assert_eq!(next_of(&[own(1, 10), checkpoint(1)], false), Some(4));
+    assert_eq!(next_of(&[own(1, 10), checkpoint(9)], false), Some(1), "another opening's");
+    assert_eq!(next_of(&[checkpoint(1)], true), None, "a closed term writes nothing");
+    assert_eq!(holder(false).after(&checkpoint(1)), holder(false));
 }
 
 #[test]
