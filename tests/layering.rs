@@ -144,6 +144,24 @@ fn the_local_guild_shares_nothing_with_its_counterpart() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
+/// What a simulation can't decide has one door: `env` starts work on other threads, and a choice at random between
+/// ready branches is no choice of the seed's. Discord's own transport is not simulated.
+#[test]
+fn what_a_seed_cannot_decide_goes_through_the_environment() {
+    let src = root("discobase-core/src");
+    let simulated = |path: &PathBuf| !path.starts_with(src.join("transport"));
+    for path in files(&src).into_iter().filter(simulated) {
+        let code = without_comments(&fs::read_to_string(&path).unwrap());
+        let shown = path.display();
+        let blocking = code.contains("spawn_blocking") && !path.ends_with("src/env.rs");
+        assert!(!blocking, "{shown}: go through `env::heavy` instead of `spawn_blocking`");
+        for (at, _) in code.match_indices("select! {") {
+            let biased = code[at + 9..].trim_start().starts_with("biased;");
+            assert!(biased, "{shown}: begin `select!` with `biased;`, or its choice is random");
+        }
+    }
+}
+
 #[test]
 fn the_derives_do_not_depend_on_the_engine() {
     let manifest = fs::read_to_string(root("discobase-derive/Cargo.toml")).unwrap();

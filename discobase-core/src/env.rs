@@ -12,6 +12,24 @@ pub trait Env: Send + Sync + 'static {
 
     /// Fills `bytes` with random bytes.
     fn random(&self, bytes: &mut [u8]);
+
+    /// Whether work that keeps a thread busy is done where it is asked for, instead of on a thread for such work: a
+    /// simulation says yes, because when another thread is done is nothing that a seed decides.
+    fn inline(&self) -> bool {
+        false
+    }
+}
+
+/// Does work that keeps a thread busy, so that the runtime's own threads stay free. `None` if it panicked, or if the
+/// runtime ended.
+pub(crate) async fn heavy<R: Send + 'static>(
+    env: &SharedEnv,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Option<R> {
+    if env.inline() {
+        return Some(work());
+    }
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// A shared [`Env`].

@@ -1,6 +1,7 @@
 //! Replaying a journal: from its frames to the tables, by the same `apply` that live commits go through.
 
 use crate::codec::frame::{Body, Genesis};
+use crate::env::heavy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Incarnation, MessageId, Seq};
 use crate::journal::chain::Link;
@@ -33,8 +34,8 @@ pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
     }
     let History { position, genesis, began, chain, scan, newest } = history;
     // Replaying a large journal takes long enough to starve a runtime of few threads.
-    let applied = tokio::task::spawn_blocking(move || apply_all(&scan, &chain)).await;
-    let applied = applied.map_err(|_| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
+    let applied = heavy(&reader.env, move || apply_all(&scan, &chain)).await;
+    let applied = applied.ok_or_else(|| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
     let (tables, past) = applied?.map_err(|error| error.in_channel(reader.channel))?;
     Ok(Some(Replayed { position, tables, genesis, began, past, newest }))
 }

@@ -29,6 +29,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         guild: guild.id,
         bot: bot.id,
         db: Arc::from(db),
+        env: Arc::clone(&options.env),
         made: Vec::new(),
     };
     creator.look().await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::frame::Genesis;
 use crate::db::layout::{Home, Role};
+use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, GuildId, UserId};
 use crate::journal::reader::Reader;
@@ -15,6 +16,7 @@ pub(crate) struct Creator {
     pub(crate) guild: GuildId,
     pub(crate) bot: UserId,
     pub(crate) db: Arc<str>,
+    pub(crate) env: SharedEnv,
     pub(crate) home: Home,
     /// What this process created, in this order.
     pub(crate) made: Vec<ChannelId>,
@@ -36,6 +38,7 @@ impl Creator {
             channel: journal,
             bot: self.bot,
             db: Arc::clone(&self.db),
+            env: Arc::clone(&self.env),
         }
     }
 

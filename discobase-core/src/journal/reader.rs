@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::codec::binary::VERSION;
 use crate::codec::frame::{Frame, Kind, Sum, Timing};
 use crate::codec::message::{Posted, format_version, open_attachment, read};
+use crate::env::{SharedEnv, heavy};
 use crate::error::Error;
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
@@ -21,6 +22,7 @@ pub(crate) struct Reader {
     pub(crate) channel: ChannelId,
     pub(crate) bot: UserId,
     pub(crate) db: Arc<str>,
+    pub(crate) env: SharedEnv,
 }
 
 /// What was read of the journal.
@@ -155,8 +157,8 @@ impl Reader {
                 }
                 Err(error) => return Err(error),
             };
-            let opened = tokio::task::spawn_blocking(move || open_attachment(&header, &file)).await;
-            match opened.unwrap_or_else(|_| Err("decoding it failed".to_owned())) {
+            let opened = heavy(&self.env, move || open_attachment(&header, &file)).await;
+            match opened.unwrap_or_else(|| Err("decoding it failed".to_owned())) {
                 Ok(frame) => {
                     scan.attached.remove(&link.sum);
                     scan.frames.insert(link.sum, frame);

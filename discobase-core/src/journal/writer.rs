@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::codec::binary::commit_size;
 use crate::codec::frame::{Body, Frame, Header, Kind, Sum, Timing};
 use crate::codec::message::{self, Encoded, Oversize};
-use crate::env::SharedEnv;
+use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::chain::Holder;
@@ -128,6 +128,10 @@ impl Writer {
         self.reader.channel
     }
 
+    pub(crate) fn env(&self) -> &SharedEnv {
+        &self.clock.env
+    }
+
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.holder.incarnation
     }
@@ -158,7 +162,7 @@ impl Writer {
             owner: self.holder.owner.clone(),
             prev: self.tip.sum,
         };
-        encode(Frame { header, body }).await.map_err(AppendError::TooLarge)
+        encode(&self.clock.env, Frame { header, body }).await.map_err(AppendError::TooLarge)
     }
 
     /// Posts an encoded frame and acknowledges it by rule 1, 2 or 3.
@@ -434,15 +438,15 @@ fn describe(holder: &Holder) -> String {
 /// Commits from this size on are encoded away from the runtime's threads.
 const LARGE: usize = 64 << 10;
 
-async fn encode(frame: Frame) -> Result<(Frame, Encoded), Oversize> {
+async fn encode(env: &SharedEnv, frame: Frame) -> Result<(Frame, Encoded), Oversize> {
     let large = matches!(&frame.body, Body::Data(commits)
         if commits.iter().map(commit_size).sum::<usize>() > LARGE);
     let encode = move || message::encode(&frame).map(|encoded| (frame, encoded));
     if !large {
         return encode();
     }
-    match tokio::task::spawn_blocking(encode).await {
-        Ok(encoded) => encoded,
-        Err(_) => Err(Oversize { unpacked: 0, compressed: None }),
+    match heavy(env, encode).await {
+        Some(encoded) => encoded,
+        None => Err(Oversize { unpacked: 0, compressed: None }),
     }
 }

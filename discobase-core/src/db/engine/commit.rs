@@ -17,7 +17,7 @@ impl Engine {
     ///
     /// An error that a commit in flight is the reason for is answered only when that one is decided.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Accepted> {
-        check_size(&writes).await?;
+        check_size(&self.env, &writes).await?;
         let mut decided = self.decided.subscribe();
         loop {
             // Read before the check: what is decided only after it may have taken back what stood in the way.

@@ -59,7 +59,9 @@ impl Engine {
 
     /// Makes certain of the term while nothing is to be written yet, so that the first commit need not wait for it.
     async fn settle_early(&self, writer: &mut Writer) {
+        // In this order, not in a random one: what a run does is for its environment to decide.
         tokio::select! {
+            biased;
             settled = writer.settle() => match settled {
                 Ok(()) => {}
                 // What could not be read now is read before the first frame.

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub use outcome::Outcome;
 
+use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Incarnation, Seq};
 use crate::journal::writer::Writer;
@@ -41,6 +42,7 @@ pub(crate) struct Engine {
     transport: Arc<dyn Transport>,
     journal: ChannelId,
     incarnation: Incarnation,
+    env: SharedEnv,
     frames: AtomicU64,
 }
 
@@ -60,6 +62,7 @@ impl Engine {
             transport,
             journal: writer.channel(),
             incarnation: writer.incarnation(),
+            env: Arc::clone(writer.env()),
             frames: AtomicU64::new(0),
         });
         // Made before the task is, so that even a task that never runs ends as it should.

@@ -3,6 +3,7 @@
 use crate::codec::binary::MAX_ITEMS;
 use crate::codec::message::{MAX_COMPRESSED, MAX_UNPACKED, Oversize};
 use crate::db::engine::queue::FRAME_TARGET;
+use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::row::Row;
 use crate::session::Write;
@@ -19,7 +20,7 @@ const _: () =
     assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION + 1 <= MAX_ITEMS, "a frame may be refused");
 
 /// Refuses a commit that fits no frame, before anything is sent.
-pub(super) async fn check_size(writes: &[Write]) -> Result<()> {
+pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> {
     let rows = || {
         writes.iter().filter_map(|write| match write {
             Write::Insert { values, .. } | Write::Update { values, .. } => Some(values),
@@ -39,9 +40,9 @@ pub(super) async fn check_size(writes: &[Write]) -> Result<()> {
         let joined: Vec<u8> = rows.iter().flat_map(|row| row.as_bytes()).copied().collect();
         zstd::bulk::compress(&joined, 3).map(|bytes| bytes.len())
     };
-    match tokio::task::spawn_blocking(compress).await {
-        Ok(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
-        Ok(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
+    match heavy(env, compress).await {
+        Some(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
+        Some(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
         _ => Err(Error::new(
             ErrorKind::TooLarge,
             "the commit could not be compressed: save fewer records at once",
