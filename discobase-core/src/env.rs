@@ -35,6 +35,32 @@ pub(crate) async fn heavy<R: Send + 'static>(
 /// A shared [`Env`].
 pub type SharedEnv = Arc<dyn Env>;
 
+/// Waits until the environment's clock shows `at`. Tokio's timer only says when to look again: the two clocks may
+/// differ, and it is the environment's that rules count with.
+pub(crate) async fn sleep_until(env: &dyn Env, at: Duration) {
+    loop {
+        let left = at.saturating_sub(env.monotonic());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left).await;
+    }
+}
+
+/// Waits for `duration` on the environment's clock.
+pub(crate) async fn sleep(env: &dyn Env, duration: Duration) {
+    sleep_until(env, env.monotonic().saturating_add(duration)).await;
+}
+
+/// Waits for `future`, for no longer than until the environment's clock shows `at`; `None` if it took longer.
+pub(crate) async fn until<F: Future>(env: &dyn Env, at: Duration, future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = sleep_until(env, at) => None,
+    }
+}
+
 /// The machine's own clock and random generator. The clock is tokio's, so that a paused runtime pauses it.
 #[derive(Debug)]
 pub struct SystemEnv {

@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Incarnation, MessageId, Seq};
 use crate::journal::chain::Link;
 use crate::journal::history::{History, read_history};
-use crate::journal::owner::Position;
 use crate::journal::reader::{Reader, Scan};
+use crate::journal::rules::Position;
 use crate::tables::Tables;
 
 /// What a journal says.

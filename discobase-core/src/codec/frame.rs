@@ -57,7 +57,7 @@ pub(crate) struct Frame {
 }
 
 /// The fields every frame has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Header {
     /// The database's name.
     pub(crate) db: String,
@@ -150,7 +150,7 @@ pub(crate) struct Genesis {
 }
 
 /// The times, in milliseconds, that the fencing rules count with. They stand in the genesis frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Timing {
     /// V: a message is in every history read begun this long after its snowflake's time.
     pub(crate) visibility: u64,

@@ -42,7 +42,7 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
         let def = TableDef::new(one.schema, &one.defaults, TableId::default(), table, indexes);
         writes.push(Write::Schema(Box::new(def)));
     }
-    link.engine.commit(writes).await?.durable(None).await?;
+    link.engine.commit(writes).await?.durable().await?;
     link.refresh(registered)?;
     let tables = Arc::clone(&link.engine.tables());
     for one in fresh {

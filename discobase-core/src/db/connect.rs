@@ -11,10 +11,13 @@ use crate::db::layout::{Home, Role};
 use crate::db::link::Link;
 use crate::db::options::Options;
 
+use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Epoch};
-use crate::journal::owner::{self, nonce, random_incarnation};
+use crate::journal::owner::{self, random_incarnation};
+use crate::journal::post::key;
 use crate::journal::reader::Reader;
+use crate::journal::rules::{Nonce, reopens};
 use crate::journal::writer::Writer;
 use crate::replay::{Replayed, replay};
 use crate::transport::{Transport, explain};
@@ -39,7 +42,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         None => create(&mut creator, options, &owner).await?,
     };
     creator.home.adopt(&replayed.genesis);
-    let (writer, replayed) = open(reader, replayed, options, &owner).await?;
+    let (writer, replayed) = open(reader, replayed, &owner).await?;
     let Replayed { tables, genesis, past, .. } = replayed;
     let (engine, flusher) = Engine::start(writer, tables, past, transport);
     Ok(Link::new(bot, guild, engine, flusher, creator, genesis))
@@ -49,30 +52,18 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
 ///
 /// If something follows the tip that was read, it may be the last frame of a process that is gone, which was not
 /// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now.
-async fn open(
-    reader: Reader,
-    replayed: Replayed,
-    options: &Options,
-    owner: &str,
-) -> Result<(Writer, Replayed)> {
-    let open = |replayed: &Replayed| {
-        let (position, env) = (replayed.position.clone(), Arc::clone(&options.env));
-        owner::open(reader.clone(), env, owner, position, replayed.newest)
-    };
+async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer, Replayed)> {
+    let open =
+        |replayed: &Replayed| owner::open(reader.clone(), owner, replayed.position.clone(), replayed.newest);
     let error = match open(&replayed).await {
         Ok(writer) => return Ok((writer, replayed)),
         Err(error) if error.kind() == ErrorKind::Fenced => error,
         Err(error) => return Err(error),
     };
     let before = replayed.position;
-    tokio::time::sleep(before.timing.settle()).await;
+    env::sleep(&*reader.env, before.timing.settle()).await;
     match replay(&reader).await? {
-        Some(replayed)
-            if replayed.position.tip.sum != before.tip.sum
-                && replayed.position.holder.incarnation == before.holder.incarnation =>
-        {
-            Ok((open(&replayed).await?, replayed))
-        }
+        Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
         _ => Err(error),
     }
 }
@@ -133,7 +124,7 @@ async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result
     let catalog = creator.ensure(&Role::Catalog).await?;
     let journal = creator.ensure(&Role::Journal).await?;
     post_genesis(creator, options, owner, catalog, journal).await?;
-    tokio::time::sleep(options.timing.settle()).await;
+    env::sleep(&*options.env, options.timing.settle()).await;
     creator.look().await?;
     match find(creator).await? {
         Some(found) => {
@@ -168,7 +159,7 @@ async fn post_genesis(
     };
     let posted = creator.transport.post(
         journal,
-        encoded.message(nonce(journal, &[Sum::NONE])),
+        encoded.message(key(journal, Nonce { after: Sum::NONE, against: None })),
         Some(options.patience),
     );
     let posted = posted.await;

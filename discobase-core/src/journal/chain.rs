@@ -9,7 +9,7 @@ use crate::codec::frame::{Header, Kind, Sum, Timing};
 use crate::ids::{Epoch, Incarnation, MessageId};
 
 /// A frame as the chain sees it: its fields, and the lowest message that holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) header: Header,
     pub(crate) kind: Kind,
@@ -26,7 +26,7 @@ impl Link {
 }
 
 /// Who may extend the chain, as its frames up to the tip say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Holder {
     pub(crate) epoch: Epoch,
     pub(crate) incarnation: Incarnation,

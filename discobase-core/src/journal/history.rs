@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use crate::codec::frame::{Body, Genesis, Kind};
+use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
 use crate::journal::chain::{Holder, Link};
-use crate::journal::owner::Position;
 use crate::journal::reader::{Reader, Scan, orphan, read_error};
-use crate::journal::writer::Tip;
+use crate::journal::rules::{Position, Tip};
 
 /// A journal that is believed.
 pub(crate) struct History {
@@ -55,7 +55,7 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
             return Err(trouble);
         }
         reads += 1;
-        tokio::time::sleep(genesis.timing.settle()).await;
+        env::sleep(&*reader.env, genesis.timing.settle()).await;
         scan = Scan::default();
         read_all(reader, &mut scan, MessageId::new(0)).await?;
     }

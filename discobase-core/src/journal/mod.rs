@@ -3,5 +3,7 @@
 pub(crate) mod chain;
 pub(crate) mod history;
 pub(crate) mod owner;
+pub(crate) mod post;
 pub(crate) mod reader;
+pub(crate) mod rules;
 pub(crate) mod writer;

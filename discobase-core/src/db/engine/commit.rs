@@ -6,8 +6,9 @@ use tokio::sync::oneshot;
 
 use crate::batch::Op;
 use crate::db::engine::Engine;
-use crate::db::engine::queue::Accepted;
+use crate::db::engine::queue::{Accepted, late};
 use crate::db::engine::size::check_size;
+use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, RowId, Seq};
 use crate::session::{Write, prepare};
@@ -42,17 +43,16 @@ impl Engine {
         writes: Vec<Write>,
         deadline: Option<Duration>,
     ) -> Result<(Seq, Vec<RowId>)> {
-        // A deadline beyond what the clock can count is none.
-        let end = deadline.and_then(|deadline| tokio::time::Instant::now().checked_add(deadline));
-        let Some(end) = end else { return self.commit(writes).await?.durable(None).await };
-        match tokio::time::timeout_at(end, self.commit(writes)).await {
-            Ok(accepted) => accepted?.durable(Some(end)).await,
-            Err(_) => {
-                let text = "the write collides with a commit that is not decided yet, and the deadline has passed: \
-                            nothing was written, try again";
-                Err(Error::new(ErrorKind::Conflict, text))
-            }
-        }
+        let Some(deadline) = deadline else { return self.commit(writes).await?.durable().await };
+        let end = self.env.monotonic().saturating_add(deadline);
+        let Some(accepted) = env::until(&*self.env, end, self.commit(writes)).await else {
+            let text = "the write collides with a commit that is not decided yet, and the deadline has passed: \
+                        nothing was written, try again";
+            return Err(Error::new(ErrorKind::Conflict, text));
+        };
+        let accepted = accepted?;
+        let commit = accepted.commit;
+        env::until(&*self.env, end, accepted.durable()).await.unwrap_or_else(|| Err(late(commit)))
     }
 
     /// The error comes with the last commit that must be decided before it may be told.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::codec::frame::Body;
 use crate::db::engine::Engine;
 use crate::db::engine::queue::Next;
+use crate::env;
 use crate::error::{Error, ErrorKind};
 use crate::journal::writer::{AppendError, Writer};
 
@@ -27,8 +28,8 @@ impl Engine {
         loop {
             let idle = self.newest.lock().is_idle();
             if idle {
-                let idle = writer.idle_interval();
-                if tokio::time::timeout(idle, self.wake.notified()).await.is_err() {
+                let end = self.env.monotonic().saturating_add(writer.idle_interval());
+                if env::until(&*self.env, end, self.wake.notified()).await.is_none() {
                     self.idle(&mut writer).await;
                 }
                 continue;
@@ -40,8 +41,8 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
-            if flushed.is_some_and(|at: tokio::time::Instant| at.elapsed() < BUSY) {
-                tokio::time::sleep(LINGER).await;
+            if flushed.is_some_and(|at: Duration| self.env.monotonic().saturating_sub(at) < BUSY) {
+                env::sleep(&*self.env, LINGER).await;
             }
             self.transport.post_ready(self.journal).await;
             let next = self.newest.lock().next();
@@ -49,7 +50,7 @@ impl Engine {
                 Next::Frame(batch) => {
                     // Its callers were told; the error is for the half of a split frame only.
                     let _ = self.flush(&mut writer, batch).await;
-                    flushed = Some(tokio::time::Instant::now());
+                    flushed = Some(self.env.monotonic());
                 }
                 Next::Close => return self.finish(&mut writer).await,
                 Next::Nothing => {}
@@ -109,10 +110,11 @@ impl Engine {
         if self.stopped().is_some() {
             return;
         }
-        let error = match tokio::time::timeout(CLOSING, writer.append(Body::Close)).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => self.error(error),
-            Err(_) => {
+        let end = self.env.monotonic().saturating_add(CLOSING);
+        let error = match env::until(&*self.env, end, writer.append(Body::Close)).await {
+            Some(Ok(_)) => return,
+            Some(Err(error)) => self.error(error),
+            None => {
                 Error::new(ErrorKind::Unreachable, format!("the closing frame got no answer in {CLOSING:?}"))
             }
         };

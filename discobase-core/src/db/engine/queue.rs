@@ -147,18 +147,10 @@ impl Newest {
 }
 
 impl Accepted {
-    /// Waits until the commit is durable. After `deadline` its outcome is unknown to the caller, but the commit
-    /// goes on.
-    pub(crate) async fn durable(self, deadline: Option<tokio::time::Instant>) -> Result<(Seq, Vec<RowId>)> {
+    /// Waits until the commit is durable. Dropped, the commit goes on.
+    pub(crate) async fn durable(self) -> Result<(Seq, Vec<RowId>)> {
         let Self { commit, rows, durable } = self;
-        let decided = match deadline {
-            None => durable.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, durable).await {
-                Ok(decided) => decided,
-                Err(_) => return Err(late(commit)),
-            },
-        };
-        match decided {
+        match durable.await {
             Ok(Ok(_)) => Ok((commit.seq, rows)),
             Ok(Err(error)) if error.kind() == ErrorKind::UnknownOutcome => Err(error.of_commit(commit)),
             Ok(Err(error)) => Err(error),
@@ -167,7 +159,8 @@ impl Accepted {
     }
 }
 
-fn late(commit: CommitId) -> Error {
+/// The commit was not decided by the time its caller had set.
+pub(super) fn late(commit: CommitId) -> Error {
     let text = "the commit was not decided in time: it may become durable or not; \
                 ask db.outcome(commit) later, and do not simply repeat it";
     Error::new(ErrorKind::UnknownOutcome, text).of_commit(commit)

@@ -1,0 +1,375 @@
+//! One undertaking of an owner, step by step: posting a frame, making certain of its term, looking at the tail.
+
+use std::time::Duration;
+
+use crate::codec::frame::{Kind, Sum};
+use crate::ids::MessageId;
+use crate::journal::chain::Holder;
+use crate::journal::rules::owner::{Ending, Opened, Owner, Term};
+use crate::journal::rules::{Nonce, Position, Tip};
+
+/// What an owner wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Goal {
+    /// That its `open`, which follows a close of the same owner's, counts at once.
+    Acknowledge,
+    /// That its term is certain: before the first frame.
+    Settle,
+    /// That nothing can end a term which began before it: before channels are made or deleted.
+    Verify,
+    /// That a frame after the tip is durable.
+    Append {
+        /// The frame.
+        sum: Sum,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// To know whether somebody else follows the tip.
+    Look,
+    /// That an empty frame of its own follows the tip, and not the rival's.
+    Object {
+        /// The empty frame.
+        sum: Sum,
+        /// The rival's.
+        rival: Sum,
+    },
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    /// Wait until the monotonic clock shows this, then [`Event::Waited`].
+    Wait(Duration),
+    /// Post the goal's frame, then [`Event::Replied`].
+    Post {
+        /// Under this nonce.
+        nonce: Nonce,
+        /// As an attachment, because Discord changes its text.
+        attached: bool,
+    },
+    /// Read the tail and walk it from a position, then [`Event::Walked`] or [`Event::Unread`].
+    Walk(Position),
+    /// Read the tail, then [`Event::Looked`] or [`Event::Unread`].
+    Look,
+    /// Nothing: it is over.
+    Done(Verdict),
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Event {
+    /// The time has come.
+    Waited,
+    /// A post was answered, or never will be.
+    Replied(Reply),
+    /// A read showed this chain.
+    Walked(Walked),
+    /// A read showed this after the tip.
+    Looked {
+        /// The first message that holds a frame after the tip, and what it holds.
+        first: Option<Sum>,
+        /// The newest message.
+        newest: Option<MessageId>,
+    },
+    /// A read failed.
+    Unread,
+}
+
+/// What a post came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reply {
+    /// The message holds the frame as it was sent.
+    Own(MessageId),
+    /// The message holds another frame.
+    Rival(Sum, MessageId),
+    /// The message holds no frame: Discord changed the text on its way.
+    Garbled(MessageId),
+    /// The message that had the nonce was deleted.
+    Deleted,
+    /// Nobody knows whether there is a message.
+    Lost,
+    /// There is none.
+    Refused,
+}
+
+/// What a read of the tail shows from the position on where its walk began.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Walked {
+    /// The frames that follow.
+    pub(crate) chain: Vec<Tip>,
+    /// Who holds the last of them.
+    pub(crate) end: Holder,
+    /// Whether the goal's frame is there at all, be it void.
+    pub(crate) seen: bool,
+    /// The newest message.
+    pub(crate) newest: Option<MessageId>,
+}
+
+/// How an undertaking ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Verdict {
+    /// The frame is on the chain for good.
+    Durable(Tip),
+    /// What was wanted of the term is so; nobody follows the tip.
+    Settled,
+    /// Somebody else's frame follows the tip: time for [`Goal::Object`].
+    Contested {
+        /// The frame.
+        rival: Sum,
+    },
+    /// A read failed and nothing has changed: it can be tried again.
+    PutOff,
+    /// Discord refused the frame and stored nothing; later frames may succeed.
+    Refused,
+    /// Whether the frame is or will be on the chain can't be found out. The term ended.
+    Unknown,
+    /// The frame, if there was one, is not on the chain and never will be. The term ended, or had before.
+    Ended,
+}
+
+/// An undertaking on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Flow {
+    goal: Goal,
+    stage: Stage,
+    /// A lower bound of Discord's clock when the last read began.
+    started: u64,
+    attached: bool,
+    /// Whether the frame was posted before, so that a refusal does not prove that nothing was stored.
+    again: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Stage {
+    /// Waiting until a read can decide about the `open`.
+    Maturing,
+    /// Reading whether the `open` counts at once.
+    Acknowledging,
+    /// Reading what decides about the `open`.
+    Settling,
+    /// Reading whether somebody follows the tip.
+    Looking,
+    /// The frame is posted for the first time.
+    Posting,
+    /// Rule 2: one read decides; a frame that it lacks, a second one.
+    Confirming,
+    /// Rule 3: the frame is posted against a rival.
+    Contending,
+    /// Rules 2 and 3: waiting until everything is visible.
+    Waiting,
+    /// Rules 2 and 3: the read that decides.
+    Deciding,
+}
+
+impl Owner {
+    /// Begins an undertaking. There is never more than one.
+    pub(crate) fn begin(&mut self, goal: Goal, now: Duration) -> (Flow, Step) {
+        let mut flow = Flow { goal, stage: Stage::Posting, started: 0, attached: false, again: false };
+        let step = match (&self.term, goal) {
+            (Term::Ended(_), _) => Step::Done(Verdict::Ended),
+            (Term::Unsettled(opened), Goal::Acknowledge) => self.acknowledge(&mut flow, opened.clone(), now),
+            (Term::Unsettled(opened), _) | (Term::Counted(opened), Goal::Verify | Goal::Look) => {
+                flow.stage = Stage::Maturing;
+                Step::Wait(opened.at)
+            }
+            (Term::Counted(_) | Term::Certain, _) => self.proceed(&mut flow, now),
+        };
+        (flow, step)
+    }
+
+    /// Goes on with what came of the last step.
+    pub(crate) fn advance(&mut self, flow: &mut Flow, event: Event, now: Duration) -> Step {
+        if let Some(message) = event.newest() {
+            self.clock.saw(message, now);
+        }
+        match (flow.stage, event) {
+            (Stage::Maturing, Event::Waited) => match &self.term {
+                Term::Unsettled(opened) | Term::Counted(opened) => {
+                    let before = opened.before.clone();
+                    self.walk(flow, Stage::Settling, before, now)
+                }
+                Term::Certain | Term::Ended(_) => self.proceed(flow, now),
+            },
+            (Stage::Acknowledging | Stage::Settling, Event::Walked(walked)) => {
+                self.settle(flow, &walked, now)
+            }
+            (Stage::Posting, Event::Replied(reply)) => self.replied(flow, reply, now),
+            (Stage::Contending, Event::Replied(reply)) => self.contended(flow, reply, now),
+            (Stage::Waiting, Event::Waited) => self.walk(flow, Stage::Deciding, self.position(), now),
+            (Stage::Confirming | Stage::Deciding, Event::Walked(walked)) => self.decide(flow, &walked, now),
+            (Stage::Confirming | Stage::Deciding, Event::Unread) => self.unknown(Ending::Unreadable),
+            (Stage::Looking, Event::Looked { first: Some(rival), .. }) => {
+                Step::Done(Verdict::Contested { rival })
+            }
+            (Stage::Looking, Event::Looked { first: None, .. }) => {
+                self.hear(flow.started);
+                Step::Done(Verdict::Settled)
+            }
+            // A read that failed before anything depended on it, or an event that no step asked for.
+            _ => Step::Done(Verdict::PutOff),
+        }
+    }
+
+    /// The term is as certain as the goal asks.
+    fn proceed(&mut self, flow: &mut Flow, now: Duration) -> Step {
+        match flow.goal {
+            Goal::Acknowledge | Goal::Settle | Goal::Verify => Step::Done(Verdict::Settled),
+            Goal::Append { .. } => {
+                flow.stage = Stage::Posting;
+                Step::Post { nonce: self.nonce(), attached: flow.attached }
+            }
+            Goal::Look => {
+                flow.stage = Stage::Looking;
+                flow.started = self.clock.reading(now);
+                Step::Look
+            }
+            // It goes out under the contention's own nonce at once: a post under the tip's would only bring back the
+            // rival's frame, and the second might come too late for the grace.
+            Goal::Object { rival, .. } => self.contend(flow, Some(rival)),
+        }
+    }
+
+    /// An `open` after a clean close under the same name: certain by rule 1 or 2, without waiting.
+    fn acknowledge(&mut self, flow: &mut Flow, opened: Opened, now: Duration) -> Step {
+        let gap = self.tip.message.time_ms().saturating_sub(opened.before.tip.message.time_ms());
+        if gap > self.timing.window {
+            return self.walk(flow, Stage::Acknowledging, opened.before, now);
+        }
+        self.term = Term::Counted(opened);
+        self.proceed(flow, now)
+    }
+
+    /// A read shows whether the `open` is the frame after what it follows.
+    fn settle(&mut self, flow: &mut Flow, walked: &Walked, now: Duration) -> Step {
+        let (Term::Unsettled(opened) | Term::Counted(opened)) = &self.term else {
+            return self.proceed(flow, now);
+        };
+        let opened = opened.clone();
+        self.hear_walk(walked, flow.started);
+        let follows = walked.chain.first().is_some_and(|first| first.sum == opened.open);
+        match (follows, flow.stage) {
+            (true, Stage::Acknowledging) => self.term = Term::Counted(opened),
+            (true, _) => self.term = Term::Certain,
+            (false, Stage::Acknowledging) => return Step::Done(Verdict::PutOff),
+            (false, _) => {
+                self.fence(&self.holder.clone());
+                return Step::Done(Verdict::Ended);
+            }
+        }
+        self.proceed(flow, now)
+    }
+
+    /// The first post of a frame was answered.
+    fn replied(&mut self, flow: &mut Flow, reply: Reply, now: Duration) -> Step {
+        flow.again = true;
+        match (reply, flow.goal) {
+            (Reply::Own(message), Goal::Append { sum, kind }) if self.trusts(message) => {
+                Step::Done(Verdict::Durable(self.extend(sum, kind, message)))
+            }
+            (Reply::Own(_), _) => self.walk(flow, Stage::Confirming, self.position(), now),
+            (Reply::Rival(rival, _), _) => self.contend(flow, Some(rival)),
+            (Reply::Garbled(_), _) => {
+                flow.attached = true;
+                self.contend(flow, None)
+            }
+            (Reply::Deleted, _) => self.contend(flow, None),
+            (Reply::Lost, _) => self.unknown(Ending::Unanswered),
+            (Reply::Refused, _) => Step::Done(Verdict::Refused),
+        }
+    }
+
+    /// Rule 3: somebody else's frame follows the tip too, or may. The frame is posted once more, under a nonce of
+    /// this contention's own; when everything is visible, the chain decides.
+    fn contend(&mut self, flow: &mut Flow, rival: Option<Sum>) -> Step {
+        flow.stage = Stage::Contending;
+        Step::Post { nonce: self.contention(rival), attached: flow.attached }
+    }
+
+    /// The second post of a frame was answered.
+    fn contended(&mut self, flow: &mut Flow, reply: Reply, now: Duration) -> Step {
+        let again = std::mem::replace(&mut flow.again, true);
+        match reply {
+            Reply::Own(_) | Reply::Rival(..) => self.wait(flow, now),
+            Reply::Garbled(_) if flow.attached => self.wait(flow, now),
+            Reply::Garbled(_) => {
+                flow.attached = true;
+                self.contend(flow, None)
+            }
+            Reply::Deleted => self.contend(flow, None),
+            Reply::Refused if !again => Step::Done(Verdict::Refused),
+            // A try of an earlier post may have stored it, and its answer been lost.
+            Reply::Lost | Reply::Refused => self.unknown(Ending::Unanswered),
+        }
+    }
+
+    /// Rules 2 and 3: on the chain the frame is durable, and what follows it decides about the term.
+    fn decide(&mut self, flow: &mut Flow, walked: &Walked, now: Duration) -> Step {
+        let (Goal::Append { sum, .. } | Goal::Object { sum, .. }) = flow.goal else {
+            return Step::Done(Verdict::PutOff);
+        };
+        let kind = flow.kind();
+        if let Some(found) = walked.chain.iter().find(|tip| tip.sum == sum) {
+            let tip = self.extend(sum, kind, found.message);
+            match walked.chain.last() {
+                Some(last) if last.sum != sum => self.fence(&walked.end),
+                _ => self.hear(flow.started),
+            }
+            return Step::Done(Verdict::Durable(tip));
+        }
+        if flow.stage == Stage::Confirming {
+            return self.wait(flow, now);
+        }
+        // A frame that is there and lost has lost for good. One that is nowhere, although it was posted, was deleted,
+        // or is yet to be stored by a try that was given up.
+        if walked.seen && !walked.chain.is_empty() {
+            self.fence(&self.holder.clone());
+            return Step::Done(Verdict::Ended);
+        }
+        self.unknown(Ending::Vanished)
+    }
+
+    /// Waits until all that was posted by now is visible.
+    fn wait(&self, flow: &mut Flow, now: Duration) -> Step {
+        flow.stage = Stage::Waiting;
+        Step::Wait(now.saturating_add(self.timing.settle()))
+    }
+
+    fn walk(&self, flow: &mut Flow, stage: Stage, from: Position, now: Duration) -> Step {
+        flow.stage = stage;
+        flow.started = self.clock.reading(now);
+        Step::Walk(from)
+    }
+
+    fn unknown(&mut self, ending: Ending) -> Step {
+        self.end(ending);
+        Step::Done(Verdict::Unknown)
+    }
+
+    fn position(&self) -> Position {
+        Position { tip: self.tip, holder: self.holder.clone(), timing: self.timing }
+    }
+}
+
+impl Flow {
+    fn kind(&self) -> Kind {
+        match self.goal {
+            Goal::Append { kind, .. } => kind,
+            _ => Kind::Data,
+        }
+    }
+}
+
+impl Event {
+    /// The newest message it tells of.
+    fn newest(&self) -> Option<MessageId> {
+        match self {
+            Self::Replied(Reply::Own(message) | Reply::Rival(_, message) | Reply::Garbled(message)) => {
+                Some(*message)
+            }
+            Self::Walked(Walked { newest, .. }) | Self::Looked { newest, .. } => *newest,
+            Self::Waited | Self::Replied(Reply::Deleted | Reply::Lost | Reply::Refused) | Self::Unread => {
+                None
+            }
+        }
+    }
+}

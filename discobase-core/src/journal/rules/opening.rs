@@ -1,0 +1,76 @@
+//! Becoming the owner: what the answers to an `open` mean.
+
+use std::time::Duration;
+
+use crate::codec::frame::Sum;
+use crate::ids::MessageId;
+use crate::journal::chain::Link;
+use crate::journal::rules::{Clock, Nonce, Owner, Position, Reply};
+
+/// An `open` on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Opening {
+    before: Position,
+    /// The frame; its message is known with the reply.
+    open: Link,
+    clock: Clock,
+    /// Whether it goes out under the second nonce.
+    replaced: bool,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Progress {
+    /// Post the `open`.
+    Post(Nonce),
+    /// This process holds the tip.
+    Opened {
+        /// What it knows. Its term is not certain yet.
+        owner: Box<Owner>,
+        /// Whether its `open` may count at once: [`Goal::Acknowledge`](crate::journal::rules::Goal::Acknowledge).
+        quick: bool,
+    },
+    /// Somebody else's frame follows the tip that was read.
+    Held,
+    /// It can't be posted.
+    Failed,
+}
+
+impl Opening {
+    /// Begins with the `open`, which follows `before`; `newest` is the newest message that was read.
+    pub(crate) fn begin(before: Position, open: Link, newest: MessageId, now: Duration) -> (Self, Progress) {
+        let mut clock = Clock::new(now);
+        clock.saw(newest, now);
+        let nonce = Nonce { after: before.tip.sum, against: None };
+        (Self { before, open, clock, replaced: false }, Progress::Post(nonce))
+    }
+
+    /// Goes on with what a post came to.
+    pub(crate) fn replied(&mut self, reply: Reply, now: Duration) -> Progress {
+        match reply {
+            Reply::Own(message) => {
+                self.clock.saw(message, now);
+                let open = Link { message, ..self.open.clone() };
+                let (before, holder) = (self.before.clone(), &self.before.holder);
+                let quick = holder.closed && holder.owner == open.header.owner && !self.replaced;
+                let at = now.saturating_add(before.timing.settle());
+                let opened = before.clone().after(&open);
+                let owner = Box::new(Owner::new(self.clock, before, opened, at));
+                Progress::Opened { owner, quick }
+            }
+            Reply::Rival(..) | Reply::Garbled(_) => Progress::Held,
+            // What followed the tip is gone. A second nonce, which every process would choose, takes its place.
+            Reply::Deleted if !self.replaced => {
+                self.replaced = true;
+                Progress::Post(Nonce { after: self.before.tip.sum, against: Some(Sum::NONE) })
+            }
+            Reply::Deleted | Reply::Lost | Reply::Refused => Progress::Failed,
+        }
+    }
+}
+
+/// Whether to open once more, when an `open` after `before` met another frame and the journal was read again: what
+/// followed may be the last frame of the process that is gone, which was not visible at first.
+pub(crate) fn reopens(before: &Position, now: &Position) -> bool {
+    now.tip.sum != before.tip.sum && now.holder.incarnation == before.holder.incarnation
+}
