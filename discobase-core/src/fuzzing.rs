@@ -90,6 +90,18 @@ pub fn topic(bytes: &[u8]) {
     }
 }
 
+/// What the gateway sends.
+pub fn gateway(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        crate::transport::twilight::fuzz::gateway(text);
+    }
+}
+
+/// What a request is answered with: two bytes that make a status, header lines, an empty line, a body.
+pub fn reply(bytes: &[u8]) {
+    crate::transport::twilight::fuzz::reply(bytes);
+}
+
 fn posted(content: String, attachments: Vec<Attachment>) -> Message {
     Message {
         id: MessageId::new(1),
@@ -148,5 +160,5 @@ mod tests {
         };
     }
 
-    kept_inputs! { frame message attachment row sort_key topic }
+    kept_inputs! { frame message attachment row sort_key topic gateway reply }
 }

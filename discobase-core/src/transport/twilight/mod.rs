@@ -19,6 +19,8 @@ mod convert;
 mod dispatch;
 mod download;
 mod feed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gateway;
 mod listen;
 mod reply;
