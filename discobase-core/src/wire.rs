@@ -44,6 +44,11 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
+/// Appends a number of either sign: small ones of both are short (0, -1, 1, -2, … as 0, 1, 2, 3, …).
+pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put_varint(out, (number << 1 ^ number >> 63) as u64);
+}
+
 /// Appends the length and the bytes.
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
@@ -135,6 +140,12 @@ impl<'a> Reader<'a> {
         Err(WireError::Number)
     }
 
+    /// What [`put_signed`] appended.
+    pub(crate) fn signed(&mut self) -> Result<i64, WireError> {
+        let number = self.varint()?;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let length = usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)?;
         self.take(length)
@@ -210,6 +221,16 @@ mod tests {
         round_trip(&Value::Bool(true));
         round_trip(&Value::Text("a\0`@everyone`\u{200b}".into()));
         round_trip(&Value::Bytes(vec![0; 300]));
+    }
+
+    #[test]
+    fn signed_numbers_round_trip() {
+        for number in [0, -1, 1, -64, 63, 64, i64::MIN, i64::MAX] {
+            let mut out = Vec::new();
+            put_signed(&mut out, number);
+            assert_eq!(Reader::new(&out).signed(), Ok(number));
+            assert!(out.len() == 1 || !(-64..64).contains(&number), "{number}");
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub(crate) const MAX_UNPACKED: usize = 64 << 20;
 /// Fast enough not to be noticed beside an upload, and most of what higher levels gain.
 const LEVEL: i32 = 3;
 
-const FENCE_OPEN: &str = "```json\n";
-const FENCE_CLOSE: &str = "\n```";
+pub(super) const FENCE_OPEN: &str = "```json\n";
+pub(super) const FENCE_CLOSE: &str = "\n```";
 
 /// A frame ready to be posted.
 #[derive(Debug, Clone)]

@@ -1,10 +1,13 @@
-//! Frames to messages and back: the canonical bytes, the readable text, the compressed attachment.
+//! Frames to messages and back: the canonical bytes, the readable text, the compressed attachment. Segments: rows and
+//! index entries as files.
 
 pub(crate) mod binary;
 #[allow(dead_code, reason = "the engine writes and reads no checkpoint yet")]
 pub(crate) mod checkpoint;
 pub(crate) mod frame;
 pub(crate) mod message;
+#[allow(dead_code, unused_imports, reason = "the engine writes and reads no segment yet")]
+pub(crate) mod segment;
 pub(crate) mod text;
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ pub(crate) fn read_header(json: &Json) -> Option<(Header, Kind)> {
     Some((header, Kind::from_name(text(json, "kind")?)?))
 }
 
-fn read_incarnation(text: &str) -> Option<Incarnation> {
+pub(super) fn read_incarnation(text: &str) -> Option<Incarnation> {
     let mut bytes = [0; 8];
     if text.len() != 16 {
         return None;

@@ -16,8 +16,7 @@ const OPERATION: usize = 24;
 
 // A frame gets a last commit while it is still below its target, and a reader allows a frame so many items. A commit
 // counts as an item, its operations count as one each, and the smallest of the two together take 26 bytes.
-const _: () =
-    assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION < MAX_ITEMS, "a frame may be refused");
+const _: () = assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION < MAX_ITEMS, "a frame may be refused");
 
 /// Refuses a commit that fits no frame, before anything is sent.
 pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> {

@@ -1,0 +1,216 @@
+//! Writing segments: what is sorted goes in, files come out.
+
+use bytes::Bytes;
+
+use crate::codec::checkpoint::{Directory, Location, SEGMENT_MAGIC, Segment};
+use crate::codec::segment::block::{Packed, Packer};
+use crate::codec::segment::index::{IndexBlockBuilder, index_position};
+use crate::codec::segment::rows::{RowBlockBuilder, RowEntry, row_position};
+use crate::codec::segment::{
+    BLOCK_TARGET, FILE_TARGET, MAX_FILE, Sealing, SegmentError, SegmentOf, common_prefix,
+};
+use crate::ids::RowId;
+
+/// A file that is ready to be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Built {
+    pub(crate) file: Bytes,
+    pub(crate) hash: [u8; 32],
+    pub(crate) rows: u64,
+    pub(crate) tombstones: u64,
+    pub(crate) blocks: Directory,
+}
+
+impl Built {
+    /// The segment, now that it is known in which message it lies.
+    pub(crate) fn at(self, location: Location) -> Segment {
+        let Self { hash, rows, tombstones, blocks, .. } = self;
+        Segment { location, hash, rows, tombstones, blocks }
+    }
+}
+
+/// Writes the rows of a run, in the order of their ids.
+pub(crate) struct RowsWriter {
+    block: RowBlockBuilder,
+    cutter: Cutter,
+}
+
+impl RowsWriter {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// When the compressor can't be set up.
+    pub(crate) fn new(of: SegmentOf, sealing: Sealing) -> Result<Self, SegmentError> {
+        Ok(Self { block: RowBlockBuilder::default(), cutter: Cutter::new(of, sealing)? })
+    }
+
+    /// Adds a row or a tombstone.
+    ///
+    /// # Errors
+    /// [`SegmentError::Order`] unless its id is above that of the one before.
+    pub(crate) fn put(&mut self, entry: RowEntry<'_>) -> Result<(), SegmentError> {
+        // A large row gets a block of its own, so that it fits a file whenever it fitted a frame.
+        if entry.values.is_some_and(|values| values.len() >= BLOCK_TARGET) {
+            self.cut()?;
+        }
+        self.cutter.enter(&row_position(entry.row), entry.values.is_none())?;
+        self.block.put(entry);
+        if self.block.size() >= BLOCK_TARGET { self.cut() } else { Ok(()) }
+    }
+
+    /// Takes the files that are full by now: they can be uploaded while the others are made.
+    pub(crate) fn full(&mut self) -> Vec<Built> {
+        std::mem::take(&mut self.cutter.full)
+    }
+
+    /// Ends the run; gives the files that were not taken yet.
+    ///
+    /// # Errors
+    /// When a block can't be compressed.
+    pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
+        self.cut()?;
+        Ok(self.cutter.finish())
+    }
+
+    fn cut(&mut self) -> Result<(), SegmentError> {
+        if self.block.size() == 0 { Ok(()) } else { self.cutter.block(&self.block.take()) }
+    }
+}
+
+/// Writes the entries of an index's run, in their order.
+pub(crate) struct IndexWriter {
+    block: IndexBlockBuilder,
+    cutter: Cutter,
+}
+
+impl IndexWriter {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// When the compressor can't be set up.
+    pub(crate) fn new(of: SegmentOf, sealing: Sealing) -> Result<Self, SegmentError> {
+        Ok(Self { block: IndexBlockBuilder::default(), cutter: Cutter::new(of, sealing)? })
+    }
+
+    /// Adds an entry. No key may be the front of another.
+    ///
+    /// # Errors
+    /// [`SegmentError::Order`] unless its key, or with the same key its row, is above that of the one before.
+    pub(crate) fn put(&mut self, key: &[u8], row: RowId) -> Result<(), SegmentError> {
+        self.cutter.enter(&index_position(key, row), false)?;
+        self.block.put(key, row);
+        if self.block.size() >= BLOCK_TARGET { self.cut() } else { Ok(()) }
+    }
+
+    /// Takes the files that are full by now: they can be uploaded while the others are made.
+    pub(crate) fn full(&mut self) -> Vec<Built> {
+        std::mem::take(&mut self.cutter.full)
+    }
+
+    /// Ends the run; gives the files that were not taken yet.
+    ///
+    /// # Errors
+    /// When a block can't be compressed.
+    pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
+        self.cut()?;
+        Ok(self.cutter.finish())
+    }
+
+    fn cut(&mut self) -> Result<(), SegmentError> {
+        if self.block.size() == 0 { Ok(()) } else { self.cutter.block(&self.block.take()) }
+    }
+}
+
+/// Packs blocks and puts them into files, whatever they hold.
+struct Cutter {
+    of: SegmentOf,
+    packer: Packer,
+    /// The position of the last entry of the run.
+    last: Option<Vec<u8>>,
+    /// Where the block begins that is being filled.
+    from: Option<Box<[u8]>>,
+    /// The rows and tombstones of that block.
+    counts: (u64, u64),
+    file: File,
+    full: Vec<Built>,
+}
+
+#[derive(Default)]
+struct File {
+    bytes: Vec<u8>,
+    blocks: Directory,
+    rows: u64,
+    tombstones: u64,
+}
+
+impl Cutter {
+    fn new(of: SegmentOf, sealing: Sealing) -> Result<Self, SegmentError> {
+        let packer = Packer::new(sealing)?;
+        Ok(Self {
+            of,
+            packer,
+            last: None,
+            from: None,
+            counts: (0, 0),
+            file: File::default(),
+            full: Vec::new(),
+        })
+    }
+
+    /// Notes what is about to be put into the block.
+    fn enter(&mut self, position: &[u8], tombstone: bool) -> Result<(), SegmentError> {
+        let last = self.last.get_or_insert_default();
+        if last.as_slice() >= position {
+            return Err(SegmentError::Order);
+        }
+        if self.from.is_none() {
+            // The run's first block says exactly where the run begins. Of the others it is enough to know what tells
+            // them from the block before: long keys would make long directories.
+            let apart = if last.is_empty() { position.len() } else { common_prefix(last, position) + 1 };
+            self.from = Some(position.get(..apart).unwrap_or(position).into());
+        }
+        position.clone_into(last);
+        let (rows, tombstones) = &mut self.counts;
+        *(if tombstone { tombstones } else { rows }) += 1;
+        Ok(())
+    }
+
+    /// Packs the block that was filled and puts it into the file, or into the next one if that would be too large.
+    fn block(&mut self, plain: &[u8]) -> Result<(), SegmentError> {
+        let from = self.from.take().unwrap_or_default();
+        let packed = self.packer.pack(&self.of, from, plain)?;
+        let size = self.file.bytes.len() + packed.bytes.len();
+        if size > FILE_TARGET && !self.file.bytes.is_empty() {
+            self.full.extend(std::mem::take(&mut self.file).build());
+        }
+        let (rows, tombstones) = std::mem::take(&mut self.counts);
+        self.file.rows += rows;
+        self.file.tombstones += tombstones;
+        self.file.push(packed)
+    }
+
+    fn finish(mut self) -> Vec<Built> {
+        self.full.extend(self.file.build());
+        self.full
+    }
+}
+
+impl File {
+    fn push(&mut self, packed: Packed) -> Result<(), SegmentError> {
+        if self.bytes.is_empty() {
+            self.bytes.extend_from_slice(SEGMENT_MAGIC);
+        }
+        let Packed { from, unpacked, bytes, check } = packed;
+        self.bytes.extend_from_slice(&bytes);
+        let length = u32::try_from(bytes.len()).ok().filter(|_| self.bytes.len() <= MAX_FILE);
+        let listed = length.is_some_and(|length| self.blocks.push(from, length, unpacked, check));
+        if listed { Ok(()) } else { Err(SegmentError::Oversize(bytes.len())) }
+    }
+
+    /// The file, unless nothing is in it.
+    fn build(self) -> Option<Built> {
+        let Self { bytes, blocks, rows, tombstones } = self;
+        let hash = *blake3::hash(&bytes).as_bytes();
+        (!bytes.is_empty()).then(|| Built { file: Bytes::from(bytes), hash, rows, tombstones, blocks })
+    }
+}
