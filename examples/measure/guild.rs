@@ -6,7 +6,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use discobase::{Database, Table};
-use discobase_guild::{Limits, LocalGuild};
+use discobase_guild::{Limits, LocalGuild, Rate};
 use serde::{Deserialize, Serialize};
 
 use crate::part::{Part, print};
@@ -53,7 +53,7 @@ impl Guild {
 
     /// Is the guild, until standard input ends.
     pub(crate) async fn run(self) -> Result<()> {
-        let limits = if self.unlimited { Limits::unlimited() } else { Limits::discord() };
+        let limits = if self.unlimited { unlimited() } else { Limits::discord() };
         let mut builder = LocalGuild::builder().limits(limits);
         if let Some(data) = self.data {
             builder = builder.data(data);
@@ -68,6 +68,11 @@ impl Guild {
         guild.stop().await;
         Ok(())
     }
+}
+
+/// Where no reply tells a limit, a client keeps to the one that Discord is known for. So a large one is told.
+fn unlimited() -> Limits {
+    Limits { message_create: Some(Rate { count: 10_000, window_ms: 5_000 }), ..Limits::unlimited() }
 }
 
 impl Address {

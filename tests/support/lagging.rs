@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use discobase::transport::{
     Attachment, BotUser, BoxFuture, Channel, Events, Guild, HistoryPage, Message, NewChannel, NewMessage,
-    Traffic, Transport, TransportResult,
+    Room, Traffic, Transport, TransportResult,
 };
 use discobase::{ChannelId, GuildId, MessageId};
 
@@ -48,6 +48,10 @@ impl Transport for Lagging {
 
     fn post_ready(&self, channel: ChannelId) -> BoxFuture<'_, ()> {
         self.inner.post_ready(channel)
+    }
+
+    fn post_room(&self, channel: ChannelId) -> Option<Room> {
+        self.inner.post_room(channel)
     }
 
     fn edit(

@@ -24,7 +24,7 @@ pub(crate) use error::explain;
 pub use error::{Failure, TransportError, TransportResult};
 pub use types::{
     Attachment, BotUser, Channel, ChannelRole, Event, Events, Guild, HistoryPage, Message, NewAttachment,
-    NewChannel, NewMessage, Permissions, Traffic,
+    NewChannel, NewMessage, Permissions, Room, Traffic,
 };
 
 use std::future::Future;
@@ -67,6 +67,12 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Completes when a post to the channel would be sent at once, so that a frame can fill until then.
     fn post_ready(&self, channel: ChannelId) -> BoxFuture<'_, ()>;
+
+    /// How many more posts the channel takes for now; `None` where no limit is known. Whoever has much to post spreads
+    /// it by this.
+    fn post_room(&self, _channel: ChannelId) -> Option<Room> {
+        None
+    }
 
     /// Replaces the content and attachments of one of the bot's own messages.
     fn edit(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::BitOr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -203,6 +204,19 @@ pub struct Traffic {
     pub bytes_sent: u64,
     /// Bytes of response bodies.
     pub bytes_received: u64,
+}
+
+/// How many more requests of a kind Discord takes for now, as far as its replies told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many it takes in all from one reset to the next.
+    pub limit: u32,
+    /// How many of them are left, those in flight not counted.
+    pub remaining: u32,
+    /// In what time the count begins anew. `None`: none was sent since it last did, and the next one starts it.
+    pub resets_in: Option<Duration>,
+    /// About how long a count lasts.
+    pub span: Duration,
 }
 
 /// Permissions of the bot, as Discord numbers them (Discord docs, "Permissions").

@@ -79,6 +79,7 @@ impl Engine {
         let rows = rows.collect();
         let (waiter, durable) = oneshot::channel();
         newest.push(commit, waiter);
+        newest.pace.arrived(self.env.monotonic());
         drop(newest);
         self.wake.notify_one();
         let commit = CommitId { incarnation: self.incarnation, seq };

@@ -14,17 +14,10 @@ use crate::journal::writer::{AppendError, Writer};
 /// leave a guild that is out of reach.
 const CLOSING: Duration = Duration::from_secs(15);
 
-/// Discord takes about one message a second from a channel in the long run, and a few at once. So a frame that follows
-/// another within [`BUSY`] waits for company for [`LINGER`], or a burst of saves would use up the few on almost empty
-/// frames and then wait for seconds. A save while nothing else happens does not wait.
-const BUSY: Duration = Duration::from_secs(1);
-const LINGER: Duration = Duration::from_millis(10);
-
 impl Engine {
     /// The flusher: while a frame is in flight the next one fills.
     async fn flush_all(&self, mut writer: Writer) {
         self.settle_early(&mut writer).await;
-        let mut flushed = None;
         loop {
             let idle = self.newest.lock().is_idle();
             if idle {
@@ -41,21 +34,36 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
-            if flushed.is_some_and(|at: Duration| self.env.monotonic().saturating_sub(at) < BUSY) {
-                env::sleep(&*self.env, LINGER).await;
+            if let Some(wait) = self.time_for_company() {
+                // In this order, not in a random one. What wakes it may be a reason not to wait any longer.
+                tokio::select! {
+                    biased;
+                    () = self.wake.notified() => {}
+                    () = env::sleep(&*self.env, wait) => {}
+                }
+                continue;
             }
             self.transport.post_ready(self.journal).await;
             let next = self.newest.lock().next();
             match next {
                 Next::Frame(batch) => {
+                    self.newest.lock().pace.leaves(self.env.monotonic());
                     // Its callers were told; the error is for the half of a split frame only.
                     let _ = self.flush(&mut writer, batch).await;
-                    flushed = Some(self.env.monotonic());
+                    self.newest.lock().pace.answered(self.env.monotonic());
                 }
                 Next::Close => return self.finish(&mut writer).await,
                 Next::Nothing => {}
             }
         }
+    }
+
+    /// How long the next frame still waits for more commits, so that what Discord takes lasts.
+    fn time_for_company(&self) -> Option<Duration> {
+        let (now, room) = (self.env.monotonic(), self.transport.post_room(self.journal));
+        let newest = self.newest.lock();
+        let due = newest.pace.due(room, newest.queued()?, now);
+        Some(due.saturating_sub(now)).filter(|wait| !wait.is_zero())
     }
 
     /// Makes certain of the term while nothing is to be written yet, so that the first commit need not wait for it.

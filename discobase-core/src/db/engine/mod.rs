@@ -10,6 +10,7 @@ mod ending;
 mod flusher;
 mod frame;
 mod outcome;
+mod pace;
 mod queue;
 mod size;
 

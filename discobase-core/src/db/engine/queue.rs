@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Commit;
 use crate::codec::binary::commit_size;
+use crate::db::engine::pace::{Pace, Queued};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, Incarnation, RowId, Seq};
 use crate::tables::Tables;
@@ -21,6 +22,8 @@ pub(super) type Waiter = oneshot::Sender<Result<Seq>>;
 pub(super) struct Newest {
     pub(super) tables: Tables,
     pub(super) queue: VecDeque<Batch>,
+    /// When the next frame leaves.
+    pub(super) pace: Pace,
     pub(super) next_seq: Seq,
     /// Who wait until the term is certain.
     pub(super) settling: Vec<oneshot::Sender<Result<()>>>,
@@ -79,6 +82,7 @@ impl Newest {
             next_seq: tables.seq().next(),
             tables,
             queue: VecDeque::new(),
+            pace: Pace::default(),
             settling: Vec::new(),
             look: false,
             doubt: false,
@@ -92,6 +96,13 @@ impl Newest {
 
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.settling.is_empty() && !self.look && !self.doubt && !self.closing
+    }
+
+    /// What the next frame would hold; `None` if there is no data to be written.
+    pub(super) fn queued(&self) -> Option<Queued> {
+        let next = self.queue.front()?;
+        let closed = next.after.is_some() || self.queue.len() > 1 || self.closing || self.stopped.is_some();
+        Some(Queued { bytes: next.size, closed })
     }
 
     /// What is to be written next. A queue that is empty while closing stays empty.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::headers::Seen;
 use super::pace::Pace;
 use super::{MARGIN, Ticket};
+use crate::transport::Room;
 
 /// What is taken for granted before a reply has told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,26 @@ impl Bucket {
                 }
             }
         }
+    }
+
+    /// How many more requests may leave before the next reset, if anything limits them.
+    pub(super) fn room(&self, now: Duration) -> Option<Room> {
+        let room = |limit: u32, used: u32, reset: Option<Duration>, span| Room {
+            limit,
+            remaining: limit.saturating_sub(used),
+            resets_in: reset.map(|reset| reset.saturating_sub(now)),
+            span,
+        };
+        let Some(limit) = self.limit else {
+            let Opening::Assumed { limit, span } = self.opening else { return None };
+            let recent = || self.recent.iter().filter(|sent| **sent + span + MARGIN > now);
+            let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            let used = u32::try_from(recent().count()).unwrap_or(u32::MAX);
+            return Some(room(limit, used, recent().next().map(|first| *first + span + MARGIN), span));
+        };
+        let window = self.window.filter(|window| window.latest > now);
+        let used = limit.saturating_sub(window.map_or(limit, |window| window.remaining)) + self.in_flight;
+        Some(room(limit, used, window.map(|window| window.latest), self.span))
     }
 
     /// A request leaves.

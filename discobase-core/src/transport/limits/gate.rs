@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::{Limits, Outcome, Route, Ticket, Verdict};
 use crate::env::SharedEnv;
+use crate::transport::Room;
 
 /// Where every request passes.
 pub(crate) struct Gate {
@@ -37,6 +38,12 @@ impl Gate {
     /// Waits until a request of the route would leave at once.
     pub(crate) async fn ready(&self, route: Route) {
         self.wait(|limits, now| limits.ready(route, now)).await.ok();
+    }
+
+    /// How many more requests of the route may leave for now.
+    pub(crate) fn room(&self, route: Route) -> Option<Room> {
+        let now = self.env.monotonic();
+        self.limits.lock().room(route, now)
     }
 
     async fn wait(&self, mut ask: impl FnMut(&mut Limits, Duration) -> Verdict) -> Result<(), Spent> {

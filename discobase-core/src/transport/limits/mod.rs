@@ -21,6 +21,8 @@ pub(crate) use route::{Reach, Route, Verb};
 
 use bucket::{Bucket, Free, Opening};
 
+use crate::transport::Room;
+
 /// Added to every wait, so that a clock that runs a little faster here than there does no harm.
 const MARGIN: Duration = Duration::from_millis(50);
 
@@ -131,6 +133,11 @@ impl Limits {
     /// Whether a request that came now would leave at once.
     pub(crate) fn ready(&mut self, route: Route, now: Duration) -> Verdict {
         if self.bucket(route).queue.is_empty() { self.verdict(route, now) } else { Verdict::Later }
+    }
+
+    /// How many more requests of the route may leave for now, if anything limits them.
+    pub(crate) fn room(&mut self, route: Route, now: Duration) -> Option<Room> {
+        self.bucket(route).room(now)
     }
 
     fn verdict(&mut self, route: Route, now: Duration) -> Verdict {

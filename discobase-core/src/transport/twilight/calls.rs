@@ -10,7 +10,7 @@ use crate::ids::{ChannelId, GuildId, MessageId, UserId};
 use crate::transport::limits::Route;
 use crate::transport::{
     Attachment, BotUser, BoxFuture, Channel, Events, Guild, HistoryPage, Message, NewChannel, NewMessage,
-    Permissions, Traffic, Transport, TransportError, TransportResult,
+    Permissions, Room, Traffic, Transport, TransportError, TransportResult,
 };
 
 /// What is gone already is deleted (Discord docs, "Opcodes and Status Codes": JSON).
@@ -120,6 +120,10 @@ impl Transport for TwilightTransport {
                 () = self.sender.until_closed() => {}
             }
         })
+    }
+
+    fn post_room(&self, channel: ChannelId) -> Option<Room> {
+        self.sender.gate.room(Route::post(channel.get()))
     }
 
     fn edit(

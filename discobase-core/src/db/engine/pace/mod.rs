@@ -1,0 +1,98 @@
+//! When the next frame leaves: at once while there is room for all that is to be expected, else spread over the time
+//! that what is left has to last.
+//!
+//! Discord takes a few messages at once from a channel, and about one a second in the long run (5 in 5 seconds). A
+//! writer that sends as soon as it may uses up the few on almost empty frames and then stands still for seconds. One
+//! that spreads them gives the same number of frames, and the longest wait is the time between two. It is also never
+//! without a post for longer than that, should it have to object to a rival (`docs/format.md`, "Acknowledging").
+//!
+//! Pure: the clock and what is left of the limit are passed in.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::transport::Room;
+
+/// Over this time commits are counted, to tell how many are to be expected: about as long as Discord counts messages.
+const MEMORY: Duration = Duration::from_secs(5);
+/// However much is left of the limit, a frame leaves so long after the one before is durable: whoever was told of that,
+/// and saves again, gets into it.
+const LINGER: Duration = Duration::from_millis(10);
+/// A frame of so many bytes is bulk: what it takes is its upload, not a wait for company.
+const BULK: usize = 1 << 20;
+
+/// What is queued.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Queued {
+    /// Bytes of the frame that would leave now.
+    pub(super) bytes: usize,
+    /// Whether nothing more gets into that frame.
+    pub(super) closed: bool,
+}
+
+/// What is known of commits and frames so far.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When the last frame left, when the one before it did, and when the last was answered.
+    left: Option<Duration>,
+    before: Option<Duration>,
+    answered: Duration,
+    round_trip: Duration,
+    /// How many frames the commits of the last [`MEMORY`] would have liked to have; old ones count less and less.
+    wanted: f64,
+    counted: Option<Duration>,
+}
+
+impl Pace {
+    /// A commit was queued.
+    pub(super) fn arrived(&mut self, now: Duration) {
+        // Commits that come within a round trip share a frame anyway.
+        if self.counted.is_none_or(|counted| counted + self.round_trip <= now) {
+            self.wanted = self.wanted(now) + 1.0;
+            self.counted = Some(now);
+        }
+    }
+
+    /// A frame leaves.
+    pub(super) fn leaves(&mut self, now: Duration) {
+        self.before = self.left.replace(now);
+    }
+
+    /// The frame that left last was answered.
+    pub(super) fn answered(&mut self, now: Duration) {
+        self.answered = now;
+        self.round_trip = now.saturating_sub(self.left.unwrap_or(now));
+    }
+
+    /// When a frame of what is queued leaves; `now` or earlier means at once.
+    pub(super) fn due(&self, room: Option<Room>, queued: Queued, now: Duration) -> Duration {
+        let Some(Room { remaining, resets_in: Some(resets_in), span, .. }) = room else { return now };
+        let Some(left) = self.left else { return now };
+        let resets = now + resets_in;
+        if remaining == 0 {
+            return resets;
+        }
+        if queued.closed {
+            return now;
+        }
+        let soon = self.answered + LINGER;
+        if self.before.is_none_or(|before| before + span <= now) {
+            return soon;
+        }
+        // The last post is kept for when its time has come.
+        if remaining > 1 {
+            let expected = self.wanted(now) * resets_in.div_duration_f64(MEMORY);
+            if queued.bytes >= BULK || expected <= f64::from(remaining) + 1.0 {
+                return soon;
+            }
+        }
+        soon.max(left + resets.saturating_sub(left) / remaining.saturating_add(1))
+    }
+
+    fn wanted(&self, now: Duration) -> f64 {
+        let Some(counted) = self.counted else { return 0.0 };
+        self.wanted * (-now.saturating_sub(counted).div_duration_f64(MEMORY)).exp()
+    }
+}
