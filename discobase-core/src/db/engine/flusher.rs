@@ -34,13 +34,9 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
-            if let Some(wait) = self.time_for_company() {
-                // In this order, not in a random one. What wakes it may be a reason not to wait any longer.
-                tokio::select! {
-                    biased;
-                    () = self.wake.notified() => {}
-                    () = env::sleep(&*self.env, wait) => {}
-                }
+            if let Some(due) = self.time_for_company() {
+                // What wakes it may be a reason not to wait any longer.
+                let _ = env::until(&*self.env, due, self.wake.notified()).await;
                 continue;
             }
             self.transport.post_ready(self.journal).await;
@@ -58,12 +54,11 @@ impl Engine {
         }
     }
 
-    /// How long the next frame still waits for more commits, so that what Discord takes lasts.
+    /// Until when the next frame waits for more commits, so that what Discord takes lasts.
     fn time_for_company(&self) -> Option<Duration> {
         let (now, room) = (self.env.monotonic(), self.transport.post_room(self.journal));
         let newest = self.newest.lock();
-        let due = newest.pace.due(room, newest.queued()?, now);
-        Some(due.saturating_sub(now)).filter(|wait| !wait.is_zero())
+        Some(newest.pace.due(room, newest.queued()?, now)).filter(|due| *due > now)
     }
 
     /// Makes certain of the term while nothing is to be written yet, so that the first commit need not wait for it.
