@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "ids",
     "error",
     "env",
@@ -17,6 +17,7 @@ const ORDER: [&str; 20] = [
     "field",
     "schema",
     "batch",
+    "seal",
     "transport",
     "codec",
     "tables",

@@ -13,6 +13,13 @@ pub trait Env: Send + Sync + 'static {
     /// Fills `bytes` with random bytes.
     fn random(&self, bytes: &mut [u8]);
 
+    /// Fills `bytes` with random bytes that nobody can guess, for keys; `false` if there are none to be had.
+    #[must_use]
+    fn secret(&self, bytes: &mut [u8]) -> bool {
+        self.random(bytes);
+        true
+    }
+
     /// Whether work that keeps a thread busy is done where it is asked for, instead of on a thread for such work: a
     /// simulation says yes, because when another thread is done is nothing that a seed decides.
     fn inline(&self) -> bool {
@@ -86,14 +93,17 @@ impl Env for SystemEnv {
         self.start.elapsed()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the environment everything else is handed")]
     fn random(&self, bytes: &mut [u8]) {
-        if getrandom::fill(bytes).is_err() {
+        if !self.secret(bytes) {
             // A system without randomness still has a hasher seeded per process and per call.
             for chunk in bytes.chunks_mut(8) {
                 let number = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
                 chunk.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
             }
         }
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the environment everything else is handed")]
+    fn secret(&self, bytes: &mut [u8]) -> bool {
+        getrandom::fill(bytes).is_ok()
     }
 }

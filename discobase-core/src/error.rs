@@ -53,6 +53,14 @@ pub enum ErrorKind {
     UnknownOutcome,
     /// Another process owns the database now: nothing more is written from here.
     Fenced,
+    /// The database is encrypted, and no key was given.
+    KeyMissing,
+    /// The key is not the one the database is encrypted with.
+    WrongKey,
+    /// A key was given for a database that is not encrypted.
+    NotEncrypted,
+    /// Something sealed does not open although the key is the right one: somebody changed it, or put it elsewhere.
+    Tampered,
     /// A message of the database can't be read as what it should be.
     Corrupt,
     /// The journal has a hole, or its newest frames are gone: messages were deleted.

@@ -11,12 +11,13 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, value, wire, row, field, schema, batch, transport, codec, tables, journal, replay, session, query,
-//! db, orm, private, fuzzing`.
+//! `ids, error, env, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, replay, session,
+//! query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
 //!   tables as structs declare them, commits.
+//! - `seal`: encryption at rest: keys, and the sealing of what leaves the process.
 //! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
 //! - `codec`: frames as bytes, as text and as messages.
 //! - `tables`: what is in memory. Live commits and replayed ones change it through the same function.
@@ -49,6 +50,7 @@ mod query;
 mod replay;
 mod row;
 mod schema;
+mod seal;
 mod session;
 mod tables;
 pub mod transport;
@@ -68,6 +70,7 @@ pub use query::key::Key;
 pub use query::plan::Explain;
 pub use row::Row;
 pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, TableSchema};
+pub use seal::EncryptionKey;
 pub use value::{Value, ValueRef};
 
 #[cfg(feature = "derive")]

@@ -15,6 +15,7 @@ mod channels;
 mod concurrency;
 mod crash;
 mod damage;
+mod encryption;
 mod faults;
 mod interruption;
 mod lifecycle;

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use discobase::{ChannelId, Confirm, Database, Result};
+use discobase::{ChannelId, Confirm, Database, DatabaseBuilder, EncryptionKey, Result};
 use discobase_guild::state::{Overwrite, permission};
 use discobase_guild::{Limits, LocalGuild, Rate};
 
@@ -29,6 +29,7 @@ pub(crate) struct Place {
     guild: Guild,
     pub(crate) name: String,
     clean: Mutex<bool>,
+    key: Mutex<Option<EncryptionKey>>,
 }
 
 enum Guild {
@@ -51,7 +52,7 @@ impl Place {
             (World::Outside, Ok(token)) if !token.is_empty() => Guild::Discord { token },
             (World::Outside, _) => start_program(),
         };
-        Self { guild, name, clean: Mutex::new(false) }
+        Self { guild, name, clean: Mutex::new(false), key: Mutex::new(None) }
     }
 
     /// The local guild in this process, where a test acts as other people or orders faults.
@@ -72,18 +73,35 @@ impl Place {
 
     /// A database of the place's name, not connected.
     pub(crate) fn database(&self) -> Database {
-        self.database_named(&self.name)
+        self.builder().build()
     }
 
     /// A database of another name.
     pub(crate) fn database_named(&self, name: &str) -> Database {
-        let builder = Database::builder(name);
+        self.builder_named(name).build()
+    }
+
+    /// Sets more of a database of the place's name.
+    pub(crate) fn builder(&self) -> DatabaseBuilder {
+        self.builder_named(&self.name)
+    }
+
+    fn builder_named(&self, name: &str) -> DatabaseBuilder {
+        let mut builder = Database::builder(name);
+        if let Some(key) = &*self.key.lock().unwrap() {
+            builder = builder.encryption(key.clone());
+        }
         match &self.guild {
             // The program is as consistent as the guild in this process, so nothing has to wait.
-            Guild::Program { api, .. } => builder.timing(0, 0, 60_000).api(api.parse().unwrap()).build(),
-            Guild::InProcess(guild) => builder.timing(0, 0, 60_000).api(guild.api().parse().unwrap()).build(),
-            Guild::Discord { .. } => builder.build(),
+            Guild::Program { api, .. } => builder.timing(0, 0, 60_000).api(api.parse().unwrap()),
+            Guild::InProcess(guild) => builder.timing(0, 0, 60_000).api(guild.api().parse().unwrap()),
+            Guild::Discord { .. } => builder,
         }
+    }
+
+    /// Every database from here on is opened with this key.
+    pub(crate) fn use_key(&self, key: EncryptionKey) {
+        *self.key.lock().unwrap() = Some(key);
     }
 
     /// The bot's token.

@@ -32,7 +32,15 @@ pub(crate) struct Checkpoint {
 /// How many entries [`Checkpoint::past`] has at most.
 pub(crate) const MAX_PAST: usize = 64;
 
-/// The genesis, as a checkpoint remembers it.
+/// What a checkpoint says clear, encrypted or not: all that finding and walking the chain takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) root: Root,
+    pub(crate) covers: Covers,
+    pub(crate) seq: Seq,
+}
+
+/// The genesis, as a checkpoint remembers it; but how bodies are sealed is what holds from the checkpoint on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Root {
     pub(crate) genesis: Genesis,
@@ -186,6 +194,11 @@ impl Run {
 }
 
 impl Checkpoint {
+    /// What of it stays clear.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary { root: self.root, covers: self.covers.clone(), seq: self.seq }
+    }
+
     /// Every segment it names.
     pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.tables

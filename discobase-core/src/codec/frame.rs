@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::batch::Commit;
 use crate::codec::checkpoint::Checkpoint;
+use crate::codec::sealed::Sealed;
 use crate::ids::{ChannelId, Epoch, Incarnation};
+use crate::seal::Keying;
 
 /// The checksum of a frame, and its identity: blake3 over its canonical encoding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +128,8 @@ pub(crate) enum Body {
     Close,
     /// Where the rows lie in the guild, so that the frames before it need not be read.
     Checkpoint(Box<Checkpoint>),
+    /// A data frame or a checkpoint of an encrypted database, not opened.
+    Sealed(Sealed),
 }
 
 impl Body {
@@ -136,6 +140,7 @@ impl Body {
             Self::Open => Kind::Open,
             Self::Close => Kind::Close,
             Self::Checkpoint(_) => Kind::Checkpoint,
+            Self::Sealed(sealed) => sealed.kind(),
         }
     }
 }
@@ -147,6 +152,8 @@ pub(crate) struct Genesis {
     pub(crate) category: ChannelId,
     pub(crate) catalog: ChannelId,
     pub(crate) journal: ChannelId,
+    /// How bodies are sealed from here on; `None` if they are not. Only a sealed checkpoint has one.
+    pub(crate) keying: Option<Keying>,
 }
 
 /// The times, in milliseconds, that the fencing rules count with. They stand in the genesis frame.

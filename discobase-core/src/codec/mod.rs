@@ -6,6 +6,7 @@ pub(crate) mod binary;
 pub(crate) mod checkpoint;
 pub(crate) mod frame;
 pub(crate) mod message;
+pub(crate) mod sealed;
 #[allow(dead_code, unused_imports, reason = "the engine writes and reads no segment yet")]
 pub(crate) mod segment;
 pub(crate) mod text;

@@ -10,10 +10,12 @@ use crate::codec::checkpoint::{
 };
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing};
 use crate::codec::message::{self, Posted};
+use crate::codec::sealed::Sealed;
 use crate::codec::{binary, text};
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
+use crate::seal::{Kdf, Keying};
 use crate::transport::{Attachment, Message};
 use crate::value::Value;
 use crate::wire::put_varint;
@@ -89,16 +91,37 @@ fn bodies() -> impl Strategy<Value = Body> {
         let commits = commits.into_iter().zip(first..);
         Body::Data(commits.map(|(ops, seq)| Commit { seq: Seq::new(seq), ops }).collect())
     });
-    let genesis = any::<[u64; 3]>().prop_map(|[category, catalog, journal]| {
+    let genesis = (any::<[u64; 3]>(), keyings()).prop_map(|([category, catalog, journal], keying)| {
         Body::Genesis(Genesis {
             timing: Timing::DISCORD,
             category: ChannelId::new(category),
             catalog: ChannelId::new(catalog),
             journal: ChannelId::new(journal),
+            keying,
         })
     });
+    let bytes = proptest::collection::vec(any::<u8>(), 0..1_500);
+    let summary = (checkpoints(), keyings()).prop_map(|(checkpoint, keying)| {
+        let mut summary = Box::new(checkpoint.summary());
+        summary.root.genesis.keying = keying;
+        keying.is_some().then_some(summary)
+    });
+    let sealed = (summary, bytes).prop_map(|(summary, bytes)| Body::Sealed(Sealed { summary, bytes }));
     let checkpoint = checkpoints().prop_map(|checkpoint| Body::Checkpoint(Box::new(checkpoint)));
-    prop_oneof![4 => data, 1 => genesis, 1 => Just(Body::Open), 1 => Just(Body::Close), 2 => checkpoint]
+    prop_oneof![
+        4 => data, 1 => genesis, 1 => Just(Body::Open), 1 => Just(Body::Close), 2 => checkpoint, 2 => sealed
+    ]
+}
+
+fn keyings() -> impl Strategy<Value = Option<Keying>> {
+    let argon2id = (8_u32..1 << 20, 1_u32..100).prop_map(|(memory_kib, passes)| Kdf::Argon2id {
+        memory_kib,
+        passes,
+        lanes: 1,
+    });
+    let kdf = prop_oneof![Just(Kdf::Raw), argon2id];
+    let keying = (kdf, any::<[u8; 16]>(), any::<[u8; 16]>());
+    proptest::option::of(keying.prop_map(|(kdf, salt, check)| Keying { kdf, salt, check }))
 }
 
 fn segments(rising: impl IntoIterator<Item = u64>) -> Vec<Segment> {
@@ -148,6 +171,7 @@ fn checkpoints() -> impl Strategy<Value = Checkpoint> {
             category: ChannelId::new(0),
             catalog: ChannelId::new(1),
             journal: ChannelId::new(2),
+            keying: None,
         };
         let covers = Covers {
             sum: Sum(sum),
@@ -353,6 +377,7 @@ fn a_checkpoint_whose_lists_are_out_of_order_is_refused() {
                 category: ChannelId::new(1),
                 catalog: ChannelId::new(2),
                 journal: ChannelId::new(3),
+                keying: None,
             },
             sum: Sum([1; 32]),
             message: MessageId::new(4),

@@ -12,9 +12,11 @@ use serde_json::Value as Json;
 
 use crate::batch::{ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing, hex_digit};
+use crate::codec::sealed::Sealed;
 use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
+use crate::seal::{Kdf, Keying};
 use crate::value::{Value, ValueRef};
 
 /// The fields of a frame's text, without the braces around them.
@@ -36,6 +38,9 @@ pub(crate) fn write(frame: &Frame, sum: Sum) -> String {
         Body::Genesis(genesis) => write_genesis(&mut out, genesis),
         // A checkpoint is always attached: its text is a header only.
         Body::Open | Body::Close | Body::Checkpoint(_) => {}
+        Body::Sealed(sealed) => {
+            let _ = write!(out, ",\"sealed\":\"{}\"", BASE64.encode(&sealed.bytes));
+        }
         Body::Data(commits) => {
             let first = commits.first().map_or(0, |commit| commit.seq.get());
             let _ = write!(out, ",\"first\":{first},\"commits\":");
@@ -47,12 +52,28 @@ pub(crate) fn write(frame: &Frame, sum: Sum) -> String {
 }
 
 fn write_genesis(out: &mut String, genesis: &Genesis) {
-    let Genesis { timing: Timing { visibility, grace, window }, category, catalog, journal } = genesis;
+    let Genesis { timing, category, catalog, journal, keying } = genesis;
+    let Timing { visibility, grace, window } = timing;
     let _ = write!(
         out,
         ",\"visibility_ms\":{visibility},\"grace_ms\":{grace},\"window_ms\":{window},\
          \"category\":\"{category}\",\"catalog\":\"{catalog}\",\"journal\":\"{journal}\""
     );
+    keying.iter().for_each(|keying| write_keying(out, keying));
+}
+
+fn write_keying(out: &mut String, keying: &Keying) {
+    let Keying { kdf, salt, check } = keying;
+    let _ = match kdf {
+        Kdf::Raw => write!(out, ",\"encryption\":{{\"kdf\":\"raw\""),
+        Kdf::Argon2id { memory_kib, passes, lanes } => write!(
+            out,
+            ",\"encryption\":{{\"kdf\":\"argon2id\",\"memory_kib\":{memory_kib},\"passes\":{passes},\
+             \"lanes\":{lanes}"
+        ),
+    };
+    let (salt, check) = (u128::from_be_bytes(*salt), u128::from_be_bytes(*check));
+    let _ = write!(out, ",\"salt\":\"{salt:032x}\",\"check\":\"{check:032x}\"}}");
 }
 
 fn write_op(out: &mut String, op: &Op) {
@@ -173,6 +194,10 @@ pub(crate) fn write_text(out: &mut String, text: &str) {
 pub(crate) fn read(json: &Json) -> Option<Frame> {
     let (header, kind) = read_header(json)?;
     let body = match kind {
+        Kind::Data if json.get("sealed").is_some() => {
+            let bytes = BASE64.decode(text(json, "sealed")?).ok()?;
+            Body::Sealed(Sealed { summary: None, bytes })
+        }
         Kind::Genesis => Body::Genesis(read_genesis(json)?),
         Kind::Open => Body::Open,
         Kind::Close => Body::Close,
@@ -220,7 +245,29 @@ fn read_genesis(json: &Json) -> Option<Genesis> {
         category: ChannelId::new(number(json, "category")?),
         catalog: ChannelId::new(number(json, "catalog")?),
         journal: ChannelId::new(number(json, "journal")?),
+        keying: match json.get("encryption") {
+            None => None,
+            Some(keying) => Some(read_keying(keying)?),
+        },
     })
+}
+
+fn read_keying(json: &Json) -> Option<Keying> {
+    let small = |field| u32::try_from(number(json, field)?).ok();
+    let kdf = match text(json, "kdf")? {
+        "raw" => Kdf::Raw,
+        "argon2id" => Kdf::Argon2id {
+            memory_kib: small("memory_kib")?,
+            passes: small("passes")?,
+            lanes: small("lanes")?,
+        },
+        _ => return None,
+    };
+    let bytes = |field| match text(json, field)? {
+        digits if digits.len() == 32 => u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes),
+        _ => None,
+    };
+    kdf.is_sane().then_some(Keying { kdf, salt: bytes("salt")?, check: bytes("check")? })
 }
 
 fn read_commits(json: &Json) -> Option<Vec<Commit>> {

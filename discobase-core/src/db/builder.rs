@@ -8,7 +8,9 @@ use crate::db::Database;
 use crate::db::discover::GuildChoice;
 use crate::db::options::Options;
 use crate::env::{SharedEnv, SystemEnv};
+use crate::error::Result;
 use crate::ids::GuildId;
+use crate::seal::{EncryptionKey, KeySource};
 use crate::transport::twilight::Endpoint;
 
 /// Sets how a [`Database`] is opened.
@@ -38,6 +40,7 @@ impl DatabaseBuilder {
             deadline: None,
             gateway: true,
             api: None,
+            key: KeySource::default(),
             env: Arc::new(SystemEnv::new()),
         };
         Self { name, options }
@@ -90,6 +93,54 @@ impl DatabaseBuilder {
     /// `"http://127.0.0.1:8080".parse()?`. Its gateway is where it says.
     pub fn api(mut self, api: Endpoint) -> Self {
         self.options.api = Some(api);
+        self
+    }
+
+    /// Encrypts the database with this key, if it is created now, and opens it with it ever after. Overrides the
+    /// environment variable `DISCOBASE_KEY`, which holds a raw key as 64 hexadecimal digits or in Base64 and is used by
+    /// every database that says nothing else.
+    ///
+    /// Rows, keys and values, table and column definitions are sealed. What stays readable in the guild, to those who
+    /// can see its channels: the names of the database, its tables and indexes, how many records there are, sizes and
+    /// times. A key that is lost is lost with the data.
+    ///
+    /// ```
+    /// # use discobase_core as discobase;
+    /// use discobase::{Database, EncryptionKey};
+    ///
+    /// let db = Database::builder("shop").encryption(EncryptionKey::passphrase("correct horse battery staple")).build();
+    /// ```
+    pub fn encryption(mut self, key: EncryptionKey) -> Self {
+        self.options.key = KeySource::Given(key);
+        self
+    }
+
+    /// As [`DatabaseBuilder::encryption`], with a key that `ask` gives whenever the database is opened: from a secret
+    /// store, or from a person. It runs on a thread where it may block.
+    ///
+    /// ```
+    /// # use discobase_core as discobase;
+    /// use discobase::{Database, Error, ErrorKind};
+    ///
+    /// let read = || {
+    ///     let key = std::fs::read_to_string("/run/secrets/discobase").map_err(|error| {
+    ///         Error::new(ErrorKind::KeyMissing, "the key's file can't be read").caused_by(error)
+    ///     })?;
+    ///     key.parse()
+    /// };
+    /// let db = Database::builder("shop").encryption_from(read).build();
+    /// ```
+    pub fn encryption_from(
+        mut self,
+        ask: impl Fn() -> Result<EncryptionKey> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.key = KeySource::Asked(Arc::new(ask));
+        self
+    }
+
+    /// Uses no key, whatever the environment variable `DISCOBASE_KEY` says.
+    pub fn unencrypted(mut self) -> Self {
+        self.options.key = KeySource::Nowhere;
         self
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use crate::batch::{ColumnDef, TableDef};
+use crate::codec::frame::Genesis;
 use crate::codec::message::MAX_CONTENT;
 use crate::codec::text::{text, write_value};
 use crate::db::link::Link;
@@ -15,8 +16,8 @@ use crate::tables::TableState;
 use crate::transport::{HistoryPage, NewAttachment, NewMessage, Transport, TransportError};
 
 /// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
-pub(crate) async fn publish(transport: &dyn Transport, catalog: ChannelId, table: &TableState) {
-    let message = message(table);
+pub(crate) async fn publish(transport: &dyn Transport, genesis: &Genesis, table: &TableState) {
+    let (catalog, message) = (genesis.catalog, message(table, genesis.keying.is_some()));
     if let Err(error) = transport.post(catalog, message, None).await {
         tracing::warn!(channel = %catalog, table = %table.def().name, %error, "the metadata message was not written");
     }
@@ -31,6 +32,7 @@ pub(crate) async fn refresh(link: &Link, since: Seq) {
     }
     let creator = link.creator.lock().await;
     let (transport, catalog) = (&*creator.transport, link.genesis.catalog);
+    let sealed = link.genesis.keying.is_some();
     let known = match messages(transport, catalog, link.bot.id).await {
         Ok(known) => known,
         Err(error) => {
@@ -40,9 +42,9 @@ pub(crate) async fn refresh(link: &Link, since: Seq) {
     };
     for table in changed {
         match known.get(&table.def().name) {
-            None => publish(transport, catalog, table).await,
+            None => publish(transport, &link.genesis, table).await,
             Some(&id) => {
-                if let Err(error) = transport.edit(catalog, id, message(table)).await {
+                if let Err(error) = transport.edit(catalog, id, message(table, sealed)).await {
                     tracing::warn!(channel = %catalog, message = %id, %error, "the metadata message was not rewritten");
                 }
             }
@@ -72,8 +74,8 @@ async fn messages(
 }
 
 /// The metadata message of a table.
-fn message(table: &TableState) -> NewMessage {
-    let whole = metadata(table);
+fn message(table: &TableState, sealed: bool) -> NewMessage {
+    let whole = if sealed { outline(table) } else { metadata(table) };
     let content = block(&whole);
     if content.chars().count() <= MAX_CONTENT {
         return NewMessage { content, ..NewMessage::default() };
@@ -92,6 +94,30 @@ fn block(json: &Json) -> String {
     let text = serde_json::to_string_pretty(json).unwrap_or_default();
     // A backtick can only stand inside a JSON string, where its escape means the same.
     format!("```json\n{}\n```", text.replace('`', "\\u0060"))
+}
+
+/// What an encrypted database says about a table: nothing that is not in the guild anyway. Columns have names, enums
+/// have variants and defaults are values, so none of them is told, and no fingerprint that would confirm a guess.
+fn outline(table: &TableState) -> Json {
+    let def = table.def();
+    let indexes = def
+        .indexes
+        .iter()
+        .zip(1..)
+        .map(|(index, number)| (format!("index {number}"), Json::String(index.channel.to_string())));
+    let indexes: serde_json::Map<String, Json> = indexes.collect();
+    json!({
+        "name": def.name,
+        "encrypted": true,
+        "fields": [],
+        "table_channel": def.channel.to_string(),
+        "index_channels": indexes,
+        "current_records": table.len(),
+        "max_records": Json::Null,
+        "format": 1,
+        "segments": [],
+        "complete_to": 0,
+    })
 }
 
 fn metadata(table: &TableState) -> Json {

@@ -20,19 +20,23 @@ use crate::journal::reader::Reader;
 use crate::journal::rules::{Nonce, reopens};
 use crate::journal::writer::Writer;
 use crate::replay::{Replayed, replay};
+use crate::seal::Keychain;
 use crate::transport::{Transport, explain};
 
 /// Finds or creates the database in its guild, replays its journal, becomes its owner and starts the engine.
 pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Transport>) -> Result<Link> {
     let bot = transport.me().await.map_err(|error| explain(&error, "logging in"))?;
     let guild = discover::guild(&*transport, &bot, &options.guild, db).await?;
+    let db: Arc<str> = Arc::from(db);
+    let keychain = Keychain::new(options.key.clone(), Arc::clone(&db), Arc::clone(&options.env));
     let mut creator = Creator {
         home: Home::default(),
         transport: Arc::clone(&transport),
         guild: guild.id,
         bot: bot.id,
-        db: Arc::from(db),
+        db,
         env: Arc::clone(&options.env),
+        keychain: Arc::new(keychain),
         made: Vec::new(),
     };
     creator.look().await?;
@@ -53,8 +57,10 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
 /// If something follows the tip that was read, it may be the last frame of a process that is gone, which was not
 /// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now.
 async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer, Replayed)> {
-    let open =
-        |replayed: &Replayed| owner::open(reader.clone(), owner, replayed.position.clone(), replayed.newest);
+    let open = |replayed: &Replayed| {
+        let sealing = replayed.sealing.clone();
+        owner::open(reader.clone(), owner, replayed.position.clone(), replayed.newest, sealing)
+    };
     let error = match open(&replayed).await {
         Ok(writer) => return Ok((writer, replayed)),
         Err(error) if error.kind() == ErrorKind::Fenced => error,
@@ -153,7 +159,8 @@ async fn post_genesis(
         owner: owner.to_owned(),
         prev: Sum::NONE,
     };
-    let body = Body::Genesis(Genesis { timing: options.timing, category, catalog, journal });
+    let keying = creator.keychain.create().await?.map(|sealing| sealing.keying());
+    let body = Body::Genesis(Genesis { timing: options.timing, category, catalog, journal, keying });
     let Ok(encoded) = message::encode(&Frame { header, body }) else {
         return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
     };

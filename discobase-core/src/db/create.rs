@@ -8,6 +8,7 @@ use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, GuildId, UserId};
 use crate::journal::reader::Reader;
+use crate::seal::Keychain;
 use crate::transport::{Channel, ChannelRole, NewChannel, Transport, TransportError, explain};
 
 /// Makes the channels of one database.
@@ -17,6 +18,7 @@ pub(crate) struct Creator {
     pub(crate) bot: UserId,
     pub(crate) db: Arc<str>,
     pub(crate) env: SharedEnv,
+    pub(crate) keychain: Arc<Keychain>,
     pub(crate) home: Home,
     /// What this process created, in this order.
     pub(crate) made: Vec<ChannelId>,
@@ -39,6 +41,7 @@ impl Creator {
             bot: self.bot,
             db: Arc::clone(&self.db),
             env: Arc::clone(&self.env),
+            keychain: Arc::clone(&self.keychain),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::codec::frame::Timing;
 use crate::db::discover::GuildChoice;
 use crate::env::SharedEnv;
+use crate::seal::KeySource;
 use crate::transport::twilight::Endpoint;
 
 /// What a [`DatabaseBuilder`](crate::DatabaseBuilder) chose.
@@ -22,5 +23,7 @@ pub(crate) struct Options {
     pub(crate) gateway: bool,
     /// What speaks Discord's protocol, if it is not Discord.
     pub(crate) api: Option<Endpoint>,
+    /// Where the key of an encrypted database comes from.
+    pub(crate) key: KeySource,
     pub(crate) env: SharedEnv,
 }

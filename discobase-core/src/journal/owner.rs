@@ -1,5 +1,6 @@
 //! Opening: how a process becomes the one that may write.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::frame::{Body, Frame, Header, Kind};
@@ -11,6 +12,7 @@ use crate::journal::post::Parcel;
 use crate::journal::reader::{Reader, read_error};
 use crate::journal::rules::{Opening, Position, Progress};
 use crate::journal::writer::Writer;
+use crate::seal::Sealing;
 use crate::transport::{Failure, TransportError, explain};
 
 /// How long opening tries to get an answer.
@@ -25,6 +27,7 @@ pub(crate) async fn open(
     owner: &str,
     position: Position,
     newest: MessageId,
+    sealing: Option<Arc<Sealing>>,
 ) -> Result<Writer, Error> {
     let header = Header {
         db: reader.db.to_string(),
@@ -34,7 +37,8 @@ pub(crate) async fn open(
         prev: position.tip.sum,
     };
     let frame = Frame { header: header.clone(), body: Body::Open };
-    let Ok(mut parcel) = Parcel::new(&reader.env, frame).await else {
+    // An `open` has nothing to seal.
+    let Ok(mut parcel) = Parcel::new(&reader, frame, None).await else {
         return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
     };
     let link = Link { header, kind: Kind::Open, sum: parcel.encoded.sum, message: MessageId::default() };
@@ -55,7 +59,7 @@ pub(crate) async fn open(
             }
         }
     };
-    let mut writer = Writer::new(reader, *owner);
+    let mut writer = Writer::new(reader, *owner, sealing);
     if quick {
         let fresh = writer.acknowledge_open().await;
         fresh.map_err(|error| read_error(&error, writer.channel()))?;

@@ -1,14 +1,17 @@
 //! Posting one frame: its two forms, its nonce, and what the answer means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::binary::commit_size;
 use crate::codec::frame::{Body, Frame};
 use crate::codec::message::{self, Encoded, Oversize, Posted};
-use crate::env::{SharedEnv, heavy};
+use crate::codec::sealed;
+use crate::env::heavy;
 use crate::ids::ChannelId;
 use crate::journal::reader::Reader;
 use crate::journal::rules::{Nonce, Reply};
+use crate::seal::Sealing;
 use crate::transport::{Failure, Message, TransportError};
 
 /// Discord's code for a message that is not there (Discord docs, "Opcodes and Status Codes": JSON): what a post
@@ -28,15 +31,26 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
-    /// Encodes a frame.
-    pub(crate) async fn new(env: &SharedEnv, frame: Frame) -> Result<Self, Oversize> {
+    /// Seals a frame, if the database is encrypted, and encodes it: once, because every post of it must be the same.
+    pub(crate) async fn new(
+        reader: &Reader,
+        frame: Frame,
+        sealing: Option<Arc<Sealing>>,
+    ) -> Result<Self, Oversize> {
         let large = matches!(&frame.body, Body::Data(commits)
             if commits.iter().map(commit_size).sum::<usize>() > LARGE);
-        let encode = move || message::encode(&frame).map(|encoded| Self { frame, encoded });
+        let journal = reader.channel;
+        let encode = move || {
+            let frame = match sealing {
+                Some(sealing) => sealed::seal(frame, &sealing, journal)?,
+                None => frame,
+            };
+            message::encode(&frame).map(|encoded| Self { frame, encoded })
+        };
         if !large {
             return encode();
         }
-        heavy(env, encode).await.unwrap_or(Err(Oversize { unpacked: 0, compressed: None }))
+        heavy(&reader.env, encode).await.unwrap_or(Err(Oversize { unpacked: 0, compressed: None }))
     }
 
     /// Posts it. What Discord's filters refuse as text goes out as an attachment, under the same nonce.

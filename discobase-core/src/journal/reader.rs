@@ -10,6 +10,7 @@ use crate::env::{SharedEnv, heavy};
 use crate::error::Error;
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
+use crate::seal::Keychain;
 use crate::transport::{HistoryPage, Message, Transport, TransportError};
 
 /// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
@@ -23,6 +24,8 @@ pub(crate) struct Reader {
     pub(crate) bot: UserId,
     pub(crate) db: Arc<str>,
     pub(crate) env: SharedEnv,
+    /// Opens what the frames say. Reading and walking the chain take no key.
+    pub(crate) keychain: Arc<Keychain>,
 }
 
 /// What was read of the journal.

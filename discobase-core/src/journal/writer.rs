@@ -1,5 +1,6 @@
 //! Writing the journal: does against a guild what [`crate::journal::rules`] say, one frame at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::frame::{Body, Frame, Header};
@@ -11,6 +12,7 @@ use crate::journal::history::{History, read_history};
 use crate::journal::post::Parcel;
 use crate::journal::reader::{Reader, Scan};
 use crate::journal::rules::{Ending, Event, Goal, Owner, Position, Reply, Step, Tip, Verdict, Walked};
+use crate::seal::Sealing;
 use crate::transport::{Failure, TransportError};
 
 /// Why a frame did not become durable.
@@ -30,12 +32,14 @@ pub(crate) enum AppendError {
 pub(crate) struct Writer {
     reader: Reader,
     owner: Owner,
+    /// What its frames are sealed with, if the database is encrypted.
+    sealing: Option<Arc<Sealing>>,
 }
 
 impl Writer {
     /// A writer of what `owner` holds.
-    pub(crate) fn new(reader: Reader, owner: Owner) -> Self {
-        Self { reader, owner }
+    pub(crate) fn new(reader: Reader, owner: Owner, sealing: Option<Arc<Sealing>>) -> Self {
+        Self { reader, owner, sealing }
     }
 
     pub(crate) fn channel(&self) -> ChannelId {
@@ -111,7 +115,8 @@ impl Writer {
             owner: holder.owner.clone(),
             prev: self.owner.tip().sum,
         };
-        Parcel::new(&self.reader.env, Frame { header, body }).await.map_err(AppendError::TooLarge)
+        let parcel = Parcel::new(&self.reader, Frame { header, body }, self.sealing.clone());
+        parcel.await.map_err(AppendError::TooLarge)
     }
 
     /// Takes the steps to a goal, each when the one before it has been taken.

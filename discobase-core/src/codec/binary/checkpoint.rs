@@ -3,19 +3,26 @@
 use crate::codec::binary::definition::{put_table, table};
 use crate::codec::binary::{DecodeError, Input, genesis, put_genesis};
 use crate::codec::checkpoint::{
-    Block, Checkpoint, Covers, Directory, Location, MAX_PAST, Root, Run, Segment, TableCheckpoint, Wrote,
+    Block, Checkpoint, Covers, Directory, Location, MAX_PAST, Root, Run, Segment, Summary, TableCheckpoint,
+    Wrote,
 };
 use crate::codec::frame::Sum;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
 use crate::wire::{put_bytes, put_varint};
 
-pub(super) fn put_checkpoint(out: &mut Vec<u8>, checkpoint: &Checkpoint) {
-    let Checkpoint { root, covers, seq, next_table, tables, past, drop } = checkpoint;
+/// What finding and walking the chain takes: it is never sealed.
+pub(super) fn put_summary(out: &mut Vec<u8>, summary: &Summary) {
+    let Summary { root, covers, seq } = summary;
     put_genesis(out, &root.genesis);
     out.extend_from_slice(&root.sum.0);
     put_varint(out, root.message.get());
     put_covers(out, covers);
     put_varint(out, seq.get());
+}
+
+/// All the rest.
+pub(super) fn put_contents(out: &mut Vec<u8>, checkpoint: &Checkpoint) {
+    let Checkpoint { root: _, covers: _, seq: _, next_table, tables, past, drop } = checkpoint;
     put_varint(out, next_table.get());
     put_list(out, tables, put_table_checkpoint);
     put_list(out, past, |out, wrote| {
@@ -72,15 +79,24 @@ fn put_block(out: &mut Vec<u8>, block: &Block) {
     out.extend_from_slice(&block.check);
 }
 
-pub(super) fn checkpoint(input: &mut Input<'_>) -> Result<Checkpoint, DecodeError> {
-    let checkpoint = Checkpoint {
+pub(super) fn summary(input: &mut Input<'_>, encrypted: bool) -> Result<Summary, DecodeError> {
+    Ok(Summary {
         root: Root {
-            genesis: genesis(input)?,
+            genesis: genesis(input, encrypted)?,
             sum: Sum(input.array()?),
             message: MessageId::new(input.varint()?),
         },
         covers: covers(input)?,
         seq: Seq::new(input.varint()?),
+    })
+}
+
+pub(super) fn contents(summary: Summary, input: &mut Input<'_>) -> Result<Checkpoint, DecodeError> {
+    let Summary { root, covers, seq } = summary;
+    let checkpoint = Checkpoint {
+        root,
+        covers,
+        seq,
         next_table: TableId::new(input.varint()?),
         tables: input.list(table_checkpoint)?,
         past: input.list(wrote)?,
