@@ -12,4 +12,6 @@ pub(crate) mod segment;
 pub(crate) mod text;
 
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod tests;
