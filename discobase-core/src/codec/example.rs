@@ -108,6 +108,7 @@ fn checkpoint() -> Frame {
         category: ChannelId::new(1_573_922_733_627_150_336),
         catalog: ChannelId::new(1_573_922_733_631_344_640),
         journal: ChannelId::new(1_573_922_733_635_538_944),
+        keying: None,
     };
     let [rows, keys, names] =
         placed().map(|segment| vec![Run { from: Seq::new(0), to: Seq::new(4), segments: vec![segment] }]);
