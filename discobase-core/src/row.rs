@@ -32,32 +32,106 @@ impl Row {
         &self.0
     }
 
+    /// The row, borrowed.
+    pub(crate) fn borrow(&self) -> RowRef<'_> {
+        RowRef(&self.0)
+    }
+
     /// The value of column `id`, or `None` when the row is older than the column.
     #[must_use]
     pub fn value(&self, id: usize) -> Option<ValueRef<'_>> {
-        let mut reader = Reader::new(&self.0);
-        let count = reader.varint().ok()?;
-        if id as u64 >= count {
-            return None;
-        }
-        for _ in 0..id {
-            reader.skip_value().ok()?;
-        }
-        reader.value().ok()
+        self.borrow().value(id)
     }
 
     /// All values by column id.
     #[must_use]
     pub fn values(&self) -> SmallVec<[ValueRef<'_>; 16]> {
-        let mut reader = Reader::new(&self.0);
+        self.borrow().values()
+    }
+}
+
+/// A row whose bytes lie elsewhere, for example in a page of a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowRef<'a>(&'a [u8]);
+
+impl<'a> RowRef<'a> {
+    /// The row that `bytes` are; they were checked before.
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The encoding.
+    #[inline]
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// A copy of its own.
+    pub(crate) fn to_row(self) -> Row {
+        Row(self.0.into())
+    }
+
+    /// The value of column `id`, or `None` when the row is older than the column.
+    #[inline]
+    pub(crate) fn value(self, id: usize) -> Option<ValueRef<'a>> {
+        self.read().at(id)
+    }
+
+    /// The values from the first one on, to be read in their order.
+    #[inline]
+    pub(crate) fn read(self) -> Values<'a> {
+        let mut reader = Reader::new(self.0);
+        let count = reader.varint().unwrap_or(0);
+        Values { reader, column: 0, count: count as usize }
+    }
+
+    /// All values by column id.
+    pub(crate) fn values(self) -> SmallVec<[ValueRef<'a>; 16]> {
+        let mut reader = Reader::new(self.0);
         let count = reader.varint().unwrap_or(0);
         (0..count).map_while(|_| reader.value().ok()).collect()
     }
 }
 
-impl fmt::Debug for Row {
+/// A row that is being read: the values from some column on.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    reader: Reader<'a>,
+    column: usize,
+    count: usize,
+}
+
+impl<'a> Values<'a> {
+    /// The column of the next value.
+    #[inline]
+    pub(crate) fn column(self) -> usize {
+        self.column
+    }
+
+    /// Reads the value of a column that was not passed yet, or `None` when the row is older than the column.
+    #[inline]
+    pub(crate) fn at(&mut self, column: usize) -> Option<ValueRef<'a>> {
+        if column >= self.count {
+            return None;
+        }
+        for _ in self.column..column {
+            self.reader.skip_value().ok()?;
+        }
+        self.column = column + 1;
+        self.reader.value().ok()
+    }
+}
+
+impl fmt::Debug for RowRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.values().iter().map(|value| format!("{value}"))).finish()
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow().fmt(f)
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::batch::{Commit, Op, TableDef};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
-use crate::row::Row;
+use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::tables::{TableState, Tables, Taken, value_in};
+use crate::tables::{TableState, Tables, Taken, Undo, value_in};
 
 /// One change a caller wants.
 #[derive(Debug, Clone)]
@@ -26,21 +26,35 @@ pub(crate) enum Write {
 ///
 /// First committer wins: `tables` is the newest state, with every commit that was accepted before this one.
 pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result<Commit, Error> {
-    let single = writes.len() == 1;
     let mut ops = Vec::with_capacity(writes.len());
-    // One write changes nothing unless it is allowed; of several, a later one may fail, so they work on a clone.
-    let mut scratch = if single { None } else { Some(tables.clone()) };
+    let mut undo = Vec::new();
     for write in writes {
-        let state = scratch.as_mut().unwrap_or(tables);
-        let op = check(state, write)?;
-        state.apply_op(seq, &op).map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
-        ops.push(op);
-    }
-    if let Some(scratch) = scratch {
-        *tables = scratch;
+        match check(tables, write) {
+            Ok(op) => {
+                // A single write changes nothing unless it is allowed; of several, a later one may fail.
+                if writes.len() > 1 {
+                    undo.push(tables.before(&op));
+                }
+                if let Err(error) = tables.apply_op(seq, &op) {
+                    // The last one was not applied.
+                    undo.pop();
+                    take_back(tables, undo);
+                    return Err(Error::new(ErrorKind::Damaged, error.to_string()));
+                }
+                ops.push(op);
+            }
+            Err(error) => {
+                take_back(tables, undo);
+                return Err(error);
+            }
+        }
     }
     tables.advance(seq);
     Ok(Commit { seq, ops })
+}
+
+fn take_back(tables: &mut Tables, undo: Vec<Undo>) {
+    undo.into_iter().rev().for_each(|one| tables.undo(one));
 }
 
 fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
@@ -83,9 +97,9 @@ fn unchanged(state: &Arc<TableState>, row: RowId, version: Seq, values: Option<&
         Some(stored) if stored.version == version => return Ok(()),
         Some(stored) => (
             "somebody changed this record since it was read: find it again and repeat the change",
-            Some(&stored.row),
+            Some(stored.row),
         ),
-        None => ("somebody deleted this record since it was read", values),
+        None => ("somebody deleted this record since it was read", values.map(Row::borrow)),
     };
     let error = Error::new(ErrorKind::Conflict, text).in_table(&def.name);
     Err(match stored {
@@ -97,12 +111,13 @@ fn unchanged(state: &Arc<TableState>, row: RowId, version: Seq, values: Option<&
 fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
     let def = state.def();
     let (Some((position, key)), Some(stored)) = (def.key(), state.row(row)) else { return Ok(()) };
-    let differs = |&&column: &&usize| value_in(def, values, column) != value_in(def, &stored.row, column);
+    let differs =
+        |&&column: &&usize| value_in(def, values.borrow(), column) != value_in(def, stored.row, column);
     let Some(&changed) = key.columns.iter().find(differs) else { return Ok(()) };
     let text = "a record's key can't be changed: delete the record and save a new one";
     let error =
         Error::new(ErrorKind::KeyChanged, text).in_table(&def.name).in_field(column_name(def, changed));
-    Err(error.with_key(key_text(def, Some(position), &stored.row)))
+    Err(error.with_key(key_text(def, Some(position), stored.row)))
 }
 
 fn no_collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
@@ -130,7 +145,7 @@ fn taken_error(def: &TableDef, taken: &Taken, values: &Row) -> Error {
     Error::new(kind, text).in_table(&def.name).in_field(fields.join(", ")).with_key(key_text(
         def,
         Some(taken.index),
-        values,
+        values.borrow(),
     ))
 }
 
@@ -139,7 +154,7 @@ fn column_name(def: &TableDef, column: usize) -> &str {
 }
 
 /// The values of an index's columns as a person reads them.
-pub(crate) fn key_text(def: &TableDef, index: Option<usize>, values: &Row) -> String {
+pub(crate) fn key_text(def: &TableDef, index: Option<usize>, values: RowRef<'_>) -> String {
     let columns =
         index.and_then(|position| def.indexes.get(position)).map_or(&[][..], |index| &index.columns);
     let texts: Vec<String> =

@@ -36,12 +36,27 @@ const TEXT: u8 = 6;
 const BYTES: u8 = 7;
 
 /// Appends `number` in 7-bit groups, lowest first (LEB128).
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+pub(crate) fn put_varint(out: &mut Vec<u8>, number: u64) {
+    if number < 0x80 {
+        out.push(number as u8);
+    } else {
+        out.extend_from_slice(varint(number, &mut [0; 10]));
+    }
+}
+
+/// The encoding of [`put_varint`], in `buffer`.
+pub(crate) fn varint(mut number: u64, buffer: &mut [u8; 10]) -> &[u8] {
+    let mut length = 0;
+    for byte in buffer.iter_mut() {
+        length += 1;
+        if number < 0x80 {
+            *byte = number as u8;
+            break;
+        }
+        *byte = (number & 0x7f) as u8 | 0x80;
         number >>= 7;
     }
-    out.push(number as u8);
+    buffer.get(..length).unwrap_or_default()
 }
 
 /// Appends a number of either sign: small ones of both are short (0, -1, 1, -2, … as 0, 1, 2, 3, …).
@@ -101,18 +116,21 @@ impl<'a> Reader<'a> {
         self.0
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, WireError> {
         let (&byte, rest) = self.0.split_first().ok_or(WireError::Truncated)?;
         self.0 = rest;
         Ok(byte)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(WireError::Truncated)?;
         self.0 = rest;
         Ok(taken)
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(WireError::Truncated)?;
         self.0 = rest;
@@ -146,11 +164,13 @@ impl<'a> Reader<'a> {
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let length = usize::try_from(self.varint()?).map_err(|_| WireError::Truncated)?;
         self.take(length)
     }
 
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, WireError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| WireError::Text)
     }
@@ -173,14 +193,25 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Passes over a number that was checked before.
+    #[inline]
+    fn skip_varint(&mut self) -> Result<(), WireError> {
+        if let Some(chunk) = self.0.first_chunk::<8>() {
+            // The last byte of a number is the first without its highest bit.
+            let last = !u64::from_le_bytes(*chunk) & 0x8080_8080_8080_8080;
+            if last != 0 {
+                return self.take(last.trailing_zeros() as usize / 8 + 1).map(|_| ());
+            }
+        }
+        self.varint().map(|_| ())
+    }
+
     /// Passes over one value without looking into texts: for values that were checked before.
     #[inline]
     pub(crate) fn skip_value(&mut self) -> Result<(), WireError> {
         match self.byte()? {
             NULL | FALSE | TRUE => {}
-            NATURAL | NEGATIVE => {
-                self.varint()?;
-            }
+            NATURAL | NEGATIVE => self.skip_varint()?,
             FLOAT => {
                 self.take(8)?;
             }

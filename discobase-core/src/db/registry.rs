@@ -1,13 +1,14 @@
 //! The structs that were registered as tables, and how each fits the table in the guild.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{ColumnType, FieldError, Fields};
 use crate::ids::TableId;
-use crate::row::{Row, RowWriter};
+use crate::row::{Row, RowRef, RowWriter, Values};
 use crate::schema::{ColumnSchema, Entity, IndexSchema, TableSchema};
 use crate::value::{Value, ValueRef};
 
@@ -150,8 +151,8 @@ impl Handle {
     }
 
     /// Makes a struct from a row.
-    pub(crate) fn decode<T: Entity>(&self, row: &Row) -> Result<T> {
-        let fields = RowFields { columns: &self.columns, values: row.values() };
+    pub(crate) fn decode<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
+        let fields = RowFields::new(&self.columns, row);
         T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))
     }
 
@@ -161,15 +162,31 @@ impl Handle {
     }
 }
 
-/// The values of a row, found by the position of the struct's field.
+/// The values of a row, found by the position of the struct's field. Fields that are asked for in the order of their
+/// columns, as most structs do, are read on the way, without looking at any value twice.
 struct RowFields<'a> {
     columns: &'a [usize],
-    values: smallvec::SmallVec<[ValueRef<'a>; 16]>,
+    row: RowRef<'a>,
+    next: Cell<Values<'a>>,
+}
+
+impl<'a> RowFields<'a> {
+    fn new(columns: &'a [usize], row: RowRef<'a>) -> Self {
+        Self { columns, row, next: Cell::new(row.read()) }
+    }
 }
 
 impl Fields for RowFields<'_> {
+    #[inline]
     fn value(&self, position: usize) -> Option<ValueRef<'_>> {
-        self.values.get(*self.columns.get(position)?).copied()
+        let column = *self.columns.get(position)?;
+        let mut next = self.next.get();
+        if next.column() > column {
+            next = self.row.read();
+        }
+        let value = next.at(column);
+        self.next.set(next);
+        value
     }
 }
 

@@ -118,9 +118,9 @@ impl<T: Entity> Record<T> {
         journal: ChannelId,
         handle: &Handle,
         id: RowId,
-        stored: &Stored,
+        stored: Stored<'_>,
     ) -> Result<Self> {
-        Ok(Self::new(db.clone(), journal, id, stored.version, handle.decode(&stored.row)?))
+        Ok(Self::new(db.clone(), journal, id, stored.version, handle.decode(stored.row)?))
     }
 
     /// The record with these key values.

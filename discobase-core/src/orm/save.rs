@@ -164,8 +164,10 @@ impl<'a, T: Entity> Update<'a, T> {
             record.check_home(engine.journal())?;
             let values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.
-            let stored = engine.tables().get(handle.id).and_then(|table| table.row(id).cloned());
-            let same = stored.is_some_and(|stored| stored.version == version && stored.row == values);
+            let tables = engine.tables();
+            let stored = tables.get(handle.id).and_then(|table| table.row(id));
+            let same =
+                stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow());
             let write = Write::Update { table: handle.id, row: id, version, values };
             Ok((Arc::clone(engine), (!same).then_some(write)))
         })?;

@@ -1,9 +1,14 @@
 //! Running a query on a snapshot: candidates by the plan, the filter, the order, the page.
 
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::ops::{Bound, ControlFlow};
+
 use crate::ids::RowId;
 use crate::query::expr::{Columns, Expr};
 use crate::query::plan::{Explain, Plan, plan};
-use crate::tables::{SortKey, Stored, TableState, comparable, value_in};
+use crate::schema::IndexKind;
+use crate::tables::{IndexState, SortKey, Stored, TableState, comparable, value_in};
 use crate::value::ValueRef;
 
 /// A query over one table. Columns are column ids, operands are as they compare.
@@ -16,36 +21,199 @@ pub(crate) struct Query {
     pub(crate) offset: usize,
 }
 
-type Found<'a> = (RowId, &'a Stored);
+type Found<'a> = (RowId, Stored<'a>);
 
+/// A row as a filter reads it. Filters often ask for the same column again, so the last value is kept.
 struct RowColumns<'a> {
     table: &'a TableState,
-    stored: &'a Stored,
+    stored: Stored<'a>,
+    last: Cell<Option<(usize, ValueRef<'a>)>>,
+}
+
+impl<'a> RowColumns<'a> {
+    #[inline]
+    fn new(table: &'a TableState, stored: Stored<'a>) -> Self {
+        Self { table, stored, last: Cell::new(None) }
+    }
 }
 
 impl Columns for RowColumns<'_> {
+    #[inline]
     fn value(&self, column: usize) -> ValueRef<'_> {
-        let def = self.table.def();
-        comparable(def, column, value_in(def, &self.stored.row, column))
+        match self.last.get() {
+            Some((last, value)) if last == column => value,
+            _ => {
+                let def = self.table.def();
+                let value = comparable(def, column, value_in(def, self.stored.row, column));
+                self.last.set(Some((column, value)));
+                value
+            }
+        }
     }
+}
+
+/// The rows of a page: what comes before it is left out, and when it is full nothing more is looked for.
+struct Page<'a> {
+    skip: usize,
+    left: usize,
+    found: Vec<Found<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn push(&mut self, found: Found<'a>) -> ControlFlow<()> {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return ControlFlow::Continue(());
+        }
+        if self.left > 0 {
+            self.found.push(found);
+            self.left -= 1;
+        }
+        if self.left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+/// The way through an index that has the rows in the order that is asked for.
+struct Ordered<'a> {
+    index: &'a IndexState,
+    low: Bound<SortKey>,
+    high: Bound<SortKey>,
+    column: usize,
+    reverse: bool,
+    /// Whether several rows may have the same key.
+    ties: bool,
 }
 
 impl Query {
     /// The rows, in their order: of the `order`, then of their first save.
     pub(crate) fn run<'a>(&self, table: &'a TableState) -> Vec<Found<'a>> {
-        if self.order.is_empty() {
-            let found = self.matches(table).skip(self.offset);
-            return match self.limit {
-                Some(limit) => found.take(limit).collect(),
-                None => found.collect(),
-            };
+        let mut page = Page { skip: self.offset, left: self.limit.unwrap_or(usize::MAX), found: Vec::new() };
+        if page.left == 0 {
+            return page.found;
         }
-        let mut found: Vec<_> =
-            self.matches(table).map(|found| (self.sort_keys(table, found), found)).collect();
+        let plan = plan(table.def(), self.filter.as_ref());
+        if self.order.is_empty() {
+            let _ = self.matches(table, &plan, |found| page.push(found));
+            return page.found;
+        }
+        match self.in_order(table, &plan) {
+            Some(ordered) => {
+                let _ = self.walk(table, &ordered, &mut page);
+                page.found
+            }
+            None => self.sort(table, &plan),
+        }
+    }
+
+    /// How many rows match, the page counted in.
+    pub(crate) fn count(&self, table: &TableState) -> usize {
+        let all = match &self.filter {
+            None => table.len(),
+            Some(_) => {
+                let mut count = 0;
+                let _ = self.matches(table, &plan(table.def(), self.filter.as_ref()), |_| {
+                    count += 1;
+                    ControlFlow::Continue(())
+                });
+                count
+            }
+        };
+        let left = all.saturating_sub(self.offset);
+        self.limit.map_or(left, |limit| left.min(limit))
+    }
+
+    /// How the rows would be found.
+    pub(crate) fn explain(&self, table: &TableState) -> Explain {
+        let plan = plan(table.def(), self.filter.as_ref());
+        let rows = match &plan {
+            Plan::Scan => table.len(),
+            plan => candidates(table, plan).len(),
+        };
+        Explain::new(table.def(), &plan, rows, table.len())
+    }
+
+    #[inline]
+    fn holds(&self, table: &TableState, stored: Stored<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.holds(&RowColumns::new(table, stored)))
+    }
+
+    /// Visits the rows that match in the order of their ids until `visit` breaks.
+    fn matches<'a>(
+        &self,
+        table: &'a TableState,
+        plan: &Plan,
+        mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut visit = |id, stored| {
+            if self.holds(table, stored) { visit((id, stored)) } else { ControlFlow::Continue(()) }
+        };
+        if *plan == Plan::Scan {
+            return table.walk(visit);
+        }
+        let mut ids = candidates(table, plan);
+        ids.sort_unstable();
+        ids.into_iter()
+            .filter_map(|id| Some((id, table.row(id)?)))
+            .try_for_each(|(id, stored)| visit(id, stored))
+    }
+
+    /// The index that has the rows in their order already, if the plan goes through it or needs no other.
+    fn in_order<'a>(&self, table: &'a TableState, plan: &Plan) -> Option<Ordered<'a>> {
+        let [(column, reverse)] = self.order.as_slice() else { return None };
+        let orders =
+            |position: usize| table.def().indexes.get(position).filter(|def| def.columns == [*column]);
+        let (position, low, high) = match plan {
+            Plan::Range { index, low, high } => (*index, low.clone(), high.clone()),
+            // With a filter that no index helps with, looking at the rows one after the other and sorting the few that
+            // match beats looking at all of them here and there.
+            Plan::Scan if self.filter.is_none() => {
+                let position = (0..table.def().indexes.len()).find(|position| orders(*position).is_some())?;
+                (position, Bound::Unbounded, Bound::Unbounded)
+            }
+            _ => return None,
+        };
+        let ties = orders(position)?.kind != IndexKind::Key;
+        let index = table.index(position)?;
+        Some(Ordered { index, low, high, column: *column, reverse: *reverse, ties })
+    }
+
+    /// Fills the page with the rows that match, in the order of an index. Rows with the same key are in the order of
+    /// their first save, whichever way the keys go.
+    fn walk<'a>(&self, table: &'a TableState, ordered: &Ordered<'_>, page: &mut Page<'a>) -> ControlFlow<()> {
+        let Ordered { index, low, high, column, reverse, ties } = ordered;
+        let matches =
+            |id| table.row(id).filter(|stored| self.holds(table, *stored)).map(|stored| (id, stored));
+        if !(*reverse && *ties) {
+            return index.walk(low, high, *reverse, |id| match matches(id) {
+                Some(found) => page.push(found),
+                None => ControlFlow::Continue(()),
+            });
+        }
+        let (mut equal, mut key): (Vec<Found<'a>>, _) = (Vec::new(), None);
+        index.walk(low, high, true, |id| {
+            let Some(found) = matches(id) else { return ControlFlow::Continue(()) };
+            let next = SortKey::of(RowColumns::new(table, found.1).value(*column));
+            if key.as_ref() != Some(&next) {
+                equal.drain(..).rev().try_for_each(|found| page.push(found))?;
+                key = Some(next);
+            }
+            equal.push(found);
+            ControlFlow::Continue(())
+        })?;
+        equal.drain(..).rev().try_for_each(|found| page.push(found))
+    }
+
+    /// The rows that match, sorted.
+    fn sort<'a>(&self, table: &'a TableState, plan: &Plan) -> Vec<Found<'a>> {
+        let mut found: Vec<(Vec<SortKey>, Found<'a>)> = Vec::new();
+        let _ = self.matches(table, plan, |one| {
+            found.push((self.sort_keys(table, one), one));
+            ControlFlow::Continue(())
+        });
         let compare = |a: &(Vec<SortKey>, Found<'_>), b: &(Vec<SortKey>, Found<'_>)| {
             let keys = self.order.iter().zip(a.0.iter().zip(&b.0));
             let by_key = keys.map(|((_, reversed), (x, y))| if *reversed { y.cmp(x) } else { x.cmp(y) });
-            by_key.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then).then(a.1.0.cmp(&b.1.0))
+            by_key.fold(Ordering::Equal, Ordering::then).then(a.1.0.cmp(&b.1.0))
         };
         // With a limit only the first rows need to be in order.
         let wanted = self.limit.map_or(found.len(), |limit| limit.saturating_add(self.offset));
@@ -57,51 +225,22 @@ impl Query {
         found.into_iter().map(|(_, found)| found).skip(self.offset).collect()
     }
 
-    /// How many rows match, the page counted in.
-    pub(crate) fn count(&self, table: &TableState) -> usize {
-        let all = match &self.filter {
-            None => table.len(),
-            Some(_) => self.matches(table).count(),
-        };
-        let left = all.saturating_sub(self.offset);
-        self.limit.map_or(left, |limit| left.min(limit))
-    }
-
-    /// How the rows would be found.
-    pub(crate) fn explain(&self, table: &TableState) -> Explain {
-        let plan = plan(table.def(), self.filter.as_ref());
-        let rows = candidates(table, &plan).count();
-        Explain::new(table.def(), &plan, rows, table.len())
-    }
-
-    fn matches<'a>(&self, table: &'a TableState) -> impl Iterator<Item = Found<'a>> {
-        let plan = plan(table.def(), self.filter.as_ref());
-        let holds = |(_, stored): &Found<'a>| match &self.filter {
-            Some(filter) => filter.holds(&RowColumns { table, stored }),
-            None => true,
-        };
-        candidates(table, &plan).filter(holds)
-    }
-
     fn sort_keys(&self, table: &TableState, (_, stored): Found<'_>) -> Vec<SortKey> {
-        let row = RowColumns { table, stored };
+        let row = RowColumns::new(table, stored);
         self.order.iter().map(|(column, _)| SortKey::of(row.value(*column))).collect()
     }
 }
 
-/// The rows that the plan looks at, in the order of their ids.
-fn candidates<'a>(table: &'a TableState, plan: &Plan) -> Box<dyn Iterator<Item = Found<'a>> + 'a> {
-    let mut ids: Vec<RowId> = match plan {
-        Plan::Scan => return Box::new(table.rows()),
+/// The rows that a plan through an index looks at.
+fn candidates(table: &TableState, plan: &Plan) -> Vec<RowId> {
+    match plan {
+        Plan::Scan => Vec::new(),
         Plan::Keys { index, keys } => {
             let index = table.index(*index);
-            keys.iter().flat_map(|key| index.into_iter().flat_map(move |index| index.equal(key))).collect()
+            keys.iter().flat_map(|key| index.into_iter().flat_map(|index| index.equal(key))).collect()
         }
         Plan::Range { index, low, high } => {
-            let index = table.index(*index);
-            index.into_iter().flat_map(|index| index.range(low.clone(), high.clone())).collect()
+            table.index(*index).map(|index| index.range(low, high)).unwrap_or_default()
         }
-    };
-    ids.sort_unstable();
-    Box::new(ids.into_iter().filter_map(|id| table.row(id).map(|stored| (id, stored))))
+    }
 }

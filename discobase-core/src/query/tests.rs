@@ -8,7 +8,7 @@ use crate::query::exec::Query;
 use crate::query::expr::{Compare, Expr};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
-use crate::tables::{Stored, TableState, comparable};
+use crate::tables::{TableState, comparable};
 use crate::value::Value;
 
 const VARIANTS: [&str; 3] = ["Zero", "Mid", "Able"];
@@ -114,11 +114,10 @@ proptest! {
     ) {
         let (mut with, mut without) = (table(true), table(false));
         for (id, row) in (1..).zip(rows) {
-            let stored = Stored { version: Seq::new(id), row };
-            let key = with.collision(RowId::new(id), &stored.row);
-            if key.is_none() {
-                with.insert(RowId::new(id), stored.clone());
-                without.insert(RowId::new(id), stored);
+            let (id, version) = (RowId::new(id), Seq::new(id));
+            if with.collision(id, &row).is_none() {
+                with.insert(id, version, &row);
+                without.insert(id, version, &row);
             }
         }
         let def = with.def().clone();

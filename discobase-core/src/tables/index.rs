@@ -1,103 +1,190 @@
 //! One index of a table: ordered always, hashed too if it is the key.
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
-use imbl::OrdMap;
 use smallvec::SmallVec;
 
 use crate::batch::{IndexDef, TableDef};
 use crate::ids::RowId;
-use crate::row::Row;
+use crate::row::RowRef;
 use crate::schema::IndexKind;
 use crate::tables::hash::HashIndex;
+use crate::tables::ordered::{Entry, Ordered, entry};
+use crate::tables::rows::Rows;
 use crate::tables::sort_key::SortKey;
 use crate::tables::table::{Stored, comparable};
-use crate::value::ValueRef;
-use crate::wire::put_value;
+use crate::value::{Value, ValueRef};
 
 /// The values of an indexed row, in the order of the index's columns.
 pub(crate) type KeyValues<'a> = SmallVec<[ValueRef<'a>; 2]>;
 
 #[derive(Clone)]
 pub(crate) struct IndexState {
-    ordered: OrdMap<(SortKey, RowId), ()>,
+    ordered: Ordered,
     hashed: Option<HashIndex>,
 }
 
 impl IndexState {
     pub(crate) fn new(def: &IndexDef) -> Self {
         let hashed = (def.kind == IndexKind::Key).then(HashIndex::new);
-        Self { ordered: OrdMap::new(), hashed }
+        Self { ordered: Ordered::default(), hashed }
     }
 
-    pub(crate) fn insert(&mut self, values: &KeyValues<'_>, sort_key: SortKey, id: RowId, stored: &Stored) {
-        self.ordered.insert((sort_key, id), ());
+    /// The index of rows that are there already. It is an error if two have the same values where they must not: they
+    /// are named.
+    pub(crate) fn of(table: &TableDef, def: &IndexDef, rows: &Rows) -> Result<Self, (RowId, RowId)> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
+        entries.extend(rows.iter().map(|(id, stored)| entry(&sort_key_of(table, def, stored.row), id)));
+        entries.sort_unstable();
+        if def.kind != IndexKind::Index {
+            let twice = entries.windows(2).find_map(|pair| {
+                let [(one, a), (other, b)] = [split(pair.first()?)?, split(pair.get(1)?)?];
+                (one == other && !is_absent(def, one)).then_some((a, b))
+            });
+            if let Some(twice) = twice {
+                return Err(twice);
+            }
+        }
+        let hashed = (def.kind == IndexKind::Key).then(|| {
+            HashIndex::of(rows.len(), |index| {
+                let rows = rows.iter();
+                rows.map(|(id, stored)| (index.tag(&values_of(table, def, stored.row)), id)).collect()
+            })
+        });
+        Ok(Self { ordered: Ordered::of(&entries), hashed })
+    }
+
+    pub(crate) fn insert(&mut self, values: &KeyValues<'_>, sort_key: &SortKey, id: RowId) {
+        self.ordered.insert(&entry(sort_key, id));
         if let Some(hashed) = &mut self.hashed {
-            let hash = hashed.hash(&encode(values));
-            hashed.insert(hash, id, stored.clone());
+            let tag = hashed.tag(values);
+            hashed.insert(tag, id);
         }
     }
 
-    pub(crate) fn remove(&mut self, values: &KeyValues<'_>, sort_key: SortKey, id: RowId) {
-        self.ordered.remove(&(sort_key, id));
+    pub(crate) fn remove(&mut self, values: &KeyValues<'_>, sort_key: &SortKey, id: RowId) {
+        self.ordered.remove(&entry(sort_key, id));
         if let Some(hashed) = &mut self.hashed {
-            let hash = hashed.hash(&encode(values));
-            hashed.remove(hash, id);
+            let tag = hashed.tag(values);
+            hashed.remove(tag, id);
         }
     }
 
     /// The row with exactly these key values, if this is the key.
-    pub(crate) fn probe(&self, def: &IndexDef, values: &KeyValues<'_>) -> Option<(RowId, &Stored)> {
+    #[inline]
+    pub(crate) fn probe<'a>(
+        &self,
+        table: &TableDef,
+        def: &IndexDef,
+        rows: &'a Rows,
+        values: &KeyValues<'_>,
+    ) -> Option<(RowId, Stored<'a>)> {
         let hashed = self.hashed.as_ref()?;
-        let is_it = |stored: &Stored| {
-            def.columns.iter().zip(values).all(|(&column, wanted)| stored.row.value(column) == Some(*wanted))
-        };
-        hashed.get(hashed.hash(&encode(values)), is_it).map(|entry| (entry.row, &entry.stored))
+        hashed.find(hashed.tag(values), |id| {
+            let stored = rows.get(id)?;
+            let mut columns = def.columns.iter().zip(values);
+            let same = columns.all(|(&column, wanted)| value_in(table, stored.row, column) == *wanted);
+            same.then_some((id, stored))
+        })
+    }
+
+    /// Visits the rows whose keys lie between two bounds until `visit` breaks: in their order, or in exactly the
+    /// opposite one.
+    pub(crate) fn walk<B>(
+        &self,
+        low: &Bound<SortKey>,
+        high: &Bound<SortKey>,
+        reverse: bool,
+        visit: impl FnMut(RowId) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.ordered.walk(low, high, reverse, visit)
     }
 
     /// The rows whose keys lie between two bounds, in their order.
-    pub(crate) fn range(
-        &self,
-        low: Bound<SortKey>,
-        high: Bound<SortKey>,
-    ) -> impl DoubleEndedIterator<Item = RowId> + '_ {
-        let low = match low {
-            Bound::Included(key) => Bound::Included((key, RowId::new(0))),
-            Bound::Excluded(key) => Bound::Excluded((key, RowId::new(u64::MAX))),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        let high = match high {
-            Bound::Included(key) => Bound::Included((key, RowId::new(u64::MAX))),
-            Bound::Excluded(key) => Bound::Excluded((key, RowId::new(0))),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        self.ordered.range((low, high)).map(|((_, id), ())| *id)
+    pub(crate) fn range(&self, low: &Bound<SortKey>, high: &Bound<SortKey>) -> Vec<RowId> {
+        let mut found = Vec::new();
+        let _ = self.walk(low, high, false, |id| {
+            found.push(id);
+            ControlFlow::<()>::Continue(())
+        });
+        found
+    }
+
+    /// The rows whose key is exactly `key`.
+    pub(crate) fn equal(&self, key: &SortKey) -> Vec<RowId> {
+        self.range(&Bound::Included(key.clone()), &Bound::Included(key.clone()))
+    }
+
+    /// The first row whose key is exactly `key`.
+    pub(crate) fn first(&self, key: &SortKey) -> Option<RowId> {
+        let bound = Bound::Included(key.clone());
+        self.walk(&bound, &bound, false, ControlFlow::Break).break_value()
+    }
+
+    /// How many bytes of memory it takes, about.
+    pub(crate) fn footprint(&self) -> usize {
+        self.ordered.footprint() + self.hashed.as_ref().map_or(0, HashIndex::footprint)
+    }
+
+    /// Whether the index says of these rows what it should.
+    #[cfg(test)]
+    pub(crate) fn check_invariants(&self, table: &TableDef, def: &IndexDef, rows: &Rows) {
+        let mut wanted: Vec<Vec<u8>> = rows
+            .iter()
+            .map(|(id, stored)| entry(&sort_key_of(table, def, stored.row), id).to_vec())
+            .collect();
+        wanted.sort_unstable();
+        assert_eq!(self.ordered.entries(), wanted, "ordered index on {:?}", def.columns);
+        self.ordered.check_invariants();
+        assert_eq!(self.hashed.is_some(), def.kind == IndexKind::Key);
+        if let Some(hashed) = &self.hashed {
+            let mut wanted: Vec<_> = rows
+                .iter()
+                .map(|(id, stored)| (hashed.tag(&values_of(table, def, stored.row)), id))
+                .collect();
+            let mut found = hashed.entries();
+            for entries in [&mut wanted, &mut found] {
+                entries.sort_unstable_by_key(|(_, id)| *id);
+            }
+            assert_eq!(found, wanted, "hash index on {:?}", def.columns);
+            hashed.check_invariants();
+        }
     }
 }
 
-/// The encoding that the hash is taken of.
-fn encode(values: &KeyValues<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(32);
-    values.iter().for_each(|value| put_value(&mut out, *value));
-    out
+/// A key's bytes and the row, of an entry.
+fn split(entry: &Entry) -> Option<(&[u8], RowId)> {
+    let (key, [a, b, c, d, e]) = entry.split_last_chunk()?;
+    Some((key, RowId::new(u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]))))
 }
 
-/// The values of a row that an index is about, and their key in its order.
-pub(crate) fn key_of<'a>(table: &'a TableDef, index: &IndexDef, row: &'a Row) -> (KeyValues<'a>, SortKey) {
-    let mut sort_key = SortKey::default();
-    let values = index.columns.iter().map(|&column| {
-        let value = value_in(table, row, column);
-        sort_key.push(comparable(table, column, value));
-        value
-    });
-    let values = values.collect();
-    (values, sort_key)
+/// Whether a key is that of a row that lacks a unique value: several may.
+fn is_absent(def: &IndexDef, key: &[u8]) -> bool {
+    let mut absent = SortKey::default();
+    def.columns.iter().for_each(|_| absent.push(ValueRef::Null));
+    def.kind == IndexKind::Unique && key == absent.as_bytes()
+}
+
+/// The values of a row that an index is about.
+pub(crate) fn values_of<'a>(table: &'a TableDef, index: &IndexDef, row: RowRef<'a>) -> KeyValues<'a> {
+    index.columns.iter().map(|&column| value_in(table, row, column)).collect()
+}
+
+/// The key of a row in the order of an index.
+pub(crate) fn sort_key_of(table: &TableDef, index: &IndexDef, row: RowRef<'_>) -> SortKey {
+    let mut key = SortKey::default();
+    index
+        .columns
+        .iter()
+        .for_each(|&column| key.push(comparable(table, column, value_in(table, row, column))));
+    key
 }
 
 /// A row's value in a column, or the column's default if the row is older.
-pub(crate) fn value_in<'a>(table: &'a TableDef, row: &'a Row, column: usize) -> ValueRef<'a> {
+#[inline]
+pub(crate) fn value_in<'a>(table: &'a TableDef, row: RowRef<'a>, column: usize) -> ValueRef<'a> {
     row.value(column).unwrap_or_else(|| {
         let default = table.columns.get(column).and_then(|column| column.default.as_ref());
-        default.map_or(ValueRef::Null, crate::value::Value::as_ref)
+        default.map_or(ValueRef::Null, Value::as_ref)
     })
 }

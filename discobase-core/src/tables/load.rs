@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 
 use crate::batch::TableDef;
 use crate::ids::{RowId, Seq};
-use crate::row::Row;
-use crate::tables::table::{Stored, TableState, Taken};
-use crate::wire::WireError;
+use crate::row::skip_row;
+use crate::tables::rows::{ID_LIMIT, Rows};
+use crate::tables::table::{TableState, Taken};
+use crate::wire::{Reader, WireError};
 
 /// A table that is being loaded. Its runs are put in their order: what comes later wins.
 pub(crate) struct TableLoad {
     def: TableDef,
-    rows: BTreeMap<RowId, Stored>,
+    rows: Rows,
     deleted: BTreeMap<RowId, Seq>,
+    last: RowId,
 }
 
 /// Why rows are no table: the segments are not what this program wrote.
@@ -29,23 +31,32 @@ pub(crate) enum LoadError {
 
 impl TableLoad {
     pub(crate) fn new(def: TableDef) -> Self {
-        Self { def, rows: BTreeMap::new(), deleted: BTreeMap::new() }
+        Self { def, rows: Rows::default(), deleted: BTreeMap::new(), last: RowId::default() }
     }
 
     /// Adds a row, or replaces it: `bytes` is its canonical encoding.
     ///
     /// # Errors
-    /// [`LoadError::Row`] when the bytes are no row.
+    /// [`LoadError::Row`] when the bytes are no row, [`LoadError::Beyond`] when the id is none.
     pub(crate) fn put(&mut self, row: RowId, version: Seq, bytes: &[u8]) -> Result<(), LoadError> {
-        let values = Row::from_bytes(bytes).map_err(|reason| LoadError::Row { row, reason })?;
-        self.rows.insert(row, Stored { version, row: values });
+        // Ids begin with 1.
+        if row == RowId::default() || row >= ID_LIMIT {
+            return Err(LoadError::Beyond { row, next: ID_LIMIT });
+        }
+        let mut reader = Reader::new(bytes);
+        let whole = skip_row(&mut reader)
+            .and_then(|_| if reader.is_empty() { Ok(()) } else { Err(WireError::Trailing) });
+        whole.map_err(|reason| LoadError::Row { row, reason })?;
+        self.rows.put(row, version, bytes);
+        self.last = self.last.max(row);
         Ok(())
     }
 
     /// Removes a row that commit `seq` deleted, whether it was put or not, and keeps its tombstone.
     pub(crate) fn remove(&mut self, row: RowId, seq: Seq) {
-        self.rows.remove(&row);
+        self.rows.remove(row);
         self.deleted.insert(row, seq);
+        self.last = self.last.max(row);
     }
 
     /// The finished table, whose next row gets the id `next_row`.
@@ -53,21 +64,12 @@ impl TableLoad {
     /// # Errors
     /// [`LoadError::Beyond`] and [`LoadError::Taken`].
     pub(crate) fn finish(self, next_row: RowId) -> Result<TableState, LoadError> {
-        let Self { def, rows, deleted } = self;
-        let last =
-            rows.last_key_value().map(|(row, _)| *row).max(deleted.last_key_value().map(|(row, _)| *row));
-        if let Some(row) = last.filter(|row| *row >= next_row) {
-            return Err(LoadError::Beyond { row, next: next_row });
+        let Self { def, rows, deleted, last } = self;
+        if last >= next_row {
+            return Err(LoadError::Beyond { row: last, next: next_row });
         }
-        let mut table = TableState::new(def);
-        for (row, stored) in rows {
-            if let Some(Taken { index, by }) = table.collision(row, &stored.row) {
-                return Err(LoadError::Taken { row, by, index });
-            }
-            table.insert(row, stored);
-        }
-        table.loaded(next_row, deleted);
-        Ok(table)
+        let table = TableState::of(def, rows, deleted, next_row);
+        table.map_err(|(row, Taken { index, by })| LoadError::Taken { row, by, index })
     }
 }
 

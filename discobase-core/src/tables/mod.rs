@@ -1,26 +1,35 @@
 //! The tables in memory: persistent structures, so that a snapshot costs a pointer and no reader ever waits.
 //!
+//! Rows lie in pages (`page`) behind a persistent array (`trie`). The index of a key is hashed (`hash`) and ordered, all
+//! other indexes are ordered (`ordered`, leaves and inner nodes of which are `packed`).
+//!
 //! [`Tables::apply`] is the only way a commit changes them, whether it was just acknowledged or is replayed.
 
 mod hash;
 mod index;
 mod load;
+mod ordered;
+mod packed;
+mod page;
+mod rows;
 mod sort_key;
 mod table;
+mod trie;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use index::{KeyValues, value_in};
+pub(crate) use index::{IndexState, KeyValues, value_in};
 #[allow(unused_imports, reason = "checkpoints are read with it")]
 pub(crate) use load::{LoadError, TableLoad};
 pub(crate) use sort_key::SortKey;
 #[allow(unused_imports, reason = "runs are written with it")]
 pub(crate) use table::LiveRow;
-pub(crate) use table::{Stored, TableState, Taken, comparable};
+pub(crate) use table::{Before, Stored, TableState, Taken, comparable};
 
 use crate::batch::{Commit, Op, TableDef};
 use crate::ids::{RowId, Seq, TableId};
+use crate::tables::rows::ID_LIMIT;
 
 /// All tables of a database, as of one commit. Cloning shares everything.
 #[derive(Clone, Default)]
@@ -30,6 +39,13 @@ pub(crate) struct Tables {
     /// The last commit applied.
     seq: Seq,
     /// One more than the highest id ever given out; 0 while none was.
+    next_table: TableId,
+}
+
+/// How one operation is taken back: a row's former state, or that there was no table.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    row: Option<(TableId, RowId, Before)>,
     next_table: TableId,
 }
 
@@ -44,6 +60,8 @@ pub(crate) enum ApplyError {
     DuplicateTable { seq: Seq, table: TableId },
     #[error("commit {seq} inserts row {row} of table {table}, whose id was used before")]
     DuplicateRow { seq: Seq, table: TableId, row: RowId },
+    #[error("commit {seq} inserts row {row} of table {table}, and no table has so many rows")]
+    RowBeyond { seq: Seq, table: TableId, row: RowId },
     #[error("commit {seq} changes row {row} of table {table}, which does not exist")]
     UnknownRow { seq: Seq, table: TableId, row: RowId },
 }
@@ -120,19 +138,48 @@ impl Tables {
     pub(crate) fn apply_op(&mut self, seq: Seq, op: &Op) -> Result<(), ApplyError> {
         match op {
             Op::Schema(def) => self.create(seq, def),
+            Op::Insert { table, row, .. } if *row >= ID_LIMIT => {
+                Err(ApplyError::RowBeyond { seq, table: *table, row: *row })
+            }
             Op::Insert { table, row, values } => {
-                let fresh =
-                    self.table_mut(seq, *table)?.insert(*row, Stored { version: seq, row: values.clone() });
+                let fresh = self.table_mut(seq, *table)?.insert(*row, seq, values);
                 if fresh { Ok(()) } else { Err(ApplyError::DuplicateRow { seq, table: *table, row: *row }) }
             }
             Op::Update { table, row, values } => {
-                let known =
-                    self.table_mut(seq, *table)?.update(*row, &Stored { version: seq, row: values.clone() });
+                let known = self.table_mut(seq, *table)?.update(*row, seq, values);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
             Op::Delete { table, row } => {
                 let known = self.table_mut(seq, *table)?.delete(seq, *row);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
+            }
+        }
+    }
+
+    /// What [`Tables::undo`] needs to take the operation back once it was applied.
+    pub(crate) fn before(&self, op: &Op) -> Undo {
+        let row = match op {
+            Op::Schema(_) => None,
+            Op::Insert { table, row, .. } | Op::Update { table, row, .. } | Op::Delete { table, row } => {
+                self.get(*table).map(|state| (*table, *row, state.before(*row)))
+            }
+        };
+        Undo { row, next_table: self.next_table }
+    }
+
+    /// Takes back the operation that was applied last.
+    pub(crate) fn undo(&mut self, undo: Undo) {
+        let tables = Arc::make_mut(&mut self.by_id);
+        match undo.row {
+            Some((table, row, before)) => {
+                if let Some(table) = tables.get_mut(&table) {
+                    Arc::make_mut(table).put_back(row, before);
+                }
+            }
+            // It made the table with the highest id.
+            None => {
+                tables.pop_last();
+                self.next_table = undo.next_table;
             }
         }
     }

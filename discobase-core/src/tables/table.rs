@@ -1,23 +1,25 @@
 //! One table: its rows by id, and its indexes.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use crate::batch::TableDef;
 use crate::ids::{RowId, Seq};
-use crate::row::Row;
+use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::tables::index::{IndexState, KeyValues, key_of};
+use crate::tables::index::{IndexState, KeyValues, sort_key_of, values_of};
+use crate::tables::rows::Rows;
 use crate::tables::sort_key::SortKey;
 use crate::value::ValueRef;
 
 /// A row as it is kept: the commit that wrote it last, and its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored<'a> {
     pub(crate) version: Seq,
-    pub(crate) row: Row,
+    pub(crate) row: RowRef<'a>,
 }
 
 /// A row as it is written into a segment.
@@ -34,7 +36,7 @@ pub(crate) struct LiveRow<'a> {
 #[derive(Clone)]
 pub(crate) struct TableState {
     def: Arc<TableDef>,
-    rows: OrdMap<RowId, Stored>,
+    rows: Rows,
     /// The commits that deleted rows, until they are forgotten: a run of the table must say so of rows that an
     /// earlier run has.
     deleted: OrdMap<RowId, Seq>,
@@ -52,17 +54,42 @@ pub(crate) struct Taken {
     pub(crate) by: RowId,
 }
 
+/// What a table was in one row before it was changed.
+#[derive(Debug)]
+pub(crate) struct Before {
+    row: Option<(Seq, Row)>,
+    next_row: RowId,
+    last_change: Seq,
+}
+
 impl TableState {
     pub(crate) fn new(def: TableDef) -> Self {
         let indexes = def.indexes.iter().map(IndexState::new).collect();
         Self {
             def: Arc::new(def),
-            rows: OrdMap::new(),
+            rows: Rows::default(),
             deleted: OrdMap::new(),
             next_row: RowId::new(1),
             last_change: Seq::default(),
             indexes,
         }
+    }
+
+    /// A table of rows that are there already, and of tombstones.
+    pub(crate) fn of(
+        def: TableDef,
+        rows: Rows,
+        deleted: BTreeMap<RowId, Seq>,
+        next_row: RowId,
+    ) -> Result<Self, (RowId, Taken)> {
+        let index = |(position, index)| {
+            IndexState::of(&def, index, &rows).map_err(|(by, row)| (row, Taken { index: position, by }))
+        };
+        let indexes = def.indexes.iter().enumerate().map(index).collect::<Result<_, _>>()?;
+        let written = rows.iter().map(|(_, stored)| stored.version);
+        let last_change = written.chain(deleted.values().copied()).max().unwrap_or_default();
+        let deleted = deleted.into_iter().collect();
+        Ok(Self { def: Arc::new(def), rows, deleted, next_row, last_change, indexes })
     }
 
     pub(crate) fn def(&self) -> &Arc<TableDef> {
@@ -83,13 +110,22 @@ impl TableState {
         self.last_change
     }
 
-    pub(crate) fn row(&self, id: RowId) -> Option<&Stored> {
-        self.rows.get(&id)
+    #[inline]
+    pub(crate) fn row(&self, id: RowId) -> Option<Stored<'_>> {
+        self.rows.get(id)
     }
 
     /// All rows in the order they were first saved.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (RowId, &Stored)> {
-        self.rows.iter().map(|(id, stored)| (*id, stored))
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (RowId, Stored<'_>)> {
+        self.rows.iter()
+    }
+
+    /// Visits all rows in the order they were first saved until `visit` breaks: [`TableState::rows`], faster.
+    pub(crate) fn walk<'a, B>(
+        &'a self,
+        visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.rows.walk(visit)
     }
 
     /// The rows that were written after commit `after`, in the order of their ids.
@@ -110,7 +146,8 @@ impl TableState {
     pub(crate) fn keys_since(&self, index: usize, after: Seq) -> Vec<(SortKey, RowId)> {
         let Some(def) = self.def.indexes.get(index) else { return Vec::new() };
         let rows = self.rows().filter(|(_, stored)| stored.version > after);
-        let mut keys: Vec<_> = rows.map(|(id, stored)| (key_of(&self.def, def, &stored.row).1, id)).collect();
+        let mut keys: Vec<_> =
+            rows.map(|(id, stored)| (sort_key_of(&self.def, def, stored.row), id)).collect();
         keys.sort_unstable();
         keys
     }
@@ -119,33 +156,30 @@ impl TableState {
         self.deleted = self.deleted_since(upto).collect();
     }
 
-    /// What a table that was loaded has besides its rows.
-    pub(crate) fn loaded(&mut self, next_row: RowId, deleted: BTreeMap<RowId, Seq>) {
-        self.next_row = self.next_row.max(next_row);
-        self.last_change = deleted.values().copied().fold(self.last_change, Seq::max);
-        self.deleted = deleted.into_iter().collect();
-    }
-
     /// An index by its position in the definition.
     pub(crate) fn index(&self, position: usize) -> Option<&IndexState> {
         self.indexes.get(position)
     }
 
     /// The row with these key values.
-    pub(crate) fn by_key(&self, values: &KeyValues<'_>) -> Option<(RowId, &Stored)> {
+    #[inline]
+    pub(crate) fn by_key(&self, values: &KeyValues<'_>) -> Option<(RowId, Stored<'_>)> {
         let (position, def) = self.def.key()?;
-        self.index(position)?.probe(def, values)
+        self.index(position)?.probe(&self.def, def, &self.rows, values)
     }
 
     /// The first index, if any, in which `row` would collide with a row other than `id`.
     pub(crate) fn collision(&self, id: RowId, row: &Row) -> Option<Taken> {
+        let row = row.borrow();
         self.def.indexes.iter().zip(&self.indexes).enumerate().find_map(|(position, (def, index))| {
-            let (values, sort_key) = key_of(&self.def, def, row);
+            let values = || values_of(&self.def, def, row);
             let holder = match def.kind {
-                IndexKind::Key => index.probe(def, &values).map(|(holder, _)| holder),
+                IndexKind::Key => {
+                    index.probe(&self.def, def, &self.rows, &values()).map(|(holder, _)| holder)
+                }
                 // Several rows may lack a unique value.
-                IndexKind::Unique if values.iter().all(|value| value.is_null()) => None,
-                IndexKind::Unique => index.equal(&sort_key).next(),
+                IndexKind::Unique if values().iter().all(|value| value.is_null()) => None,
+                IndexKind::Unique => index.first(&sort_key_of(&self.def, def, row)),
                 IndexKind::Index => None,
             };
             holder.filter(|&by| by != id).map(|by| Taken { index: position, by })
@@ -153,58 +187,113 @@ impl TableState {
     }
 
     /// Adds a row; false if the id was used before.
-    pub(crate) fn insert(&mut self, id: RowId, stored: Stored) -> bool {
+    pub(crate) fn insert(&mut self, id: RowId, version: Seq, row: &Row) -> bool {
         if id < self.next_row {
             return false;
         }
         self.next_row = id.next();
-        self.last_change = self.last_change.max(stored.version);
-        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            let (values, sort_key) = key_of(&self.def, def, &stored.row);
-            index.insert(&values, sort_key, id, &stored);
-        }
-        self.rows.insert(id, stored);
+        self.last_change = version;
+        self.put(id, version, row);
         true
     }
 
     /// Replaces a row; false if there is none.
-    pub(crate) fn update(&mut self, id: RowId, stored: &Stored) -> bool {
-        let Some(slot) = self.rows.get_mut(&id) else { return false };
-        let old = std::mem::replace(slot, stored.clone());
-        self.last_change = stored.version;
-        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            let (old_values, old_key) = key_of(&self.def, def, &old.row);
-            let (values, sort_key) = key_of(&self.def, def, &stored.row);
-            // The hashed index holds the row itself, so it changes even where the key does not.
-            if sort_key != old_key || def.kind == IndexKind::Key {
-                index.remove(&old_values, old_key, id);
-                index.insert(&values, sort_key, id, stored);
-            }
+    pub(crate) fn update(&mut self, id: RowId, version: Seq, row: &Row) -> bool {
+        let known = self.row(id).is_some();
+        if known {
+            self.last_change = version;
+            self.put(id, version, row);
         }
-        true
+        known
     }
 
     /// Removes a row; false if there is none.
     pub(crate) fn delete(&mut self, seq: Seq, id: RowId) -> bool {
-        let Some(old) = self.rows.remove(&id) else { return false };
-        self.last_change = seq;
-        self.deleted.insert(id, seq);
-        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            let (values, sort_key) = key_of(&self.def, def, &old.row);
-            index.remove(&values, sort_key, id);
+        let known = self.take(id);
+        if known {
+            self.last_change = seq;
+            self.deleted.insert(id, seq);
         }
-        true
+        known
     }
-}
 
-impl IndexState {
-    /// The rows whose key is exactly `key`.
-    pub(crate) fn equal(&self, key: &SortKey) -> impl DoubleEndedIterator<Item = RowId> + '_ {
-        self.range(std::ops::Bound::Included(key.clone()), std::ops::Bound::Included(key.clone()))
+    /// What [`TableState::put_back`] needs to undo a change of the row.
+    pub(crate) fn before(&self, id: RowId) -> Before {
+        let row = self.row(id).map(|stored| (stored.version, stored.row.to_row()));
+        Before { row, next_row: self.next_row, last_change: self.last_change }
+    }
+
+    /// Undoes the last change that was made, which was one of this row.
+    pub(crate) fn put_back(&mut self, id: RowId, before: Before) {
+        let Before { row, next_row, last_change } = before;
+        match row {
+            Some((version, row)) => {
+                self.put(id, version, &row);
+                self.deleted.remove(&id);
+            }
+            None => {
+                self.take(id);
+            }
+        }
+        (self.next_row, self.last_change) = (next_row, last_change);
+    }
+
+    /// Puts a row and its keys, over what has its id.
+    fn put(&mut self, id: RowId, version: Seq, row: &Row) {
+        let old = self.rows.get(id);
+        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
+            let key = sort_key_of(&self.def, def, row.borrow());
+            if let Some(old) = old {
+                let old_key = sort_key_of(&self.def, def, old.row);
+                if old_key == key {
+                    continue;
+                }
+                index.remove(&values_of(&self.def, def, old.row), &old_key, id);
+            }
+            index.insert(&values_of(&self.def, def, row.borrow()), &key, id);
+        }
+        self.rows.put(id, version, row.as_bytes());
+    }
+
+    /// Takes a row and its keys out; false if there is none.
+    fn take(&mut self, id: RowId) -> bool {
+        let Some(old) = self.rows.get(id) else { return false };
+        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
+            let key = sort_key_of(&self.def, def, old.row);
+            index.remove(&values_of(&self.def, def, old.row), &key, id);
+        }
+        self.rows.remove(id)
+    }
+
+    /// How many bytes of memory the table takes, about.
+    #[allow(dead_code, reason = "memory is measured with it")]
+    pub(crate) fn footprint(&self) -> usize {
+        let indexes = self.indexes.iter().map(IndexState::footprint).sum::<usize>();
+        self.rows.footprint() + indexes + self.deleted.len() * size_of::<(RowId, Seq)>()
+    }
+
+    /// Whether rows, indexes and counters agree.
+    #[cfg(test)]
+    pub(crate) fn check_invariants(&self) {
+        let ids: Vec<_> = self.rows().map(|(id, _)| id).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        assert_eq!(ids.len(), self.len());
+        assert!(ids.iter().chain(self.deleted.keys()).all(|id| *id < self.next_row && id.get() > 0));
+        assert!(self.deleted.keys().all(|id| self.row(*id).is_none()), "a row has a tombstone");
+        for (id, stored) in self.rows() {
+            assert!(Row::from_bytes(stored.row.as_bytes()).is_ok(), "row {id}");
+            assert!(stored.version <= self.last_change, "row {id}");
+            assert_eq!(self.row(id), Some(stored), "row {id}");
+        }
+        assert_eq!(self.indexes.len(), self.def.indexes.len());
+        for (def, index) in self.def.indexes.iter().zip(&self.indexes) {
+            index.check_invariants(&self.def, def, &self.rows);
+        }
     }
 }
 
 /// The value as the column's Rust type orders it: an enum's variant by its place, everything else as it is.
+#[inline]
 pub(crate) fn comparable<'a>(table: &TableDef, column: usize, value: ValueRef<'a>) -> ValueRef<'a> {
     match (value, table.columns.get(column)) {
         (ValueRef::Text(name), Some(def)) if !def.variants.is_empty() => {

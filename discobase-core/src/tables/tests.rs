@@ -11,7 +11,7 @@ use crate::batch::{ColumnDef, IndexDef};
 use crate::ids::ChannelId;
 use crate::query::exec::Query;
 use crate::query::expr::{Columns, Compare, Expr};
-use crate::row::{Row, RowWriter};
+use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::IndexKind;
 use crate::session::{Write, prepare};
 use crate::value::{Value, ValueRef};
@@ -49,7 +49,7 @@ pub(super) fn row(values: Plain) -> Row {
     row.finish()
 }
 
-fn plain(row: &Row) -> Plain {
+fn plain(row: RowRef<'_>) -> Plain {
     let mut plain = [None; 4];
     for (to, from) in plain.iter_mut().zip(row.values()) {
         *to = if let ValueRef::Int(value) = from { Some(i64::try_from(value).unwrap()) } else { None };
@@ -148,8 +148,9 @@ pub(super) fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Wri
 
 pub(super) fn agree(tables: &Tables, model: &Model) {
     let table = tables.get(TABLE).unwrap();
+    table.check_invariants();
     let rows: Vec<_> =
-        table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(&stored.row)))).collect();
+        table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(stored.row)))).collect();
     assert_eq!(rows, model.rows.clone().into_iter().collect::<Vec<_>>());
     for key in 0..12_i64 {
         let found = table.by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get());
@@ -160,7 +161,8 @@ pub(super) fn agree(tables: &Tables, model: &Model) {
         let index = table.index(column).unwrap();
         let mut wanted: Vec<_> = model.rows.iter().map(|(id, (_, values))| (values[column], *id)).collect();
         wanted.sort_unstable();
-        let all: Vec<_> = index.range(Bound::Unbounded, Bound::Unbounded).map(RowId::get).collect();
+        let all: Vec<_> =
+            index.range(&Bound::Unbounded, &Bound::Unbounded).into_iter().map(RowId::get).collect();
         assert_eq!(all, wanted.iter().map(|(_, id)| *id).collect::<Vec<_>>(), "column {column}");
     }
 }
@@ -194,6 +196,145 @@ proptest! {
         agree(&replayed, &model);
         // A snapshot is what it was, whatever happened since.
         snapshots.iter().for_each(|(tables, model)| agree(tables, model));
+    }
+}
+
+/// Everything a table says of itself.
+type Contents = (Vec<(u64, u64, Plain)>, Vec<(RowId, Seq)>, RowId, Seq);
+
+fn contents(tables: &Tables) -> Vec<Contents> {
+    let one = |table: &Arc<TableState>| {
+        table.check_invariants();
+        let rows = table.rows().map(|(id, stored)| (id.get(), stored.version.get(), plain(stored.row)));
+        let deleted = table.deleted_since(Seq::default()).collect();
+        (rows.collect(), deleted, table.next_row(), table.last_change())
+    };
+    tables.iter().map(one).collect()
+}
+
+#[derive(Debug, Clone)]
+enum Wish {
+    Insert(Plain),
+    /// Of the row with this id, read by a commit before this one or by none there ever was.
+    Update(u64, bool, Plain),
+    Delete(u64, bool),
+    Table(bool),
+}
+
+fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let wish = prop_oneof![
+        6 => values().prop_map(Wish::Insert),
+        6 => (1_u64..14, any::<bool>(), values()).prop_map(|(row, known, values)| Wish::Update(row, known, values)),
+        4 => (1_u64..14, prop::bool::weighted(0.8)).prop_map(|(row, known)| Wish::Delete(row, known)),
+        1 => any::<bool>().prop_map(Wish::Table),
+    ];
+    proptest::collection::vec(wish, 1..8)
+}
+
+fn write(wish: &Wish, tables: &Tables, seq: Seq) -> Write {
+    let state = tables.get(TABLE).unwrap();
+    let read = |row: u64, known: bool| {
+        let stored = state.row(RowId::new(row));
+        // A row that an earlier write of the same commit changed has that commit's number.
+        if known { stored.map_or(seq, |stored| stored.version) } else { Seq::new(u64::MAX) }
+    };
+    match *wish {
+        Wish::Insert(values) => Write::Insert { table: TABLE, values: row(values) },
+        Wish::Update(id, known, values) => {
+            let key = state.row(RowId::new(id)).map_or(values[0], |stored| plain(stored.row)[0]);
+            let values = row([key, values[1], values[2], values[3]]);
+            Write::Update { table: TABLE, row: RowId::new(id), version: read(id, known), values }
+        }
+        Wish::Delete(id, known) => {
+            Write::Delete { table: TABLE, row: RowId::new(id), version: read(id, known) }
+        }
+        Wish::Table(known) => {
+            let name = if known { "t".to_owned() } else { format!("t{seq}") };
+            Write::Schema(Box::new(TableDef { name, ..def() }))
+        }
+    }
+}
+
+proptest! {
+    /// A commit of several writes works on the tables themselves: if a later write is refused, what the earlier ones
+    /// did is taken back, and nothing tells that they were ever there.
+    #[test]
+    fn a_refused_commit_leaves_nothing_behind(commits in proptest::collection::vec(wishes(), 1..30)) {
+        let mut tables = Tables::default();
+        tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
+        let mut applied = tables.clone();
+        for (wishes, seq) in commits.iter().zip(2..) {
+            let seq = Seq::new(seq);
+            let writes: Vec<_> = wishes.iter().map(|wish| write(wish, &tables, seq)).collect();
+            let (before, next_table) = (tables.clone(), tables.next_table());
+            match prepare(&mut tables, seq, &writes) {
+                Ok(commit) => applied.apply(&commit).unwrap(),
+                Err(_) => {
+                    prop_assert_eq!(contents(&tables), contents(&before));
+                    prop_assert_eq!(tables.next_table(), next_table);
+                    prop_assert_eq!(tables.seq(), before.seq());
+                }
+            }
+            prop_assert_eq!(contents(&tables), contents(&applied));
+        }
+    }
+}
+
+/// A key can be given a further column later; the rows that are older have its default in it, and are found by it.
+#[test]
+fn a_row_older_than_a_column_of_its_key_is_found_by_the_default() {
+    let mut def = def();
+    def.columns[3].default = Some(Value::Int(7));
+    def.indexes[0].columns = vec![0, 3];
+    let mut tables = Tables::default();
+    tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def))] }).unwrap();
+    let mut short = RowWriter::new(3);
+    [1, 2, 3].into_iter().for_each(|number| short.put(ValueRef::Int(number)));
+    let insert = Op::Insert { table: TABLE, row: RowId::new(1), values: short.finish() };
+    tables.apply(&Commit { seq: Seq::new(2), ops: vec![insert] }).unwrap();
+    let probe = |plain: i128| {
+        let key = [ValueRef::Int(1), ValueRef::Int(plain)].into_iter().collect();
+        tables.get(TABLE).unwrap().by_key(&key).map(|(id, _)| id.get())
+    };
+    assert_eq!((probe(7), probe(8)), (Some(1), None));
+    tables.get(TABLE).unwrap().check_invariants();
+    let same = Write::Insert { table: TABLE, values: row([Some(1), None, None, Some(7)]) };
+    let refused = prepare(&mut tables.clone(), Seq::new(3), &[same]).unwrap_err();
+    assert_eq!(refused.kind(), crate::error::ErrorKind::DuplicateKey);
+}
+
+/// Rows of all lengths share a page; those too long for it are kept apart, and come back when they shrink.
+#[test]
+fn rows_of_any_length_change_into_each_other() {
+    let mut rows = rows::Rows::default();
+    let mut model = BTreeMap::new();
+    let mut kept = Vec::new();
+    for step in 0..2_000_u64 {
+        let id = RowId::new(1 + step * 7 % 150);
+        let length = [0, 1, 40, 998, 999, 1_000, 1_001, 5_000][(step * 5 % 8) as usize];
+        if step % 11 == 0 {
+            assert_eq!(rows.remove(id), model.remove(&id).is_some());
+        } else {
+            let mut row = RowWriter::new(1);
+            row.put(ValueRef::Bytes(&vec![step as u8; length]));
+            let (version, row) = (Seq::new(step << (step % 50)), row.finish());
+            rows.put(id, version, row.as_bytes());
+            model.insert(id, (version, row));
+        }
+        if step % 100 == 0 {
+            kept.push((rows.clone(), model.clone()));
+        }
+    }
+    kept.push((rows, model));
+    for (rows, model) in kept {
+        assert_eq!(rows.len(), model.len());
+        let found: Vec<_> =
+            rows.iter().map(|(id, stored)| (id, (stored.version, stored.row.to_row()))).collect();
+        assert_eq!(found, model.clone().into_iter().collect::<Vec<_>>());
+        for (id, (version, row)) in model {
+            let stored = rows.get(id).unwrap();
+            assert_eq!((stored.version, stored.row), (version, row.borrow()));
+        }
     }
 }
 
@@ -316,4 +457,7 @@ fn a_commit_that_does_not_fit_is_refused() {
     tables.apply(&Commit { seq: Seq::new(4), ops: vec![insert(TABLE)] }).unwrap();
     let again = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert(TABLE)] }).unwrap_err();
     assert!(matches!(again, ApplyError::DuplicateRow { .. }));
+    let insert = Op::Insert { table: TABLE, row: RowId::new(u64::MAX), values };
+    let beyond = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert] }).unwrap_err();
+    assert!(matches!(beyond, ApplyError::RowBeyond { .. }));
 }
