@@ -23,3 +23,6 @@ mod limits_and_terms {}
 
 #[doc = include_str!("../docs/guide/07-from-python.md")]
 mod from_python {}
+
+#[doc = include_str!("../docs/guide/08-observability.md")]
+mod observability {}

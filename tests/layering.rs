@@ -11,6 +11,7 @@ const ORDER: [&str; 21] = [
     "ids",
     "error",
     "env",
+    "count",
     "value",
     "wire",
     "row",

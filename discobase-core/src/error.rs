@@ -182,6 +182,11 @@ impl Error {
         self.with(|inner| inner.source = Some(Arc::new(source)))
     }
 
+    /// The error as a log may show it: without the key, which is a value of a row.
+    pub(crate) fn for_log(&self) -> Self {
+        self.clone().with(|inner| inner.place.key = None)
+    }
+
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         change(&mut inner);

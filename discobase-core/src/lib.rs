@@ -11,10 +11,11 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, replay, session,
-//! query, db, orm, private, fuzzing`.
+//! `ids, error, env, count, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, replay,
+//! session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
+//! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
 //! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
 //!   tables as structs declare them, commits.
 //! - `seal`: encryption at rest: keys, and the sealing of what leaves the process.
@@ -36,6 +37,7 @@ pub mod private;
 
 mod batch;
 mod codec;
+mod count;
 mod db;
 mod env;
 mod error;
@@ -57,7 +59,8 @@ pub mod transport;
 mod value;
 mod wire;
 
-pub use db::{Confirm, Database, DatabaseBuilder, LoginTask, LoginThread, Outcome};
+pub use count::Took;
+pub use db::{Confirm, Database, DatabaseBuilder, LoginTask, LoginThread, Outcome, Stats};
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};

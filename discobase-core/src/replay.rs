@@ -34,7 +34,7 @@ pub(crate) struct Replayed {
 pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
     let Some(history) = read_history(reader).await? else { return Ok(None) };
     for stranger in &history.scan.strangers {
-        tracing::warn!(
+        tracing::warn!(name: "stranger", target: "discobase::journal",
             channel = %reader.channel, message = %stranger.message, reason = %stranger.reason,
             "a message in the journal is not a frame and is ignored"
         );

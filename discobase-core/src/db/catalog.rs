@@ -19,7 +19,11 @@ use crate::transport::{HistoryPage, NewAttachment, NewMessage, Transport, Transp
 pub(crate) async fn publish(transport: &dyn Transport, genesis: &Genesis, table: &TableState) {
     let (catalog, message) = (genesis.catalog, message(table, genesis.keying.is_some()));
     if let Err(error) = transport.post(catalog, message, None).await {
-        tracing::warn!(channel = %catalog, table = %table.def().name, %error, "the metadata message was not written");
+        tracing::warn!(
+            name: "catalog_stale", target: "discobase::guild",
+            channel = %catalog, table = %table.def().name, %error,
+            "the metadata message was not written"
+        );
     }
 }
 
@@ -36,7 +40,10 @@ pub(crate) async fn refresh(link: &Link, since: Seq) {
     let known = match messages(transport, catalog, link.bot.id).await {
         Ok(known) => known,
         Err(error) => {
-            tracing::warn!(channel = %catalog, %error, "the catalog could not be read");
+            tracing::warn!(
+                name: "catalog_stale", target: "discobase::guild", channel = %catalog, %error,
+                "the catalog could not be read"
+            );
             return;
         }
     };
@@ -45,7 +52,11 @@ pub(crate) async fn refresh(link: &Link, since: Seq) {
             None => publish(transport, &link.genesis, table).await,
             Some(&id) => {
                 if let Err(error) = transport.edit(catalog, id, message(table, sealed)).await {
-                    tracing::warn!(channel = %catalog, message = %id, %error, "the metadata message was not rewritten");
+                    tracing::warn!(
+                        name: "catalog_stale", target: "discobase::guild",
+                        channel = %catalog, message = %id, %error,
+                        "the metadata message was not rewritten"
+                    );
                 }
             }
         }

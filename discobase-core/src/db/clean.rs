@@ -62,7 +62,10 @@ async fn delete_channels(link: &crate::db::link::Link, db: &str) -> Result<()> {
         if mine == inside {
             ours.push(category);
         } else {
-            tracing::info!(%category, "the category holds channels of others and is kept");
+            tracing::info!(
+                name: "channel_left", target: "discobase::guild", %category,
+                "the category holds channels of others and is kept"
+            );
         }
     }
     for channel in ours {

@@ -51,7 +51,10 @@ impl Creator {
         // A category goes last, so that its channels never lie outside of one.
         for channel in std::mem::take(&mut self.made).into_iter().rev().filter(|made| !kept.contains(made)) {
             if let Err(error) = self.transport.delete_channel(channel).await {
-                tracing::warn!(%channel, %error, "a superfluous channel could not be deleted");
+                tracing::warn!(
+                    name: "channel_left", target: "discobase::guild", %channel, %error,
+                    "a superfluous channel could not be deleted"
+                );
             }
             self.home.tagged.retain(|(id, _)| *id != channel);
             self.home.categories.retain(|(id, _)| *id != channel);

@@ -18,7 +18,10 @@ pub(crate) fn listen(transport: Arc<dyn Transport>, link: &Link) -> JoinHandle<(
             Ok(events) => hear(events, &engine, journal, bot).await,
             // The journal's tail is read regularly anyway; the gateway only makes it sooner.
             Err(error) => {
-                tracing::warn!(%error, "no gateway session: the journal is read every 30 seconds instead");
+                tracing::warn!(
+                    name: "no_gateway", target: "discobase::gateway", %error,
+                    "no gateway session: the journal is read every 30 seconds instead"
+                );
             }
         }
     })
@@ -35,24 +38,39 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
                 }
             }
             Event::Posted(message) if message.channel == journal => {
-                tracing::warn!(channel = %journal, message = %message.id, author = %message.author,
-                    "somebody wrote into the journal; the message is ignored");
+                tracing::warn!(
+                    name: "stranger", target: "discobase::journal",
+                    channel = %journal, message = %message.id, author = %message.author,
+                    "somebody wrote into the journal; the message is ignored"
+                );
             }
             Event::Deleted { channel, message } if channel == journal => {
-                tracing::error!(%channel, %message, "a message of the journal was deleted: reading it anew");
+                tracing::error!(
+                    name: "message_deleted", target: "discobase::journal", %channel, %message,
+                    "a message of the journal was deleted: reading it anew"
+                );
                 engine.doubt();
             }
             Event::ChannelDeleted(channel) if engine.uses(channel) || channel == journal => {
-                tracing::error!(%channel, "a channel of the database was deleted");
+                tracing::error!(
+                    name: "channel_deleted", target: "discobase::guild", %channel,
+                    "a channel of the database was deleted"
+                );
             }
             Event::Channel(channel)
                 if !channel.visible && (channel.id == journal || engine.uses(channel.id)) =>
             {
-                tracing::error!(channel = %channel.id, "a channel of the database is hidden from the bot now");
+                tracing::error!(
+                    name: "channel_hidden", target: "discobase::guild", channel = %channel.id,
+                    "a channel of the database is hidden from the bot now"
+                );
             }
             Event::Gap => engine.look(),
             Event::Closed(reason) => {
-                tracing::warn!(%reason, "the gateway session ended for good: the journal is read every 30 seconds");
+                tracing::warn!(
+                    name: "no_gateway", target: "discobase::gateway", %reason,
+                    "the gateway session ended for good: the journal is read every 30 seconds"
+                );
             }
             _ => {}
         }

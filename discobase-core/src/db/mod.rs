@@ -17,6 +17,7 @@ mod local;
 mod login;
 mod options;
 pub(crate) mod registry;
+mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,11 +25,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 pub use builder::DatabaseBuilder;
 pub use clean::Confirm;
 pub use engine::Outcome;
 pub use login::{LoginTask, LoginThread};
+pub use stats::Stats;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, CommitId, Incarnation, Seq};
@@ -157,7 +160,8 @@ impl Database {
             let text = "the database is connected already: close it first";
             return Err(Error::new(ErrorKind::AlreadyConnected, text));
         }
-        let opened = self.open_alone(Arc::clone(&transport), client, &options, ending).await;
+        let span = tracing::info_span!(target: "discobase::engine", "connect", database = %self.0.name);
+        let opened = self.open_alone(Arc::clone(&transport), client, &options, ending).instrument(span).await;
         if opened.is_err() {
             transport.shutdown().await;
         }
@@ -175,16 +179,25 @@ impl Database {
         ending: Option<Ending>,
     ) -> Result<()> {
         layout::check_name(&self.0.name)?;
+        crate::count::describe();
         let link = connect::connect(&self.0.name, options, Arc::clone(&transport)).await?;
         let opened_at = link.engine.tables().seq();
         let registered = self.0.registry.lock().tables.clone();
         if let Err(error) = build::build(&link, &registered).await {
             // The journal was opened; leave it closed, so that the next opening need not wait.
             if let Err(error) = link.close().await {
-                tracing::warn!(%error, "the journal could not be closed again");
+                tracing::warn!(
+                    name: "unclean_close", target: "discobase::engine", %error,
+                    "the journal could not be closed again"
+                );
             }
             return Err(error);
         }
+        tracing::info!(
+            name: "connected", target: "discobase::engine",
+            guild = %link.guild.id, journal = %link.engine.journal(), seq = opened_at.get(),
+            "the database is open"
+        );
         if options.gateway {
             link.watch(listen::listen(Arc::clone(&transport), &link));
         }
@@ -232,6 +245,7 @@ impl Database {
             catalog::refresh(&connection.link, connection.opened_at).await;
         }
         self.disconnect(connection, turn).await;
+        tracing::info!(name: "closed", target: "discobase::engine", database = %self.0.name, "the database is closed");
         closed
     }
 
@@ -249,7 +263,10 @@ impl Database {
             drop(turn);
         });
         if ending.await.is_err() {
-            tracing::warn!("disconnecting ended with its runtime");
+            tracing::warn!(
+                name: "unclean_close", target: "discobase::engine",
+                "disconnecting ended with its runtime"
+            );
         }
     }
 
@@ -333,7 +350,7 @@ impl Database {
     /// # Errors
     /// `NotConnected`.
     pub fn frames(&self) -> Result<u64> {
-        Ok(self.connection()?.link.engine.frames())
+        Ok(self.connection()?.link.engine.counters().frames.get())
     }
 
     fn connection(&self) -> Result<Arc<Connection>> {

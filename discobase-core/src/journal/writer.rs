@@ -98,7 +98,10 @@ impl Writer {
                 self.run(goal, Some(&mut parcel)).await.map(drop)
             }
             Err(AppendError::Refused(error)) => {
-                tracing::debug!(%error, "an idle read of the journal failed: the next save reads again");
+                tracing::debug!(
+                    name: "idle_read_failed", target: "discobase::journal", %error,
+                    "an idle read of the journal failed: the next save reads again"
+                );
                 Ok(())
             }
             looked => looked.map(drop),
@@ -184,7 +187,10 @@ impl Writer {
     fn note(&self, reply: Reply) {
         if !matches!(reply, Reply::Own(_) | Reply::Refused | Reply::Lost) {
             let channel = self.reader.channel;
-            tracing::warn!(%channel, ?reply, "another message follows the tip of the journal: contending");
+            tracing::warn!(
+                name: "contending", target: "discobase::journal", %channel, ?reply,
+                "another message follows the tip of the journal: contending"
+            );
         }
     }
 
@@ -237,7 +243,10 @@ impl Writer {
                 return Err(error);
             }
             Err(error) => {
-                tracing::warn!(%error, "the journal could not be checked after a message of it was deleted");
+                tracing::warn!(
+                    name: "check_failed", target: "discobase::journal", %error,
+                    "the journal could not be checked after a message of it was deleted"
+                );
                 return Ok(());
             }
         };

@@ -242,7 +242,10 @@ impl<R: Send + 'static> Background<R> {
         let (report, result) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             if let Err(Err(error)) = report.send(work.await) {
-                tracing::error!(%error, "a write in the background failed");
+                tracing::error!(
+                    name: "write_lost", target: "discobase::engine", error = %error.for_log(),
+                    "a write in the background failed"
+                );
             }
         });
         Self { result }

@@ -78,8 +78,8 @@ impl Engine {
         });
         let rows = rows.collect();
         let (waiter, durable) = oneshot::channel();
-        newest.push(commit, waiter);
-        newest.pace.arrived(self.env.monotonic());
+        newest.push(commit, waiter, self.env.monotonic());
+        self.counters.queued.rise(1);
         drop(newest);
         self.wake.notify_one();
         let commit = CommitId { incarnation: self.incarnation, seq };

@@ -1,7 +1,7 @@
 //! When something fails: what is refused, who is told, and what the error says.
 
 use crate::db::engine::Engine;
-use crate::db::engine::queue::{Waiter, tell};
+use crate::db::engine::queue::Waiter;
 use crate::db::engine::size::too_large;
 use crate::error::{Error, ErrorKind};
 use crate::ids::Seq;
@@ -25,10 +25,12 @@ impl Engine {
         let settling = std::mem::take(&mut newest.settling);
         drop(newest);
         self.decided.send_replace(Seq::new(u64::MAX));
-        tell(waiters, &Err(error.clone()));
+        self.tell(waiters, &Err(error.clone()));
         for waiter in settling {
             let _ = waiter.send(Err(error.clone()));
         }
+        // Those of a frame that was in flight were told by being dropped.
+        self.counters.queued.fall(self.counters.queued.get());
     }
 
     /// A frame did not become durable. What was queued behind it was checked against it, so it fails too.
@@ -52,12 +54,12 @@ impl Engine {
         let queued = newest.refuse_all(first);
         drop(newest);
         self.decided.send_replace(all);
-        tell(waiters.into_iter().chain(queued), &Err(error.clone()));
+        self.tell(waiters.into_iter().chain(queued), &Err(error.clone()));
     }
 
     /// Nothing more is written: every later commit gets `error`.
     pub(super) fn stop(&self, error: &Error) {
-        tracing::error!(%error, "the database stopped writing");
+        tracing::error!(name: "stopped", target: "discobase::engine", %error, "the database stopped writing");
         self.newest.lock().stopped.get_or_insert_with(|| error.clone());
         self.decided.send_replace(Seq::new(u64::MAX));
     }

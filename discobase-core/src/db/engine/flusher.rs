@@ -43,7 +43,8 @@ impl Engine {
             let next = self.newest.lock().next();
             match next {
                 Next::Frame(batch) => {
-                    self.newest.lock().pace.leaves(self.env.monotonic());
+                    let now = self.env.monotonic();
+                    self.counters.wait.took(self.newest.lock().pace.leaves(now, batch.since));
                     // Its callers were told; the error is for the half of a split frame only.
                     let _ = self.flush(&mut writer, batch).await;
                     self.newest.lock().pace.answered(self.env.monotonic());
@@ -69,7 +70,10 @@ impl Engine {
             settled = writer.settle() => match settled {
                 Ok(()) => {}
                 // What could not be read now is read before the first frame.
-                Err(AppendError::Refused(error)) => tracing::debug!(%error, "settling the term is put off"),
+                Err(AppendError::Refused(error)) => tracing::debug!(
+                    name: "settling_delayed", target: "discobase::engine", %error,
+                    "settling the term is put off"
+                ),
                 Err(error) => self.stop(&self.error(error)),
             },
             () = self.wake.notified() => self.wake.notify_one(),
@@ -104,7 +108,9 @@ impl Engine {
         match writer.idle().await {
             Ok(()) => {}
             // The next save says so to somebody, and contends with whoever posted.
-            Err(AppendError::Refused(error)) => tracing::warn!(%error, "an empty frame was refused"),
+            Err(AppendError::Refused(error)) => {
+                tracing::warn!(name: "idle_read_failed", target: "discobase::journal", %error, "an empty frame was refused")
+            }
             Err(error) => self.stop(&self.error(error)),
         }
     }
@@ -121,7 +127,10 @@ impl Engine {
                 Error::new(ErrorKind::Unreachable, format!("the closing frame got no answer in {CLOSING:?}"))
             }
         };
-        tracing::warn!(%error, "the database was not closed cleanly");
+        tracing::warn!(
+            name: "unclean_close", target: "discobase::engine", %error,
+            "the database was not closed cleanly"
+        );
         self.newest.lock().stopped.get_or_insert(error);
     }
 }

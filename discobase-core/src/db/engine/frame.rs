@@ -1,7 +1,9 @@
 //! Frames of queued commits: written, split where they are too large, and made visible.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::Instrument;
 
 use crate::batch::Commit;
 use crate::codec::binary::commit_size;
@@ -17,7 +19,7 @@ use crate::tables::Tables;
 impl Engine {
     /// Makes a frame of a batch and tells its callers how it ended.
     pub(super) async fn flush(&self, writer: &mut Writer, batch: Batch) -> Result<()> {
-        let Batch { commits, waiters, after, .. } = batch;
+        let Batch { commits, waiters, size, after, since } = batch;
         let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(()) };
         let (first, last) = (first.seq, last.seq);
         // It may have been queued while the reason to stop was being found.
@@ -32,13 +34,17 @@ impl Engine {
         } else {
             None
         };
-        match (writer.append(Body::Data(commits)).await, kept) {
+        let span = tracing::debug_span!(
+            target: "discobase::engine", "frame", first = first.get(), last = last.get(), commits = commits.len(), size
+        );
+        match (writer.append(Body::Data(commits)).instrument(span).await, kept) {
             (Ok(_), _) => {
                 self.publish(after, last, waiters);
+                self.count(first, last, size, since);
                 Ok(())
             }
             (Err(AppendError::TooLarge(_)), Some(commits)) => {
-                self.flush_halves(writer, commits, waiters).await
+                self.flush_halves(writer, commits, waiters, since).await
             }
             (Err(error), _) => Err(self.fail(error, first, last, waiters)),
         }
@@ -51,16 +57,17 @@ impl Engine {
         writer: &mut Writer,
         mut commits: Vec<Commit>,
         mut waiters: Vec<Waiter>,
+        since: Duration,
     ) -> Result<()> {
         let middle = commits.len() / 2;
         let second = (commits.split_off(middle), waiters.split_off(middle));
-        let first = self.flush_part(writer, commits, waiters).await;
+        let first = self.flush_part(writer, commits, waiters, since).await;
         let (commits, waiters) = second;
         if let Err(error) = first {
-            tell(waiters, &Err(error.clone()));
+            self.tell(waiters, &Err(error.clone()));
             return Err(error);
         }
-        self.flush_part(writer, commits, waiters).await
+        self.flush_part(writer, commits, waiters, since).await
     }
 
     pub(super) async fn flush_part(
@@ -68,14 +75,16 @@ impl Engine {
         writer: &mut Writer,
         commits: Vec<Commit>,
         waiters: Vec<Waiter>,
+        since: Duration,
     ) -> Result<()> {
         let mut after = Tables::clone(&self.tables());
         if let Err(error) = commits.iter().try_for_each(|commit| after.apply(commit)) {
             let error = Error::new(ErrorKind::Damaged, error.to_string());
-            tell(waiters, &Err(error.clone()));
+            self.tell(waiters, &Err(error.clone()));
             return Err(error);
         }
-        let batch = Batch { commits, waiters, size: 0, after: Some(after) };
+        let size = commits.iter().map(commit_size).sum();
+        let batch = Batch { commits, waiters, size, after: Some(after), since };
         Box::pin(self.flush(writer, batch)).await
     }
 
@@ -83,8 +92,25 @@ impl Engine {
         if let Some(after) = after {
             self.visible.store(Arc::new(after));
         }
-        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.counters.frames.add(1);
         self.decided.send_replace(last);
-        tell(waiters, &Ok(last));
+        self.tell(waiters, &Ok(last));
+    }
+
+    /// Tells callers how their commits ended.
+    pub(super) fn tell(&self, waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) {
+        let told = tell(waiters, outcome);
+        let ended = if outcome.is_ok() { &self.counters.commits } else { &self.counters.refused };
+        ended.add(told);
+        self.counters.queued.fall(told);
+    }
+
+    /// A frame of `size` bytes is durable whose first commit was queued at `since`.
+    fn count(&self, first: Seq, last: Seq, size: usize, since: Duration) {
+        let took = self.env.monotonic().saturating_sub(since);
+        self.counters.commit_bytes.add(size as u64);
+        self.counters.commit.took(took);
+        let (first, last) = (first.get(), last.get());
+        tracing::debug!(name: "durable", target: "discobase::engine", first, last, size, ?took, "a frame is durable");
     }
 }

@@ -6,6 +6,7 @@
 //! `newest` was when the frame was cut: each commit is applied once.
 
 mod commit;
+mod counters;
 mod ending;
 mod flusher;
 mod frame;
@@ -15,7 +16,6 @@ mod queue;
 mod size;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -30,6 +30,7 @@ use crate::journal::writer::Writer;
 use crate::tables::Tables;
 use crate::transport::Transport;
 
+use counters::Counters;
 use flusher::Flusher;
 use queue::Newest;
 
@@ -44,7 +45,7 @@ pub(crate) struct Engine {
     journal: ChannelId,
     incarnation: Incarnation,
     env: SharedEnv,
-    frames: AtomicU64,
+    counters: Counters,
 }
 
 impl Engine {
@@ -64,7 +65,7 @@ impl Engine {
             journal: writer.channel(),
             incarnation: writer.incarnation(),
             env: Arc::clone(writer.env()),
-            frames: AtomicU64::new(0),
+            counters: Counters::new(),
         });
         // Made before the task is, so that even a task that never runs ends as it should.
         let flusher = Flusher(Arc::clone(&engine));
@@ -76,9 +77,9 @@ impl Engine {
         self.visible.load()
     }
 
-    /// How many frames were written since the database was opened.
-    pub(crate) fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
+    /// What happened since the database was connected.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Lets the queue drain and writes the closing frame. The flusher's task ends after it.

@@ -1,6 +1,7 @@
 //! The queue between callers and the journal: what was accepted and is not durable yet.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -49,6 +50,8 @@ pub(super) struct Batch {
     pub(super) size: usize,
     /// The tables after its last commit; `None` while it is the last batch and still grows.
     pub(super) after: Option<Tables>,
+    /// When its first commit was queued.
+    pub(super) since: Duration,
 }
 
 /// What the flusher does next.
@@ -68,11 +71,15 @@ pub(crate) struct Accepted {
     pub(super) durable: oneshot::Receiver<Result<Seq>>,
 }
 
-pub(super) fn tell(waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) {
+/// Tells callers how their commits ended; gives how many there are.
+pub(super) fn tell(waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) -> u64 {
+    let mut told = 0;
     for waiter in waiters {
         // A caller that dropped its future does not care any more; the outcome is the same.
         let _ = waiter.send(outcome.clone());
+        told += 1;
     }
+    told
 }
 
 impl Newest {
@@ -141,13 +148,14 @@ impl Newest {
         }
     }
 
-    pub(super) fn push(&mut self, commit: Commit, waiter: Waiter) {
+    pub(super) fn push(&mut self, commit: Commit, waiter: Waiter, now: Duration) {
+        self.pace.arrived(now);
         // Numbers inside a frame follow each other without gaps; a refused commit leaves one.
         let fits = |batch: &Batch| {
             batch.after.is_none() && batch.commits.last().is_none_or(|last| last.seq.next() == commit.seq)
         };
         if !self.queue.back().is_some_and(fits) {
-            self.queue.push_back(Batch::default());
+            self.queue.push_back(Batch { since: now, ..Batch::default() });
         }
         if let Some(batch) = self.queue.back_mut() {
             batch.size += commit_size(&commit);

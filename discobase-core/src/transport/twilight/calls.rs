@@ -210,7 +210,10 @@ impl Transport for TwilightTransport {
                 }
             };
             if tokio::time::timeout(LEAVING, left).await.is_err() {
-                tracing::debug!("the gateway session did not end in time");
+                tracing::debug!(
+                    name: "gateway_hangs", target: "discobase::gateway",
+                    "the gateway session did not end in time"
+                );
             }
         })
     }

@@ -1,7 +1,6 @@
 //! One try of a request: connect, send, read the answer, each within its time.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::Payload;
 use super::config::{Deadlines, Endpoint, Token, TwilightConfig};
 use super::requests::chain;
+use crate::count::Count;
 use crate::transport::Traffic;
 use crate::transport::limits::Verb;
 
@@ -73,13 +73,25 @@ pub(super) struct HttpClient {
     counts: Counts,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
-    requests: AtomicU64,
-    too_many: AtomicU64,
-    retries: AtomicU64,
-    sent: AtomicU64,
-    received: AtomicU64,
+    requests: Count,
+    too_many: Count,
+    retries: Count,
+    sent: Count,
+    received: Count,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self {
+            requests: Count::new("discobase_requests_total"),
+            too_many: Count::new("discobase_too_many_requests_total"),
+            retries: Count::new("discobase_retries_total"),
+            sent: Count::new("discobase_sent_bytes_total"),
+            received: Count::new("discobase_received_bytes_total"),
+        }
+    }
 }
 
 impl HttpClient {
@@ -108,7 +120,7 @@ impl HttpClient {
             user_agent: HeaderValue::from_str(&config.user_agent)
                 .map_err(|_| "the user agent cannot be a header")?,
             deadlines: config.deadlines,
-            counts: Counts::default(),
+            counts: Counts::new(),
         })
     }
 
@@ -122,8 +134,8 @@ impl HttpClient {
         let Some(request) = self.request(one) else {
             return Tried::Unreached("the request has no valid form".to_owned());
         };
-        self.counts.requests.fetch_add(1, Ordering::Relaxed);
-        self.counts.sent.fetch_add(length, Ordering::Relaxed);
+        self.counts.requests.add(1);
+        self.counts.sent.add(length);
 
         let end = tokio::time::Instant::now() + patience;
         let response = match tokio::time::timeout_at(end, self.client.request(request)).await {
@@ -134,7 +146,7 @@ impl HttpClient {
         };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::TOO_MANY_REQUESTS {
-            self.counts.too_many.fetch_add(1, Ordering::Relaxed);
+            self.counts.too_many.add(1);
         }
         // An answer that has begun may take as long again, as long as it makes progress.
         let read = tokio::time::timeout_at(end + patience, self.read(body, expected)).await;
@@ -173,7 +185,7 @@ impl HttpClient {
             let piece =
                 piece.map_err(|error| Broken::Off(format!("the answer broke off: {}", chain(&error))))?;
             let Ok(piece) = piece.into_data() else { continue };
-            self.counts.received.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            self.counts.received.add(piece.len() as u64);
             if (whole.len() + piece.len()) as u64 > longest {
                 return Err(Broken::Overlong);
             }
@@ -188,17 +200,17 @@ impl HttpClient {
 
     /// Counts a retry.
     pub(super) fn count_retry(&self) {
-        self.counts.retries.fetch_add(1, Ordering::Relaxed);
+        self.counts.retries.add(1);
     }
 
     /// The counts.
     pub(super) fn traffic(&self) -> Traffic {
         Traffic {
-            requests: self.counts.requests.load(Ordering::Relaxed),
-            too_many_requests: self.counts.too_many.load(Ordering::Relaxed),
-            retries: self.counts.retries.load(Ordering::Relaxed),
-            bytes_sent: self.counts.sent.load(Ordering::Relaxed),
-            bytes_received: self.counts.received.load(Ordering::Relaxed),
+            requests: self.counts.requests.get(),
+            too_many_requests: self.counts.too_many.get(),
+            retries: self.counts.retries.get(),
+            bytes_sent: self.counts.sent.get(),
+            bytes_received: self.counts.received.get(),
         }
     }
 }

@@ -107,7 +107,11 @@ impl Session {
         let text = match message {
             Message::Text(text) => text,
             Message::Close(frame) => {
-                debug!(code = frame.as_ref().map(|frame| frame.code), "the gateway closed the connection");
+                debug!(
+                    name: "gateway_cut", target: "discobase::gateway",
+                    code = frame.as_ref().map(|frame| frame.code),
+                    "the gateway closed the connection"
+                );
                 if shard.state() == ShardState::FatallyClosed {
                     self.close = frame.map(|frame| (frame.code, frame.reason.into_owned()));
                 }
@@ -137,7 +141,10 @@ impl Session {
             }
             Dispatch::Events(events) => events.iter().for_each(|event| self.feed.tell(event)),
             Dispatch::Unreadable(name) => {
-                warn!(event = name, "a gateway event cannot be read");
+                warn!(
+                    name: "event_unreadable", target: "discobase::gateway", event = name,
+                    "a gateway event cannot be read"
+                );
                 self.feed.tell(&Event::Gap);
             }
             Dispatch::Resumed | Dispatch::Other => {}
@@ -171,7 +178,10 @@ impl Session {
         match error.kind() {
             ReceiveMessageErrorType::Reconnect => {
                 let why = std::error::Error::source(error).map(chain).unwrap_or_default();
-                warn!(why, "cannot reach the gateway, trying again");
+                warn!(
+                    name: "gateway_unreachable", target: "discobase::gateway", why,
+                    "cannot reach the gateway, trying again"
+                );
                 self.feed.trouble(why);
                 match shard.state() {
                     ShardState::Disconnected { reconnect_attempts } if reconnect_attempts >= ATTEMPTS => {
@@ -182,7 +192,10 @@ impl Session {
             }
             _ => {
                 // The error's own text quotes the event.
-                warn!("a gateway message cannot be read");
+                warn!(
+                    name: "event_unreadable", target: "discobase::gateway",
+                    "a gateway message cannot be read"
+                );
                 self.feed.tell(&Event::Gap);
                 shard
             }
@@ -214,7 +227,10 @@ impl Session {
             }
         };
         if tokio::time::timeout(CLOSING, closed).await.is_err() {
-            debug!("the gateway did not answer the close");
+            debug!(
+                name: "gateway_hangs", target: "discobase::gateway",
+                "the gateway did not answer the close"
+            );
         }
     }
 }

@@ -116,7 +116,7 @@ impl Sender {
         let started = self.env.monotonic();
         let until = deadline.and_then(|deadline| started.checked_add(deadline));
         let job = Job { route, uri, payload, repeat, wanted, until, started };
-        let span = debug_span!("discord", %route, major = route.major);
+        let span = debug_span!(target: "discobase::transport", "request", %route, major = route.major);
         self.tries(job).instrument(span).await
     }
 
@@ -172,7 +172,10 @@ impl Sender {
                     return Err(TransportError::Unknown(failure));
                 }
                 Step::Unclear(failure) => {
-                    debug!(error = %failure, "no answer, trying again");
+                    debug!(
+                        name: "retry", target: "discobase::transport", error = %failure,
+                        "no answer, trying again"
+                    );
                     unclear = Some(failure.clone());
                     last = failure;
                 }
@@ -224,7 +227,7 @@ impl Sender {
         };
         self.reached.store(true, Ordering::Relaxed);
         let took = self.env.monotonic().saturating_sub(now);
-        debug!(status = status.as_u16(), ?took, "answered");
+        debug!(name: "answered", target: "discobase::transport", status = status.as_u16(), ?took, "answered");
         self.judge(job, permit, status, &headers, body)
     }
 
@@ -241,7 +244,11 @@ impl Sender {
         let bytes = body.as_deref().unwrap_or_default();
         if status == StatusCode::TOO_MANY_REQUESTS {
             let refusal = limits::too_many(job.route, headers, bytes);
-            warn!(wait = ?refusal.wait, reach = ?refusal.reach, shared = refusal.shared, "429: too many requests");
+            warn!(
+                name: "rate_limited", target: "discobase::transport",
+                wait = ?refusal.wait, reach = ?refusal.reach, shared = refusal.shared,
+                "429: too many requests"
+            );
             permit.finish(Outcome::TooMany(refusal, seen));
             return Step::Wait;
         }

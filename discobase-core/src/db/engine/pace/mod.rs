@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use crate::transport::Room;
 
-/// Over this time commits are counted, to tell how many are to be expected: about as long as Discord counts messages.
-const MEMORY: Duration = Duration::from_secs(5);
+/// Over this time commits are counted, to tell how many are to be expected. A longer time takes a steady load for a short
+/// burst when it begins, and uses up what it will need; a shorter one takes two commits for a steady load.
+const MEMORY: Duration = Duration::from_secs(1);
 /// However much is left of the limit, a frame leaves so long after the one before is durable: whoever was told of that,
 /// and saves again, gets into it.
 const LINGER: Duration = Duration::from_millis(10);
@@ -55,9 +56,10 @@ impl Pace {
         }
     }
 
-    /// A frame leaves.
-    pub(super) fn leaves(&mut self, now: Duration) {
+    /// A frame leaves whose first commit was queued at `since`; gives how long it waited although no other was in flight.
+    pub(super) fn leaves(&mut self, now: Duration, since: Duration) -> Duration {
         self.before = self.left.replace(now);
+        now.saturating_sub(since.max(self.answered))
     }
 
     /// The frame that left last was answered.
@@ -83,8 +85,9 @@ impl Pace {
         }
         // The last post is kept for when its time has come.
         if remaining > 1 {
-            let expected = self.wanted(now) * resets_in.div_duration_f64(MEMORY);
-            if queued.bytes >= BULK || expected <= f64::from(remaining) + 1.0 {
+            // The commit that is about to leave is none of those that are to be expected.
+            let expected = (self.wanted(now) - 1.0) * resets_in.div_duration_f64(MEMORY);
+            if queued.bytes >= BULK || expected <= f64::from(remaining) {
                 return soon;
             }
         }

@@ -52,7 +52,7 @@ fn run(arrivals: &[Duration]) -> (Vec<Duration>, u32) {
             cut = arrivals.get(seen).map_or(due, |arrival| due.min(*arrival));
         }
         server.take(cut + ROUND_TRIP / 2);
-        pace.leaves(cut);
+        pace.leaves(cut, *first);
         now = cut + ROUND_TRIP;
         pace.answered(now);
         taken.extend(arrivals[next..seen].iter().map(|arrival| now - *arrival));

@@ -1,0 +1,70 @@
+//! What a connected database did, in numbers.
+
+use crate::count::Took;
+use crate::db::Database;
+use crate::error::Result;
+use crate::ids::Seq;
+use crate::transport::Traffic;
+
+/// What a database did since it was connected, and what it is about to do.
+///
+/// The same numbers go to the `metrics` facade if the feature `metrics` is on; the guide's chapter "Observability" has
+/// their names there.
+///
+/// ```no_run
+/// # async fn run(db: discobase_core::Database) -> discobase_core::Result<()> {
+/// let stats = db.stats()?;
+/// println!("{} commits in {} frames, {} queued", stats.commits, stats.frames, stats.queued);
+/// println!("a commit took {:?} at the most, and waited {:?} on average", stats.commit.longest, stats.wait.mean());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Requests, retries, answers with 429, and bytes: what was sent to Discord and what came back.
+    pub traffic: Traffic,
+    /// Frames of commits that became durable.
+    pub frames: u64,
+    /// Commits of this process that became durable.
+    pub commits: u64,
+    /// Commits that were queued and did not become durable here: refused by Discord, fenced, or of unknown outcome.
+    pub refused: u64,
+    /// Bytes of the commits that became durable, before compression.
+    pub commit_bytes: u64,
+    /// Commits that wait to become durable, the frame in flight included.
+    pub queued: u64,
+    /// From queueing the first commit of a frame until it was durable.
+    pub commit: Took,
+    /// How much of that a frame waited before it left, for more commits or for the rate limit, while no other frame was
+    /// in flight.
+    pub wait: Took,
+    /// Checkpoints, from the beginning of each until it was durable.
+    pub checkpoint: Took,
+    /// The last commit that reads see.
+    pub seq: Seq,
+}
+
+impl Database {
+    /// What the database did since it was connected. Costs nothing but reading a few numbers.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn stats(&self) -> Result<Stats> {
+        let connection = self.connection()?;
+        let engine = &connection.link.engine;
+        let counters = engine.counters();
+        Ok(Stats {
+            traffic: connection.transport.traffic(),
+            frames: counters.frames.get(),
+            commits: counters.commits.get(),
+            refused: counters.refused.get(),
+            commit_bytes: counters.commit_bytes.get(),
+            queued: counters.queued.get(),
+            commit: counters.commit.get(),
+            wait: counters.wait.get(),
+            checkpoint: counters.checkpoint.get(),
+            seq: engine.tables().seq(),
+        })
+    }
+}
