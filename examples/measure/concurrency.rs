@@ -66,7 +66,7 @@ impl Concurrency {
         let callers: Vec<_> =
             (0..self.callers).map(|_| tokio::spawn(call(db.clone(), Arc::clone(&next)))).collect();
         // What connecting used up of the first window is over.
-        let mut before = reached(&db, db.frames()? + 2 * FRAMES).await?;
+        let mut before = reached(&db, db.frames()? + 3 * FRAMES).await?;
         let mut watched = Vec::new();
         for _ in 0..WINDOWS {
             let after = reached(&db, db.frames()? + FRAMES).await?;

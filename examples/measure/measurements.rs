@@ -40,7 +40,7 @@ pub(crate) const MEASUREMENTS: [Measurement; 6] = [
         conditions: |_| {
             format!(
                 "Round trip {ROUND_TRIP_MS} ms; the guild takes 5 messages in 5 s. A value is what happened during 5 \
-                 frames, 6 in a row, after 10 frames that don't count."
+                 frames, 6 in a row, after 15 frames that don't count."
             )
         },
         make: |_| concurrency::figures(&[1, 100, 10_000]),

@@ -109,7 +109,9 @@ impl Engine {
             Ok(()) => {}
             // The next save says so to somebody, and contends with whoever posted.
             Err(AppendError::Refused(error)) => {
-                tracing::warn!(name: "idle_read_failed", target: "discobase::journal", %error, "an empty frame was refused")
+                tracing::warn!(
+                    name: "idle_read_failed", target: "discobase::journal", %error, "an empty frame was refused"
+                );
             }
             Err(error) => self.stop(&self.error(error)),
         }

@@ -101,7 +101,7 @@ fn a_steady_stream_uses_the_limit_and_never_stands_still() {
     for per_second in [3.0, 10.0, 100.0, 1_000.0] {
         let time = SECOND * 200;
         let (taken, frames) = run(&at_random(per_second, time));
-        assert!(share(&taken, 99) < Duration::from_millis(1_200), "{per_second}: {:?}", share(&taken, 99));
+        assert!(share(&taken, 99) < Duration::from_millis(1_400), "{per_second}: {:?}", share(&taken, 99));
         assert!(taken[taken.len() - 1] < SPAN / 2, "{per_second}: {:?}", taken.last());
         let allowed = time.as_secs_f64() / SPAN.as_secs_f64() * f64::from(LIMIT);
         assert!(f64::from(frames) >= 0.9 * allowed, "{per_second}: {frames} frames of {allowed}");
