@@ -12,9 +12,7 @@ mod sealing;
 pub use key::EncryptionKey;
 pub(crate) use keychain::{KeySource, Keychain};
 pub(crate) use keying::{Kdf, Keying};
-#[allow(unused_imports, reason = "segments are not sealed yet")]
-pub(crate) use sealing::BlockPlace;
 pub(crate) use sealing::{OVERHEAD, Sealing};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut as _, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 
 use crate::env::SharedEnv;
-use crate::ids::{ChannelId, TableId};
+use crate::ids::ChannelId;
 use crate::seal::keying::{Keying, Subkeys};
 use crate::wire::put_bytes;
 
@@ -22,27 +22,10 @@ pub(crate) struct Sealing {
     keying: Keying,
     db: Arc<str>,
     frames: XChaCha20Poly1305,
-    #[allow(dead_code, reason = "segments are not sealed yet")]
     blocks: XChaCha20Poly1305,
     env: SharedEnv,
 }
 
-#[allow(dead_code, reason = "segments are not sealed yet")]
-/// Where a block of a segment belongs. A block that is found anywhere else does not open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BlockPlace {
-    /// The channel of the segment.
-    pub(crate) channel: ChannelId,
-    pub(crate) table: TableId,
-    /// 0 for rows; for the entries of an index its place in the definition, from 1.
-    pub(crate) index: u64,
-    /// The segment's random number.
-    pub(crate) segment: [u8; 16],
-    /// Its place in the segment, from 0.
-    pub(crate) block: u64,
-}
-
-#[allow(dead_code, reason = "segments are not sealed yet")]
 impl Sealing {
     pub(super) fn new(keying: Keying, subkeys: &Subkeys, db: Arc<str>, env: SharedEnv) -> Self {
         Self {
@@ -70,21 +53,14 @@ impl Sealing {
         open(&self.frames, &self.frame_data(journal, clear), sealed)
     }
 
-    /// Seals a block of a segment.
-    pub(crate) fn seal_block(&self, place: &BlockPlace, block: &[u8]) -> Vec<u8> {
-        seal(&self.blocks, self.nonce(), &self.block_data(place), block)
+    /// Seals a block of a segment. `place` says which one, of which run.
+    pub(crate) fn seal_block(&self, place: &[u8], block: &[u8]) -> Vec<u8> {
+        seal(&self.blocks, self.nonce(), &block_data(place), block)
     }
 
     /// Opens a block; `None` if it is not what this key sealed for this place.
-    pub(crate) fn open_block(&self, place: &BlockPlace, sealed: &[u8]) -> Option<Vec<u8>> {
-        open(&self.blocks, &self.block_data(place), sealed)
-    }
-
-    /// A random number for a new segment.
-    pub(crate) fn segment(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        self.env.random(&mut bytes);
-        bytes
+    pub(crate) fn open_block(&self, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        open(&self.blocks, &block_data(place), sealed)
     }
 
     fn nonce(&self) -> [u8; NONCE] {
@@ -101,19 +77,10 @@ impl Sealing {
         data.extend_from_slice(clear);
         data
     }
+}
 
-    fn block_data(&self, place: &BlockPlace) -> Vec<u8> {
-        let BlockPlace { channel, table, index, segment, block } = place;
-        let mut data = Vec::with_capacity(self.db.len() + 72);
-        data.extend_from_slice(b"discobase block\0");
-        put_bytes(&mut data, self.db.as_bytes());
-        for number in [channel.get(), table.get(), *index] {
-            data.extend_from_slice(&number.to_le_bytes());
-        }
-        data.extend_from_slice(segment);
-        data.extend_from_slice(&block.to_le_bytes());
-        data
-    }
+fn block_data(place: &[u8]) -> Vec<u8> {
+    [b"discobase block\0", place].concat()
 }
 
 /// Nothing of the keys is shown.

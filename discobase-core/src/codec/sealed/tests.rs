@@ -1,7 +1,5 @@
 //! Sealed frames: through every form and back, in their place only, and never beside clear ones.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use crate::batch::{Commit, Op};
@@ -9,22 +7,16 @@ use crate::codec::binary;
 use crate::codec::frame::{Body, Frame, Header, Sum};
 use crate::codec::message;
 use crate::codec::sealed::{OpenError, open, seal};
-use crate::env::SystemEnv;
 use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId};
 use crate::row::RowWriter;
-use crate::seal::{EncryptionKey, KeySource, Keychain, Sealing};
+use crate::seal::tests::sealing;
+use crate::seal::{EncryptionKey, Sealing};
 use crate::value::ValueRef;
 
 const JOURNAL: ChannelId = ChannelId::new(7);
 
-async fn sealing(key: u8) -> Arc<Sealing> {
-    let source = KeySource::Given(EncryptionKey::from_bytes([key; 32]));
-    let chain = Keychain::new(source, Arc::from("shop"), Arc::new(SystemEnv::new()));
-    chain.create().await.unwrap().unwrap()
-}
-
-fn sealing_now(key: u8) -> Arc<Sealing> {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(sealing(key))
+fn sealing_now(key: u8) -> Sealing {
+    sealing(&EncryptionKey::from_bytes([key; 32]), "shop", 1)
 }
 
 /// A data frame with one commit that inserts these texts.

@@ -69,6 +69,8 @@ pub(crate) enum SegmentError {
     Hash,
     #[error("it has {found} bytes where {expected} are due")]
     Length { expected: u64, found: u64 },
+    #[error("a block does not open with the database's key: it was changed, or belongs elsewhere")]
+    Sealed,
     #[error("it is not a segment of discobase")]
     Magic,
     #[error("a block can't be unpacked")]

@@ -1,6 +1,7 @@
 //! The one place where a block's bytes can be sealed after compression, and opened before it is undone.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::codec::segment::{Part, SegmentError, SegmentOf};
 use crate::wire::{put_bytes, put_varint};
@@ -11,6 +12,14 @@ pub(crate) enum Sealing {
     /// Not at all: whoever sees the channel can read the blocks.
     #[default]
     Clear,
+    /// With the keys of an encrypted database.
+    Sealed(Arc<crate::seal::Sealing>),
+}
+
+impl From<Option<Arc<crate::seal::Sealing>>> for Sealing {
+    fn from(sealing: Option<Arc<crate::seal::Sealing>>) -> Self {
+        sealing.map_or(Self::Clear, Self::Sealed)
+    }
 }
 
 /// The place of a block: what its sealed bytes are bound to, so that they open nowhere else.
@@ -44,9 +53,10 @@ impl Place<'_> {
 
 impl Sealing {
     /// Seals the compressed bytes of a block: what it returns goes into the file.
-    pub(crate) fn seal(&self, _place: Place<'_>, packed: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn seal(&self, place: Place<'_>, packed: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Clear => packed,
+            Self::Sealed(sealing) => sealing.seal_block(&place.associated_data(), &packed),
         }
     }
 
@@ -54,13 +64,16 @@ impl Sealing {
     ///
     /// # Errors
     /// When the bytes were not sealed for this place, or were changed.
-    pub(crate) fn open<'a>(
-        &self,
-        _place: Place<'_>,
-        sealed: &'a [u8],
-    ) -> Result<Cow<'a, [u8]>, SegmentError> {
+    pub(crate) fn open<'a>(&self, place: Place<'_>, sealed: &'a [u8]) -> Result<Cow<'a, [u8]>, SegmentError> {
         match self {
             Self::Clear => Ok(Cow::Borrowed(sealed)),
+            Self::Sealed(sealing) => {
+                let opened = sealing.open_block(&place.associated_data(), sealed);
+                opened.map(Cow::Owned).ok_or(SegmentError::Sealed)
+            }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
