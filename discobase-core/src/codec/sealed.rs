@@ -130,4 +130,6 @@ pub(crate) fn open<'a>(
 }
 
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod tests;

@@ -24,8 +24,11 @@ impl Env for Fixed {
 }
 
 pub(crate) fn sealing(key: &EncryptionKey, db: &str, salt: u8) -> Sealing {
-    let (keying, subkeys) = Keying::new(key, [salt; 16]).unwrap();
-    let env: SharedEnv = Arc::new(crate::env::SystemEnv::new());
+    keyed(key, db, [salt; 16], Arc::new(crate::env::SystemEnv::new()))
+}
+
+pub(crate) fn keyed(key: &EncryptionKey, db: &str, salt: [u8; 16], env: SharedEnv) -> Sealing {
+    let (keying, subkeys) = Keying::new(key, salt).unwrap();
     Sealing::new(keying, &subkeys, Arc::from(db), env)
 }
 
