@@ -54,7 +54,7 @@ impl Engine {
         let queued = newest.refuse_all(first);
         drop(newest);
         self.decided.send_replace(all);
-        self.tell(waiters.into_iter().chain(queued), &Err(error.clone()));
+        self.tell(waiters.into_iter().chain(queued).collect(), &Err(error.clone()));
     }
 
     /// Nothing more is written: every later commit gets `error`.

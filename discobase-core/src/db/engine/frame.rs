@@ -10,7 +10,7 @@ use crate::codec::binary::commit_size;
 use crate::codec::frame::Body;
 use crate::codec::message::MAX_COMPRESSED;
 use crate::db::engine::Engine;
-use crate::db::engine::queue::{Batch, Waiter, tell};
+use crate::db::engine::queue::{Batch, Waiter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
 use crate::journal::writer::{AppendError, Writer};
@@ -39,8 +39,8 @@ impl Engine {
         );
         match (writer.append(Body::Data(commits)).instrument(span).await, kept) {
             (Ok(_), _) => {
-                self.publish(after, last, waiters);
                 self.count(first, last, size, since);
+                self.publish(after, last, waiters);
                 Ok(())
             }
             (Err(AppendError::TooLarge(_)), Some(commits)) => {
@@ -97,12 +97,15 @@ impl Engine {
         self.tell(waiters, &Ok(last));
     }
 
-    /// Tells callers how their commits ended.
-    pub(super) fn tell(&self, waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) {
-        let told = tell(waiters, outcome);
+    /// Tells callers how their commits ended. They are counted before, so that whoever was told finds them counted.
+    pub(super) fn tell(&self, waiters: Vec<Waiter>, outcome: &Result<Seq>) {
         let ended = if outcome.is_ok() { &self.counters.commits } else { &self.counters.refused };
-        ended.add(told);
-        self.counters.queued.fall(told);
+        ended.add(waiters.len() as u64);
+        self.counters.queued.fall(waiters.len() as u64);
+        for waiter in waiters {
+            // A caller that dropped its future does not care any more; the outcome is the same.
+            let _ = waiter.send(outcome.clone());
+        }
     }
 
     /// A frame of `size` bytes is durable whose first commit was queued at `since`.

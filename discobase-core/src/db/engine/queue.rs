@@ -71,17 +71,6 @@ pub(crate) struct Accepted {
     pub(super) durable: oneshot::Receiver<Result<Seq>>,
 }
 
-/// Tells callers how their commits ended; gives how many there are.
-pub(super) fn tell(waiters: impl IntoIterator<Item = Waiter>, outcome: &Result<Seq>) -> u64 {
-    let mut told = 0;
-    for waiter in waiters {
-        // A caller that dropped its future does not care any more; the outcome is the same.
-        let _ = waiter.send(outcome.clone());
-        told += 1;
-    }
-    told
-}
-
 impl Newest {
     /// Nothing was accepted yet on top of `tables`.
     pub(super) fn new(tables: Tables, past: Vec<(Incarnation, Seq, Seq)>) -> Self {

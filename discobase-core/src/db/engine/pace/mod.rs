@@ -18,6 +18,8 @@ use crate::transport::Room;
 /// Over this time commits are counted, to tell how many are to be expected. A longer time takes a steady load for a short
 /// burst when it begins, and uses up what it will need; a shorter one takes two commits for a steady load.
 const MEMORY: Duration = Duration::from_secs(1);
+/// Over this time frames are counted: about as long as Discord counts messages.
+const WINDOW: Duration = Duration::from_secs(5);
 /// However much is left of the limit, a frame leaves so long after the one before is durable: whoever was told of that,
 /// and saves again, gets into it.
 const LINGER: Duration = Duration::from_millis(10);
@@ -41,17 +43,37 @@ pub(super) struct Pace {
     before: Option<Duration>,
     answered: Duration,
     round_trip: Duration,
-    /// How many frames the commits of the last [`MEMORY`] would have liked to have; old ones count less and less.
-    wanted: f64,
+    /// When a commit was counted last: those within a round trip share a frame anyway.
     counted: Option<Duration>,
+    /// How many frames the commits of the last [`MEMORY`] would have liked to have.
+    wanted: Fading,
+    /// How many frames left within the last [`WINDOW`].
+    sent: Fading,
+}
+
+/// A count in which what is long ago counts less and less.
+#[derive(Debug, Default)]
+struct Fading {
+    count: f64,
+    at: Duration,
+}
+
+impl Fading {
+    fn add(&mut self, now: Duration, memory: Duration) {
+        self.count = self.get(now, memory) + 1.0;
+        self.at = now;
+    }
+
+    fn get(&self, now: Duration, memory: Duration) -> f64 {
+        self.count * (-now.saturating_sub(self.at).div_duration_f64(memory)).exp()
+    }
 }
 
 impl Pace {
     /// A commit was queued.
     pub(super) fn arrived(&mut self, now: Duration) {
-        // Commits that come within a round trip share a frame anyway.
         if self.counted.is_none_or(|counted| counted + self.round_trip <= now) {
-            self.wanted = self.wanted(now) + 1.0;
+            self.wanted.add(now, MEMORY);
             self.counted = Some(now);
         }
     }
@@ -59,6 +81,7 @@ impl Pace {
     /// A frame leaves whose first commit was queued at `since`; gives how long it waited although no other was in flight.
     pub(super) fn leaves(&mut self, now: Duration, since: Duration) -> Duration {
         self.before = self.left.replace(now);
+        self.sent.add(now, WINDOW);
         now.saturating_sub(since.max(self.answered))
     }
 
@@ -85,17 +108,19 @@ impl Pace {
         }
         // The last post is kept for when its time has come.
         if remaining > 1 {
-            // The commit that is about to leave is none of those that are to be expected.
-            let expected = (self.wanted(now) - 1.0) * resets_in.div_duration_f64(MEMORY);
-            if queued.bytes >= BULK || expected <= f64::from(remaining) {
+            if queued.bytes >= BULK || self.expected(now, resets_in) <= f64::from(remaining) {
                 return soon;
             }
         }
         soon.max(left + resets.saturating_sub(left) / remaining.saturating_add(1))
     }
 
-    fn wanted(&self, now: Duration) -> f64 {
-        let Some(counted) = self.counted else { return 0.0 };
-        self.wanted * (-now.saturating_sub(counted).div_duration_f64(MEMORY)).exp()
+    /// How many more frames commits will like to have in a time to come: as many as they did lately. Callers who wait for
+    /// a frame don't save meanwhile and seem to want few, so the frames that they were given count as well.
+    fn expected(&self, now: Duration, time: Duration) -> f64 {
+        // The commit that is about to leave is none of those to come.
+        let wanted = (self.wanted.get(now, MEMORY) - 1.0) * time.div_duration_f64(MEMORY);
+        let given = self.sent.get(now, WINDOW) * time.div_duration_f64(WINDOW);
+        wanted.max(given)
     }
 }

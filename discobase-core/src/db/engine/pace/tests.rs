@@ -118,6 +118,44 @@ fn a_burst_shares_a_handful_of_frames_however_long_it_takes_to_make() {
     }
 }
 
+/// Callers who save again as soon as they are told, each a moment later: all of them fit into each frame.
+#[test]
+fn callers_who_wait_for_each_frame_share_it() {
+    const CALLERS: u64 = 2_000;
+    for spread in [50, 300, 500] {
+        let (mut pace, mut server) = (Pace::default(), Server::default());
+        let moment = |number: u64| Duration::from_millis(number * 7_919 % CALLERS * spread / CALLERS);
+        let mut coming: Vec<Duration> = (0..CALLERS).map(moment).collect();
+        let (mut frames, mut rows, mut now) = (0, 0, Duration::ZERO);
+        while now < SECOND * 100 {
+            coming.sort_unstable();
+            let (mut seen, mut cut) = (0, now.max(coming[0]));
+            loop {
+                while coming.get(seen).is_some_and(|arrival| *arrival <= cut) {
+                    pace.arrived(coming[seen]);
+                    seen += 1;
+                }
+                let due = pace.due(Some(server.room(cut)), Queued::default(), cut);
+                if due <= cut {
+                    break;
+                }
+                cut = coming.get(seen).map_or(due, |arrival| due.min(*arrival));
+            }
+            server.take(cut + ROUND_TRIP / 2);
+            pace.leaves(cut, cut);
+            now = cut + ROUND_TRIP;
+            pace.answered(now);
+            // What the load looks like from the beginning is no matter here.
+            if now > SECOND * 15 {
+                (frames, rows) = (frames + 1, rows + seen as u64);
+            }
+            coming.drain(..seen);
+            coming.extend((0..seen as u64).map(|number| now + moment(number)));
+        }
+        assert!(rows * 100 >= frames * CALLERS * 95, "{spread} ms: {rows} rows in {frames} frames");
+    }
+}
+
 /// A pace that has a steady load behind it, at the time `now`.
 fn busy(now: Duration) -> Pace {
     Pace {
@@ -125,8 +163,9 @@ fn busy(now: Duration) -> Pace {
         before: Some(now - SECOND),
         answered: now - SECOND / 8,
         round_trip: ROUND_TRIP,
-        wanted: 40.0,
         counted: Some(now),
+        wanted: Fading { count: 40.0, at: now },
+        sent: Fading { count: 5.0, at: now - SECOND / 4 },
     }
 }
 
