@@ -61,6 +61,11 @@ pub enum ErrorKind {
     NotEncrypted,
     /// Something sealed does not open although the key is the right one: somebody changed it, or put it elsewhere.
     Tampered,
+    /// This process follows the database: write where it is open for writing, or call `db.promote()`.
+    ReadOnly,
+    /// The database, or a table of it, is not in the guild yet, and a process that follows creates nothing: open it for
+    /// writing once.
+    NotCreated,
     /// A message of the database can't be read as what it should be.
     Corrupt,
     /// The journal has a hole, or its newest frames are gone: messages were deleted.

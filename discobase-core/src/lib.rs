@@ -60,13 +60,14 @@ mod value;
 mod wire;
 
 pub use count::Took;
-pub use db::{Confirm, Database, DatabaseBuilder, LoginTask, LoginThread, Outcome, Stats};
+pub use db::{Confirm, Database, DatabaseBuilder, Lag, LoginTask, LoginThread, Outcome, Role, Stats};
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Table, Update,
+    Background, Change, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Table,
+    Update, Watch, Watched,
 };
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::key::Key;

@@ -77,7 +77,7 @@ fn apply_all(
 }
 
 /// The error for a frame on the chain that says nothing which is believed.
-fn unopened(error: &OpenError) -> Error {
+pub(crate) fn unopened(error: &OpenError) -> Error {
     let kind = match error {
         OpenError::Tampered | OpenError::Clear | OpenError::Sealed => ErrorKind::Tampered,
         OpenError::Decode(_) => ErrorKind::Corrupt,

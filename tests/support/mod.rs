@@ -81,6 +81,11 @@ impl Place {
         self.builder_named(name).build()
     }
 
+    /// A database of the place's name that is only followed, not connected.
+    pub(crate) fn follower(&self) -> Database {
+        self.builder().follower().build()
+    }
+
     /// Sets more of a database of the place's name.
     pub(crate) fn builder(&self) -> DatabaseBuilder {
         self.builder_named(&self.name)

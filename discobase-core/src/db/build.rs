@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::batch::TableDef;
 use crate::db::catalog;
+use crate::db::engine::Role as Part;
 use crate::db::layout::Role;
 use crate::db::link::Link;
 use crate::db::registry::{Handle, Registered};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::TableId;
 use crate::session::Write;
 
@@ -25,6 +26,9 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
     }
     if fresh.is_empty() {
         return link.refresh(registered);
+    }
+    if link.engine.role() == Part::Follower {
+        return Err(not_created(&fresh));
     }
     link.engine.settled().await?;
     // Others make channels too, and a call that was dropped may have made some of those wanted.
@@ -51,6 +55,20 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
         }
     }
     Ok(())
+}
+
+fn not_created(fresh: &[&Registered]) -> Error {
+    let names: Vec<&str> = fresh.iter().map(|one| one.schema.name).collect();
+    let text = format!(
+        "not in the guild: {}. A process that follows creates nothing: register the same structs where the database \
+         is open for writing, or take it over with db.promote().await",
+        names.join(", ")
+    );
+    let error = Error::new(ErrorKind::NotCreated, text);
+    match names.as_slice() {
+        [one] => error.in_table(*one),
+        _ => error,
+    }
 }
 
 /// The roles of a table's channels: the rows', then each index's.

@@ -35,6 +35,8 @@ impl DatabaseBuilder {
         let options = Options {
             guild: GuildChoice::default(),
             owner: None,
+            follow: false,
+            stand_by: None,
             timing: Timing::DISCORD,
             patience: Duration::from_secs(60),
             deadline: None,
@@ -67,6 +69,36 @@ impl DatabaseBuilder {
     /// (5 seconds on Discord). Creating channels for new tables waits for that with a name, too.
     pub fn owner(mut self, name: impl Into<String>) -> Self {
         self.options.owner = Some(name.into());
+        self
+    }
+
+    /// Opens the database to follow what another process writes: however it is connected, it can be read and
+    /// [watched](crate::Table::watch), writes fail with `ReadOnly`, and nothing in the guild is created or changed.
+    /// [`Database::promote`] makes this process the writer.
+    ///
+    /// What the owner writes is seen when the gateway brings it, well below a second on Discord, or at the latest when
+    /// the journal's tail is read, every 30 seconds: [`Database::lag`] tells.
+    ///
+    /// ```
+    /// # use discobase_core as discobase;
+    /// use discobase::Database;
+    ///
+    /// let db = Database::builder("shop").follower().build();
+    /// ```
+    pub fn follower(mut self) -> Self {
+        self.options.follow = true;
+        self
+    }
+
+    /// Follows, as [`DatabaseBuilder::follower`], and takes the database over by itself when its journal has been
+    /// silent for longer than `silence`, or closed.
+    ///
+    /// An owner that is alive and has nothing to write is silent too. It objects, and keeps the database, if it
+    /// hears of the attempt in time: give owners a gateway session, and choose a `silence` longer than the usual
+    /// pauses. A takeover takes 5 seconds on Discord; after a failed one the next is a minute later at the earliest.
+    pub fn stand_by(mut self, silence: Duration) -> Self {
+        self.options.follow = true;
+        self.options.stand_by = Some(silence);
         self
     }
 

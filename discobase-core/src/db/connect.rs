@@ -6,7 +6,7 @@ use crate::codec::frame::{Body, Frame, Genesis, Header, Sum};
 use crate::codec::message;
 use crate::db::create::Creator;
 use crate::db::discover;
-use crate::db::engine::Engine;
+use crate::db::engine::{Duty, Engine, Start};
 use crate::db::layout::{Home, Role};
 use crate::db::link::Link;
 use crate::db::options::Options;
@@ -18,6 +18,7 @@ use crate::journal::owner::{self, random_incarnation};
 use crate::journal::post::key;
 use crate::journal::reader::Reader;
 use crate::journal::rules::{Nonce, reopens};
+use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
 use crate::replay::{Replayed, replay};
 use crate::seal::Keychain;
@@ -26,7 +27,7 @@ use crate::transport::{Transport, explain};
 /// Finds or creates the database in its guild, replays its journal, becomes its owner and starts the engine.
 pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Transport>) -> Result<Link> {
     let bot = transport.me().await.map_err(|error| explain(&error, "logging in"))?;
-    let guild = discover::guild(&*transport, &bot, &options.guild, db).await?;
+    let guild = discover::guild(&*transport, &bot, &options.guild, db, options.follow).await?;
     let db: Arc<str> = Arc::from(db);
     let keychain = Keychain::new(options.key.clone(), Arc::clone(&db), Arc::clone(&options.env));
     let mut creator = Creator {
@@ -41,15 +42,33 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
     };
     creator.look().await?;
     let owner = owner_name(options)?;
+    let began = options.env.monotonic();
     let (reader, replayed) = match find(&creator).await? {
         Some(found) => found,
+        None if options.follow => return Err(not_created(&creator.db)),
         None => create(&mut creator, options, &owner).await?,
     };
     creator.home.adopt(&replayed.genesis);
-    let (writer, replayed) = open(reader, replayed, &owner).await?;
+    let (duty, replayed) = if options.follow {
+        let sealing = replayed.sealing.clone();
+        let follower = Follower::new(reader, replayed.position.clone(), replayed.newest, sealing, began);
+        (Duty::Follow(Box::new(follower)), replayed)
+    } else {
+        let (writer, replayed) = open(reader, replayed, &owner).await?;
+        (Duty::Write(Box::new(writer)), replayed)
+    };
     let Replayed { tables, genesis, past, .. } = replayed;
-    let (engine, flusher) = Engine::start(writer, tables, past, transport);
-    Ok(Link::new(bot, guild, engine, flusher, creator, genesis))
+    let stand_by = options.stand_by;
+    let (engine, task) = Engine::start(Start { duty, tables, past, transport, owner, stand_by });
+    Ok(Link::new(bot, guild, engine, task, creator, genesis))
+}
+
+fn not_created(db: &str) -> Error {
+    let text = format!(
+        "the guild holds no database {db:?}, or it is hidden from the bot, and a process that follows creates none: \
+         open it for writing first"
+    );
+    Error::new(ErrorKind::NotCreated, text)
 }
 
 /// Opens the journal for writing.

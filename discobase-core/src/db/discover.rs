@@ -16,16 +16,18 @@ pub(crate) enum GuildChoice {
     Name(String),
 }
 
-/// Finds the guild among those the bot is in, and checks the bot's permissions in it.
+/// Finds the guild among those the bot is in, and checks the bot's permissions in it: all that
+/// are needed, or those for reading.
 pub(crate) async fn guild(
     transport: &dyn Transport,
     bot: &BotUser,
     choice: &GuildChoice,
     db: &str,
+    reads_only: bool,
 ) -> Result<Guild> {
     let guilds = transport.guilds().await.map_err(|error| explain(&error, "listing the bot's guilds"))?;
     let guild = choose(&guilds, choice, db, bot)?;
-    let missing = guild.permissions.missing();
+    let missing = if reads_only { guild.permissions.missing_to_read() } else { guild.permissions.missing() };
     if missing.is_empty() {
         return Ok(guild);
     }

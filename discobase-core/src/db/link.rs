@@ -27,7 +27,8 @@ pub(crate) struct Link {
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-    watcher: Mutex<Option<JoinHandle<()>>>,
+    /// What else runs as long as the connection.
+    helpers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Link {
@@ -47,7 +48,7 @@ impl Link {
             creator: tokio::sync::Mutex::new(creator),
             handles: ArcSwap::default(),
             flusher: tokio::sync::Mutex::new(Some(flusher)),
-            watcher: Mutex::new(None),
+            helpers: Mutex::default(),
         }
     }
 
@@ -69,9 +70,9 @@ impl Link {
         Ok(())
     }
 
-    /// Keeps the task that listens to the gateway, to be ended with the connection.
-    pub(crate) fn watch(&self, watcher: JoinHandle<()>) {
-        *self.watcher.lock() = Some(watcher);
+    /// Keeps a task that is to be ended with the connection.
+    pub(crate) fn keep(&self, helper: JoinHandle<()>) {
+        self.helpers.lock().push(helper);
     }
 
     /// Lets the queue drain, writes the closing frame and ends the tasks. If it is dropped, the next call goes on
@@ -84,9 +85,7 @@ impl Link {
             None => Ok(()),
         };
         *flusher = None;
-        if let Some(watcher) = self.watcher.lock().take() {
-            watcher.abort();
-        }
+        self.helpers.lock().drain(..).for_each(|helper| helper.abort());
         ended.map_err(|_| Error::new(ErrorKind::UnknownOutcome, "the writer ended before its work did"))
     }
 }
@@ -95,10 +94,7 @@ impl Drop for Link {
     /// A database that is dropped without `close` stops as a crash would: what was acknowledged is durable, the
     /// next opening finds no closing frame. Its tasks must not outlive it.
     fn drop(&mut self) {
-        for task in [self.flusher.get_mut(), self.watcher.get_mut()] {
-            if let Some(task) = task.take() {
-                task.abort();
-            }
-        }
+        let tasks = self.flusher.get_mut().take().into_iter().chain(self.helpers.get_mut().drain(..));
+        tasks.for_each(|task| task.abort());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::codec::message::read;
-use crate::db::engine::Engine;
+use crate::db::engine::{Engine, Role};
 use crate::db::link::Link;
 use crate::ids::{ChannelId, UserId};
 use crate::transport::{Event, Events, Transport};
@@ -15,7 +15,13 @@ pub(crate) fn listen(transport: Arc<dyn Transport>, link: &Link) -> JoinHandle<(
     let (engine, journal, bot) = (Arc::clone(&link.engine), link.genesis.journal, link.bot.id);
     tokio::spawn(async move {
         match transport.events().await {
-            Ok(events) => hear(events, &engine, journal, bot).await,
+            Ok(events) => {
+                if engine.role() == Role::Follower {
+                    // What was posted after the journal was loaded and before this was not heard.
+                    engine.look();
+                }
+                hear(events, &engine, journal, bot).await;
+            }
             // The journal's tail is read regularly anyway; the gateway only makes it sooner.
             Err(error) => {
                 tracing::warn!(
@@ -31,10 +37,12 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
     while let Some(event) = events.recv().await {
         match event {
             Event::Posted(message) if message.channel == journal && message.author == bot => {
-                let foreign =
-                    read(&message).is_none_or(|posted| posted.header().0.incarnation != engine.incarnation());
-                if foreign {
-                    engine.look();
+                match engine.incarnation() {
+                    Err(_) => engine.heard(message),
+                    Ok(own) if read(&message).is_none_or(|posted| posted.header().0.incarnation != own) => {
+                        engine.look();
+                    }
+                    Ok(_) => {}
                 }
             }
             Event::Posted(message) if message.channel == journal => {
@@ -43,6 +51,9 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
                     channel = %journal, message = %message.id, author = %message.author,
                     "somebody wrote into the journal; the message is ignored"
                 );
+            }
+            Event::Edited { channel, .. } if channel == journal && engine.role() == Role::Follower => {
+                engine.look();
             }
             Event::Deleted { channel, message } if channel == journal => {
                 tracing::error!(

@@ -16,6 +16,7 @@ mod listen;
 mod local;
 mod login;
 mod options;
+mod promote;
 pub(crate) mod registry;
 mod stats;
 
@@ -29,7 +30,7 @@ use tracing::Instrument;
 
 pub use builder::DatabaseBuilder;
 pub use clean::Confirm;
-pub use engine::Outcome;
+pub use engine::{Lag, Outcome, Role};
 pub use login::{LoginTask, LoginThread};
 pub use stats::Stats;
 
@@ -199,15 +200,13 @@ impl Database {
             "the database is open"
         );
         if options.gateway {
-            link.watch(listen::listen(Arc::clone(&transport), &link));
+            link.keep(listen::listen(Arc::clone(&transport), &link));
         }
-        self.0.link.store(Some(Arc::new(Connection {
-            link,
-            transport,
-            client,
-            opened_at,
-            ending: Mutex::new(ending),
-        })));
+        let connection = Connection { link, transport, client, opened_at, ending: Mutex::new(ending) };
+        if options.stand_by.is_some() {
+            self.build_after_takeover(&connection);
+        }
+        self.0.link.store(Some(Arc::new(connection)));
         Ok(())
     }
 
@@ -241,7 +240,8 @@ impl Database {
         let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let connection = self.connection()?;
         let closed = connection.link.close().await;
-        if connection.link.engine.stopped().is_none() {
+        let engine = &connection.link.engine;
+        if engine.stopped().is_none() && engine.role() == Role::Writer {
             catalog::refresh(&connection.link, connection.opened_at).await;
         }
         self.disconnect(connection, turn).await;
@@ -324,9 +324,9 @@ impl Database {
     /// The identity of this opening: part of the identity of every commit it makes.
     ///
     /// # Errors
-    /// `NotConnected`.
+    /// `NotConnected`; `ReadOnly` for a process that follows.
     pub fn incarnation(&self) -> Result<Incarnation> {
-        Ok(self.connection()?.link.engine.incarnation())
+        self.connection()?.link.engine.incarnation()
     }
 
     /// How a commit ended whose error said that its outcome is unknown.

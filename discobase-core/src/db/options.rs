@@ -14,6 +14,10 @@ pub(crate) struct Options {
     pub(crate) guild: GuildChoice,
     /// The owner's name, if one was promised.
     pub(crate) owner: Option<String>,
+    /// Whether the database is only followed.
+    pub(crate) follow: bool,
+    /// How long the journal must be silent before a follower takes over by itself, if it does.
+    pub(crate) stand_by: Option<Duration>,
     pub(crate) timing: Timing,
     /// How long connecting waits for one answer.
     pub(crate) patience: Duration,

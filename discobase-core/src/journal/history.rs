@@ -7,7 +7,7 @@ use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
 use crate::journal::chain::{Holder, Link};
-use crate::journal::reader::{Reader, Scan, orphan, read_error};
+use crate::journal::reader::{Reader, Scan, orphan, read_error, unreadable};
 use crate::journal::rules::{Position, Tip};
 
 /// A journal that is believed.
@@ -89,11 +89,5 @@ fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &H
         );
     }
     let tip = chain.last().map_or(root.message, |link| link.message);
-    let bad = scan.strangers.iter().find(|stranger| stranger.suspicious && stranger.message > tip)?;
-    let text = format!(
-        "the newest message of the journal by this bot can't be read: {}. It may hold commits; delete it only if you \
-         know that it does not",
-        bad.reason
-    );
-    Some(Error::new(ErrorKind::Corrupt, text).in_channel(reader.channel).in_message(bad.message))
+    unreadable(scan, reader.channel, tip)
 }

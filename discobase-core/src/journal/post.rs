@@ -27,6 +27,8 @@ const LARGE: usize = 64 << 10;
 /// A frame, ready to be posted as often as the rules ask for it.
 pub(crate) struct Parcel {
     frame: Frame,
+    /// What the frame holds, if the frame itself is sealed.
+    clear: Option<Body>,
     pub(crate) encoded: Encoded,
 }
 
@@ -41,16 +43,24 @@ impl Parcel {
             if commits.iter().map(commit_size).sum::<usize>() > LARGE);
         let journal = reader.channel;
         let encode = move || {
-            let frame = match sealing {
-                Some(sealing) => sealed::seal(frame, &sealing, journal)?,
-                None => frame,
+            let (frame, clear) = match sealing {
+                Some(sealing) => {
+                    let clear = frame.body.clone();
+                    (sealed::seal(frame, &sealing, journal)?, Some(clear))
+                }
+                None => (frame, None),
             };
-            message::encode(&frame).map(|encoded| Self { frame, encoded })
+            message::encode(&frame).map(|encoded| Self { frame, clear, encoded })
         };
         if !large {
             return encode();
         }
         heavy(&reader.env, encode).await.unwrap_or(Err(Oversize { unpacked: 0, compressed: None }))
+    }
+
+    /// What the frame holds, not sealed.
+    pub(crate) fn into_body(self) -> Body {
+        self.clear.unwrap_or(self.frame.body)
     }
 
     /// Posts it. What Discord's filters refuse as text goes out as an attachment, under the same nonce.

@@ -7,7 +7,7 @@ use crate::codec::binary::VERSION;
 use crate::codec::frame::{Frame, Kind, Sum, Timing};
 use crate::codec::message::{Posted, format_version, open_attachment, read};
 use crate::env::{SharedEnv, heavy};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
 use crate::seal::Keychain;
@@ -93,9 +93,24 @@ impl Scan {
     pub(crate) fn frame(&self, sum: Sum) -> Option<&Frame> {
         self.frames.get(&sum)
     }
+
+    /// [`Scan::frame`], taken out.
+    pub(crate) fn take_frame(&mut self, sum: Sum) -> Option<Frame> {
+        self.frames.remove(&sum)
+    }
+
+    /// How many messages were read.
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
 }
 
 impl Reader {
+    /// Takes a message that came another way than by a read into `scan`.
+    pub(crate) fn hold(&self, scan: &mut Scan, message: Message) {
+        scan.add(message, self.bot, &self.db);
+    }
+
     /// Reads every message after `from` into `scan`.
     pub(crate) async fn read(&self, scan: &mut Scan, from: MessageId) -> Result<(), TransportError> {
         let mut cursor = from;
@@ -190,6 +205,17 @@ pub(crate) fn orphan<'a>(scan: &'a Scan, known: &HashSet<Sum>, epoch: crate::ids
             && !all.contains(&link.header.prev)
     };
     scan.links.iter().filter(unlinked).min_by_key(|link| link.message)
+}
+
+/// The error for a message after `tip` that claims to be a frame and is none, if there is one.
+pub(crate) fn unreadable(scan: &Scan, channel: ChannelId, tip: MessageId) -> Option<Error> {
+    let bad = scan.strangers.iter().find(|stranger| stranger.suspicious && stranger.message > tip)?;
+    let text = format!(
+        "the newest message of the journal by this bot can't be read: {}. It may hold commits; delete it only if you \
+         know that it does not",
+        bad.reason
+    );
+    Some(Error::new(ErrorKind::Corrupt, text).in_channel(channel).in_message(bad.message))
 }
 
 /// The error for a transport failure while reading the journal.

@@ -60,12 +60,12 @@ impl Writer {
         self.owner.idle_interval()
     }
 
-    /// Posts a frame and waits until it is durable.
-    pub(crate) async fn append(&mut self, body: Body) -> Result<Tip, AppendError> {
+    /// Posts a frame and waits until it is durable; gives what it held back, for those who are told.
+    pub(crate) async fn append(&mut self, body: Body) -> Result<(Tip, Body), AppendError> {
         let (kind, mut parcel) = (body.kind(), self.parcel(body).await?);
         let goal = Goal::Append { sum: parcel.encoded.sum, kind };
         match self.run(goal, Some(&mut parcel)).await? {
-            Verdict::Durable(tip) => Ok(tip),
+            Verdict::Durable(tip) => Ok((tip, parcel.into_body())),
             _ => Err(self.ended()),
         }
     }

@@ -4,8 +4,10 @@ mod find;
 mod record;
 mod save;
 mod table;
+mod watch;
 
 pub use find::{Find, FindLenient, FindUnique};
 pub use record::{NotSavedYet, Record};
 pub use save::{Background, Delete, Save, SaveAll, Update};
 pub use table::Table;
+pub use watch::{Change, Watch, Watched};

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::orm::find::{Find, FindUnique};
 use crate::orm::record::Record;
 use crate::orm::save::{Save, SaveAll};
+use crate::orm::watch::Watch;
 use crate::query::column::Filter;
 use crate::query::key::Key;
 use crate::schema::Entity;
@@ -86,6 +87,14 @@ pub trait Table: Entity {
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
         std::future::ready(Record::get(db, &key.into_values()))
+    }
+
+    /// The changes of the table from now on, as they become durable, of this process and of others: see [`Watch`].
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    fn watch(db: &Database) -> Result<Watch<Self>> {
+        Watch::new(db)
     }
 
     /// How many records the table has.

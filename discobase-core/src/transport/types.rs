@@ -266,6 +266,14 @@ impl Permissions {
     pub fn missing(self) -> Vec<&'static str> {
         Self::REQUIRED.iter().filter(|(one, _)| !self.contains(*one)).map(|(_, name)| *name).collect()
     }
+
+    /// The names of what a process needs that only reads, and these permissions lack.
+    #[must_use]
+    pub fn missing_to_read(self) -> Vec<&'static str> {
+        let needed = Self::VIEW_CHANNEL | Self::READ_MESSAGE_HISTORY;
+        let lacks = |one: Self| needed.contains(one) && !self.contains(one);
+        Self::REQUIRED.iter().filter(|(one, _)| lacks(*one)).map(|(_, name)| *name).collect()
+    }
 }
 
 impl BitOr for Permissions {

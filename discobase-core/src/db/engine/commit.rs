@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::batch::Op;
 use crate::db::engine::Engine;
 use crate::db::engine::queue::{Accepted, late};
+use crate::db::engine::role::read_only;
 use crate::db::engine::size::check_size;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
@@ -67,6 +68,7 @@ impl Engine {
                 Seq::default(),
             ));
         }
+        let Some(incarnation) = newest.incarnation else { return Err((read_only(), Seq::default())) };
         newest.seal_if_full();
         let seq = newest.next_seq;
         let last = newest.tables.seq();
@@ -82,7 +84,7 @@ impl Engine {
         self.counters.queued.rise(1);
         drop(newest);
         self.wake.notify_one();
-        let commit = CommitId { incarnation: self.incarnation, seq };
+        let commit = CommitId { incarnation, seq };
         Ok(Accepted { commit, rows, durable })
     }
 }

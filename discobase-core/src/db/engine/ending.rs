@@ -10,7 +10,7 @@ use crate::tables::Tables;
 use crate::transport::explain;
 
 impl Engine {
-    /// The flusher has ended, however it did: whoever still waits is told, and nobody waits in vain afterwards.
+    /// The task has ended, however it did: whoever still waits is told, and nobody waits in vain afterwards.
     pub(super) fn end(&self) {
         let text = "the task that writes the database has ended, with the runtime that connected it or by being \
                     dropped: close the database and connect it again";
@@ -23,7 +23,11 @@ impl Engine {
         let unsent = newest.queue.front().and_then(|batch| batch.commits.first()).map(|commit| commit.seq);
         let waiters = unsent.map(|first| newest.refuse_all(first)).unwrap_or_default();
         let settling = std::mem::take(&mut newest.settling);
+        let failed = newest.stopped.clone();
+        // Whoever waits to take over hears that nobody answers.
+        self.inbox.lock().promoting.clear();
         drop(newest);
+        self.end_news(failed.as_ref());
         self.decided.send_replace(Seq::new(u64::MAX));
         self.tell(waiters, &Err(error.clone()));
         for waiter in settling {
@@ -62,6 +66,7 @@ impl Engine {
         tracing::error!(name: "stopped", target: "discobase::engine", %error, "the database stopped writing");
         self.newest.lock().stopped.get_or_insert_with(|| error.clone());
         self.decided.send_replace(Seq::new(u64::MAX));
+        self.end_news(Some(error));
     }
 
     pub(super) fn error(&self, error: AppendError) -> Error {

@@ -1,6 +1,5 @@
-//! The one task that writes: what is queued becomes frames, and between frames the term is looked after.
+//! Writing: what is queued becomes frames, and between frames the term is looked after.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::frame::Body;
@@ -16,7 +15,7 @@ const CLOSING: Duration = Duration::from_secs(15);
 
 impl Engine {
     /// The flusher: while a frame is in flight the next one fills.
-    async fn flush_all(&self, mut writer: Writer) {
+    pub(super) async fn flush_all(&self, mut writer: Writer) {
         self.settle_early(&mut writer).await;
         loop {
             let idle = self.newest.lock().is_idle();
@@ -134,20 +133,5 @@ impl Engine {
             "the database was not closed cleanly"
         );
         self.newest.lock().stopped.get_or_insert(error);
-    }
-}
-
-/// The flusher's task. Its end is the engine's, whether it closed, panicked, was aborted, or lost its runtime.
-pub(super) struct Flusher(pub(super) Arc<Engine>);
-
-impl Flusher {
-    pub(super) async fn run(self, writer: Writer) {
-        self.0.flush_all(writer).await;
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }

@@ -1,6 +1,5 @@
 //! Frames of queued commits: written, split where they are too large, and made visible.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Instrument;
@@ -38,9 +37,9 @@ impl Engine {
             target: "discobase::engine", "frame", first = first.get(), last = last.get(), commits = commits.len(), size
         );
         match (writer.append(Body::Data(commits)).instrument(span).await, kept) {
-            (Ok(_), _) => {
+            (Ok((_, body)), _) => {
                 self.count(first, last, size, since);
-                self.publish(after, last, waiters);
+                self.publish(after, &body, last, waiters);
                 Ok(())
             }
             (Err(AppendError::TooLarge(_)), Some(commits)) => {
@@ -88,9 +87,9 @@ impl Engine {
         Box::pin(self.flush(writer, batch)).await
     }
 
-    pub(super) fn publish(&self, after: Option<Tables>, last: Seq, waiters: Vec<Waiter>) {
-        if let Some(after) = after {
-            self.visible.store(Arc::new(after));
+    pub(super) fn publish(&self, after: Option<Tables>, body: &Body, last: Seq, waiters: Vec<Waiter>) {
+        if let (Some(after), Body::Data(commits)) = (after, body) {
+            self.show(after, commits);
         }
         self.counters.frames.add(1);
         self.decided.send_replace(last);

@@ -1,4 +1,5 @@
-//! The running engine: commits join a queue, one flusher makes frames of it, and what is durable becomes visible.
+//! The running engine: commits join a queue, one task makes frames of it, and what is durable becomes visible. In a
+//! follower the same task makes visible what others wrote.
 //!
 //! Two states of the tables are kept. `visible` holds what is durable: readers see nothing else. `newest` has every
 //! accepted commit applied on top: commits are checked against it, so that the first committer wins while its
@@ -8,31 +9,42 @@
 mod commit;
 mod counters;
 mod ending;
+pub(crate) mod feed;
 mod flusher;
+mod follow;
 mod frame;
+pub(crate) mod news;
 mod outcome;
 mod pace;
 mod queue;
+mod role;
 mod size;
+mod takeover;
+mod task;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
 pub use outcome::Outcome;
+pub use role::{Lag, Role};
+pub(crate) use task::Duty;
 
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Incarnation, Seq};
-use crate::journal::writer::Writer;
 use crate::tables::Tables;
 use crate::transport::Transport;
 
 use counters::Counters;
-use flusher::Flusher;
+use follow::Inbox;
+use news::Watchers;
 use queue::Newest;
+use role::{Progress, read_only};
+use task::Task;
 
 /// The engine of one connected database.
 pub(crate) struct Engine {
@@ -42,34 +54,61 @@ pub(crate) struct Engine {
     /// Counts decisions, so that a conflict with a commit in flight is answered when that one is decided.
     decided: watch::Sender<Seq>,
     transport: Arc<dyn Transport>,
-    journal: ChannelId,
-    incarnation: Incarnation,
     env: SharedEnv,
     counters: Counters,
+    journal: ChannelId,
+    role: watch::Sender<Role>,
+    inbox: Mutex<Inbox>,
+    progress: Mutex<Progress>,
+    watchers: Watchers,
+    /// The name under which this process takes over.
+    owner: String,
+    /// How long the journal must be silent before this process takes over by itself, if it does.
+    stand_by: Option<Duration>,
+}
+
+/// What an engine starts from.
+pub(crate) struct Start {
+    pub(crate) duty: Duty,
+    pub(crate) tables: Tables,
+    /// Earlier openings found in the journal, with the first and last commit of each frame of theirs.
+    pub(crate) past: Vec<(Incarnation, Seq, Seq)>,
+    pub(crate) transport: Arc<dyn Transport>,
+    /// The name under which a follower takes over.
+    pub(crate) owner: String,
+    /// How long the journal must be silent before a follower takes over by itself, if it does.
+    pub(crate) stand_by: Option<Duration>,
 }
 
 impl Engine {
-    /// Starts the flusher on the current runtime.
-    pub(crate) fn start(
-        writer: Writer,
-        tables: Tables,
-        past: Vec<(Incarnation, Seq, Seq)>,
-        transport: Arc<dyn Transport>,
-    ) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
+    /// Starts the task on the current runtime.
+    pub(crate) fn start(start: Start) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
+        let Start { duty, tables, past, transport, owner, stand_by } = start;
+        let (journal, env, incarnation) = match &duty {
+            Duty::Write(writer) => (writer.channel(), writer.env(), Some(writer.incarnation())),
+            Duty::Follow(follower) => (follower.reader.channel, &follower.reader.env, None),
+        };
+        let env = Arc::clone(env);
+        let role = if incarnation.is_some() { Role::Writer } else { Role::Follower };
         let engine = Arc::new(Self {
             decided: watch::channel(tables.seq()).0,
             visible: ArcSwap::from_pointee(tables.clone()),
-            newest: Mutex::new(Newest::new(tables, past)),
+            newest: Mutex::new(Newest::new(tables, past, incarnation)),
             wake: Notify::new(),
             transport,
-            journal: writer.channel(),
-            incarnation: writer.incarnation(),
-            env: Arc::clone(writer.env()),
+            env,
             counters: Counters::new(),
+            journal,
+            role: watch::channel(role).0,
+            inbox: Mutex::default(),
+            progress: Mutex::default(),
+            watchers: Watchers::default(),
+            owner,
+            stand_by,
         });
-        // Made before the task is, so that even a task that never runs ends as it should.
-        let flusher = Flusher(Arc::clone(&engine));
-        (engine, tokio::spawn(flusher.run(writer)))
+        // Made before it is spawned, so that even a task that never runs ends as it should.
+        let task = Task(Arc::clone(&engine));
+        (engine, tokio::spawn(task.run(duty)))
     }
 
     /// The tables as of the last durable commit.
@@ -82,7 +121,7 @@ impl Engine {
         &self.counters
     }
 
-    /// Lets the queue drain and writes the closing frame. The flusher's task ends after it.
+    /// Lets the queue drain and writes the closing frame, if this process writes. The task ends after it.
     pub(crate) fn close(&self) {
         self.newest.lock().closing = true;
         self.wake.notify_one();
@@ -110,11 +149,6 @@ impl Engine {
         self.journal
     }
 
-    /// The opening this engine writes in.
-    pub(crate) fn incarnation(&self) -> Incarnation {
-        self.incarnation
-    }
-
     /// Whether a channel belongs to a table.
     pub(crate) fn uses(&self, channel: ChannelId) -> bool {
         self.tables().iter().any(|table| {
@@ -131,6 +165,9 @@ impl Engine {
             let mut newest = self.newest.lock();
             if newest.ended {
                 return Err(newest.stopped.clone().unwrap_or_else(closed));
+            }
+            if newest.incarnation.is_none() {
+                return Err(read_only());
             }
             newest.settling.push(waiter);
         }

@@ -23,13 +23,14 @@ impl Engine {
     pub(crate) fn outcome(&self, commit: CommitId) -> Outcome {
         let newest = self.newest.lock();
         let within = |&(first, last): &(Seq, Seq)| (first..=last).contains(&commit.seq);
-        if commit.incarnation != self.incarnation {
+        if newest.incarnation != Some(commit.incarnation) {
             let found = newest.past.iter().any(|&(incarnation, first, last)| {
                 incarnation == commit.incarnation && within(&(first, last))
             });
             return if found { Outcome::Durable } else { Outcome::Unknown };
         }
         match () {
+            () if commit.seq < newest.first => Outcome::NotDurable,
             () if newest.refused.iter().any(within) => Outcome::NotDurable,
             () if commit.seq <= self.tables().seq() => Outcome::Durable,
             () if commit.seq >= newest.next_seq => Outcome::NotDurable,

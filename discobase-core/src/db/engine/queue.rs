@@ -26,6 +26,10 @@ pub(super) struct Newest {
     /// When the next frame leaves.
     pub(super) pace: Pace,
     pub(super) next_seq: Seq,
+    /// The opening this process writes in; a follower has none.
+    pub(super) incarnation: Option<Incarnation>,
+    /// The first commit this opening may have made.
+    pub(super) first: Seq,
     /// Who wait until the term is certain.
     pub(super) settling: Vec<oneshot::Sender<Result<()>>>,
     /// Somebody else may have posted: read the tail soon.
@@ -34,7 +38,7 @@ pub(super) struct Newest {
     pub(super) doubt: bool,
     pub(super) stopped: Option<Error>,
     pub(super) closing: bool,
-    /// The flusher has ended: nobody answers any more.
+    /// The task has ended: nobody answers any more.
     pub(super) ended: bool,
     /// Commits of this opening that were refused for good.
     pub(super) refused: Vec<(Seq, Seq)>,
@@ -73,10 +77,16 @@ pub(crate) struct Accepted {
 
 impl Newest {
     /// Nothing was accepted yet on top of `tables`.
-    pub(super) fn new(tables: Tables, past: Vec<(Incarnation, Seq, Seq)>) -> Self {
+    pub(super) fn new(
+        tables: Tables,
+        past: Vec<(Incarnation, Seq, Seq)>,
+        incarnation: Option<Incarnation>,
+    ) -> Self {
         Self {
             next_seq: tables.seq().next(),
+            first: tables.seq().next(),
             tables,
+            incarnation,
             queue: VecDeque::new(),
             pace: Pace::default(),
             settling: Vec::new(),
@@ -87,6 +97,24 @@ impl Newest {
             ended: false,
             refused: Vec::new(),
             past,
+        }
+    }
+
+    /// From now on this process writes, on top of `tables`.
+    pub(super) fn begin(&mut self, tables: Tables, incarnation: Incarnation) {
+        self.first = tables.seq().next();
+        self.next_seq = self.first;
+        self.tables = tables;
+        self.incarnation = Some(incarnation);
+    }
+
+    /// Keeps which opening wrote which commits; ranges that follow each other become one.
+    pub(super) fn remember(&mut self, wrote: Vec<(Incarnation, Seq, Seq)>) {
+        for (incarnation, first, last) in wrote {
+            match self.past.last_mut() {
+                Some((known, _, end)) if *known == incarnation && end.next() == first => *end = last,
+                _ => self.past.push((incarnation, first, last)),
+            }
         }
     }
 

@@ -1,0 +1,321 @@
+//! Following: what the owner posts is heard or read, applied and shown, until this process is told to take over.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::batch::Commit;
+use crate::codec::frame::{Body, Frame};
+use crate::codec::sealed;
+use crate::db::engine::Engine;
+use crate::db::engine::role::Role;
+use crate::env::{self, heavy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{ChannelId, Incarnation, Seq};
+use crate::journal::chain::Link;
+use crate::journal::tail::{Broken, Follower, Heard, Tail, rolled_back};
+use crate::journal::writer::Writer;
+use crate::replay::{replay, unopened};
+use crate::seal::Sealing;
+use crate::tables::Tables;
+use crate::transport::Message;
+
+/// What waits for a follower.
+#[derive(Default)]
+pub(super) struct Inbox {
+    /// Messages of the journal that the gateway brought, each with when, on the monotonic clock.
+    pub(super) heard: VecDeque<(Duration, Message)>,
+    /// Who asked this process to take over.
+    pub(super) promoting: Vec<oneshot::Sender<Result<()>>>,
+}
+
+/// The most messages that wait: beyond them a read of the tail has to do.
+const HEARD: usize = 1_024;
+/// How long after a failed read the next one is made.
+const RETRY: Duration = Duration::from_secs(5);
+/// Deletions come in bursts, and each costs a reading of the whole journal: at most one in this time.
+const CHECKS: Duration = Duration::from_secs(10);
+
+/// When what is due, on the monotonic clock.
+pub(super) struct Agenda {
+    /// A read of the tail.
+    pub(super) read: Duration,
+    /// The next reading of the whole journal, if one is wanted.
+    check: Duration,
+    /// The next attempt to take over.
+    pub(super) takeover: Duration,
+    /// The journal seems to have lost frames that were applied: they may only not be visible yet.
+    suspect: bool,
+}
+
+/// What a follower does next.
+enum Errand {
+    Close,
+    TakeOver(Vec<oneshot::Sender<Result<()>>>),
+    Hear(Duration, Message),
+    Check,
+    Read,
+    Wait(Duration),
+}
+
+impl Engine {
+    /// Follows until the database is closed, or this process is its writer.
+    pub(super) async fn follow_all(&self, mut follower: Box<Follower>) -> Option<Box<Writer>> {
+        let now = self.env.monotonic();
+        let read = now + follower.interval();
+        let mut agenda = Agenda { read, check: now, takeover: now, suspect: false };
+        self.progress.lock().complete = follower.complete();
+        loop {
+            match self.errand(&agenda) {
+                Errand::Close => return None,
+                Errand::TakeOver(waiters) => {
+                    if let Some(writer) = self.promoted(&mut follower, &mut agenda, waiters).await {
+                        return Some(writer);
+                    }
+                }
+                Errand::Hear(at, message) => self.hear(&mut follower, &mut agenda, message, at).await,
+                Errand::Check => self.check(&mut follower, &mut agenda).await,
+                Errand::Read => {
+                    self.catch_up(&mut follower, &mut agenda).await;
+                    if let Some(writer) = self.stand_in(&mut follower, &mut agenda).await {
+                        return Some(writer);
+                    }
+                }
+                Errand::Wait(until) => {
+                    // Whoever wakes this task has left an errand.
+                    let _ = env::until(&*self.env, until, self.wake.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// What is to be done now.
+    fn errand(&self, agenda: &Agenda) -> Errand {
+        let now = self.env.monotonic();
+        let mut newest = self.newest.lock();
+        if newest.closing {
+            return Errand::Close;
+        }
+        let mut inbox = self.inbox.lock();
+        if !inbox.promoting.is_empty() {
+            return Errand::TakeOver(std::mem::take(&mut inbox.promoting));
+        }
+        if let Some((at, message)) = inbox.heard.pop_front() {
+            return Errand::Hear(at, message);
+        }
+        if newest.doubt && agenda.check <= now {
+            newest.doubt = false;
+            return Errand::Check;
+        }
+        if newest.look || agenda.read <= now {
+            newest.look = false;
+            return Errand::Read;
+        }
+        Errand::Wait(if newest.doubt { agenda.read.min(agenda.check) } else { agenda.read })
+    }
+
+    /// Keeps a message of the journal that the gateway brought, for the follower to look at.
+    pub(crate) fn heard(&self, message: Message) {
+        let mut inbox = self.inbox.lock();
+        if inbox.heard.len() < HEARD {
+            inbox.heard.push_back((self.env.monotonic(), message));
+            drop(inbox);
+            self.wake.notify_one();
+        } else {
+            drop(inbox);
+            self.look();
+        }
+    }
+
+    async fn hear(&self, follower: &mut Follower, agenda: &mut Agenda, message: Message, at: Duration) {
+        match follower.hear(message, at).await {
+            Heard::Next(next) => {
+                let shown = self.show_frames(follower, agenda, vec![*next]).await;
+                self.progressed(follower, shown);
+            }
+            // One read does for all that wait.
+            Heard::Read => agenda.read = Duration::ZERO,
+            Heard::Nothing => {}
+        }
+    }
+
+    /// Reads the tail and shows what it brings. True if nothing follows any more.
+    pub(super) async fn catch_up(&self, follower: &mut Follower, agenda: &mut Agenda) -> bool {
+        let (again, result) = match follower.read().await {
+            Err(error) => (Some(RETRY), Err(error)),
+            Ok(Tail { frames, again, broken }) => {
+                let shown = self.show_frames(follower, agenda, frames).await;
+                let result = match (shown, broken) {
+                    (Err(error), _) | (Ok(()), Some(Broken::Unreadable(error))) => Err(error),
+                    (Ok(()), Some(Broken::Gap)) => self.reload(follower, agenda).await,
+                    (Ok(()), None) => Ok(()),
+                };
+                (again, result)
+            }
+        };
+        let interval = follower.interval();
+        agenda.read = self.env.monotonic() + again.map_or(interval, |again| again.min(interval));
+        let complete = again.is_none() && result.is_ok();
+        self.progressed(follower, result);
+        complete
+    }
+
+    /// Reads the whole journal, because a message of it was deleted.
+    async fn check(&self, follower: &mut Follower, agenda: &mut Agenda) {
+        let result = match follower.is_whole().await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.reload(follower, agenda).await,
+            Err(error) => Err(error),
+        };
+        agenda.check = agenda.check.max(self.env.monotonic() + CHECKS);
+        self.progressed(follower, result);
+    }
+
+    /// Loads the journal anew, because what follows the tip is not there: it was trimmed, or deleted. The difference
+    /// becomes visible as one change.
+    async fn reload(&self, follower: &mut Follower, agenda: &mut Agenda) -> Result<()> {
+        let began = self.env.monotonic();
+        let channel = self.journal;
+        let Some(replayed) = replay(&follower.reader).await? else {
+            let text = "the journal shows no genesis frame any more: its messages were deleted, or the bot may not read \
+                        the channel's history";
+            return Err(Error::new(ErrorKind::Damaged, text).in_channel(channel));
+        };
+        if replayed.tables.seq() < self.tables().seq() {
+            let timing = follower.position().timing;
+            if !std::mem::replace(&mut agenda.suspect, true) {
+                // What the gateway brought a moment ago may not be visible in the history yet.
+                agenda.check = began + timing.settle();
+                self.newest.lock().doubt = true;
+                return Ok(());
+            }
+            if replayed.position.tip.message <= follower.position().tip.message {
+                return Err(rolled_back(follower.position()).in_channel(channel));
+            }
+            tracing::error!(
+                name: "taken_back", target: "discobase::journal",
+                %channel, seen = %self.tables().seq(), seq = %replayed.tables.seq(),
+                "the journal goes on without frames that had been read: what they held is taken back");
+        }
+        agenda.suspect = false;
+        tracing::info!(
+            name: "reloaded", target: "discobase::journal", %channel, seq = %replayed.tables.seq(),
+            "the journal was loaded anew"
+        );
+        self.newest.lock().past = replayed.past;
+        self.show_difference(replayed.tables);
+        follower.sealing = replayed.sealing;
+        follower.restart(replayed.position, replayed.newest, began);
+        Ok(())
+    }
+
+    /// Keeps what is known of following.
+    fn progressed(&self, follower: &Follower, result: Result<()>) {
+        let mut progress = self.progress.lock();
+        progress.complete = follower.complete();
+        match result {
+            Ok(()) => {
+                if progress.trouble.take().is_some() {
+                    tracing::info!(
+                        name: "following_again", target: "discobase::journal", channel = %self.journal,
+                        "the journal can be followed again"
+                    );
+                }
+            }
+            Err(error) => {
+                if progress.trouble.is_none() {
+                    tracing::error!(
+                        name: "following_failed", target: "discobase::journal", %error,
+                        "the journal can't be followed: what was known before is served"
+                    );
+                }
+                progress.trouble = Some(error);
+            }
+        }
+    }
+
+    /// Makes the state after frames of the chain visible. If one of them makes no sense, only reading everything anew
+    /// can tell: the key may have been changed, or the journal is damaged.
+    async fn show_frames(
+        &self,
+        follower: &mut Follower,
+        agenda: &mut Agenda,
+        frames: Vec<(Link, Frame)>,
+    ) -> Result<()> {
+        match self.apply(follower.sealing.clone(), frames).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::warn!(
+                    name: "frame_not_applied", target: "discobase::journal", %error,
+                    "a frame could not be applied: loading the journal anew"
+                );
+                self.reload(follower, agenda).await
+            }
+        }
+    }
+
+    async fn apply(&self, sealing: Option<Arc<Sealing>>, frames: Vec<(Link, Frame)>) -> Result<()> {
+        let (after, channel) = (Tables::clone(&self.tables()), self.journal);
+        let apply = move || applied(after, &frames, sealing.as_deref(), channel);
+        // A frame may hold thousands of commits, and others use this thread too.
+        let Some(applied) = heavy(&self.env, apply).await else {
+            return Err(Error::new(ErrorKind::Damaged, "applying the journal failed").in_channel(channel));
+        };
+        let Applied { after, commits, past } = applied.map_err(|error| error.in_channel(channel))?;
+        if !commits.is_empty() {
+            self.newest.lock().remember(past);
+            self.show(after, &commits);
+        }
+        Ok(())
+    }
+
+    /// This process is the writer now, on top of what is visible.
+    pub(super) fn become_writer(&self, writer: &Writer) {
+        let tables = Tables::clone(&self.tables());
+        let mut newest = self.newest.lock();
+        newest.begin(tables, writer.incarnation());
+        let mut inbox = self.inbox.lock();
+        inbox.heard.clear();
+        drop(inbox);
+        drop(newest);
+        self.role.send_replace(Role::Writer);
+        tracing::info!(
+            name: "took_over", target: "discobase::engine", channel = %self.journal, seq = %self.tables().seq(),
+            "this process took the database over"
+        );
+    }
+}
+
+/// What frames did.
+struct Applied {
+    after: Tables,
+    commits: Vec<Commit>,
+    past: Vec<(Incarnation, Seq, Seq)>,
+}
+
+fn applied(
+    mut after: Tables,
+    frames: &[(Link, Frame)],
+    sealing: Option<&Sealing>,
+    journal: ChannelId,
+) -> Result<Applied> {
+    let (mut commits, mut past) = (Vec::new(), Vec::new());
+    for (link, frame) in frames {
+        let body = sealed::open(frame, sealing, journal);
+        let body = body.map_err(|error| unopened(&error).in_message(link.message))?;
+        let Body::Data(batch) = &*body else { continue };
+        if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
+            past.push((link.header.incarnation, first.seq, last.seq));
+        }
+        for commit in batch {
+            after.apply(commit).map_err(|error| {
+                let text = format!("a frame of the journal can't be applied: {error}");
+                Error::new(ErrorKind::Corrupt, text).in_message(link.message)
+            })?;
+        }
+        commits.extend(batch.iter().cloned());
+    }
+    Ok(Applied { after, commits, past })
+}

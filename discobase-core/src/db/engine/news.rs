@@ -1,0 +1,190 @@
+//! News: what becomes visible, row by row and commit by commit, for those who watch.
+//!
+//! [`Engine::show`] is the one place where durable commits become visible, own ones and those of others. While nobody
+//! watches it costs a lock that nobody else wants.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::batch::{Commit, Op};
+use crate::db::engine::Engine;
+use crate::db::engine::feed::Feed;
+use crate::error::Error;
+use crate::ids::{RowId, Seq, TableId};
+use crate::row::Row;
+use crate::tables::{Stored, TableState, Tables};
+
+/// What one commit did to one table.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) seq: Seq,
+    /// Each row once, in the order in which the commit first touched them.
+    pub(crate) rows: Vec<RowNews>,
+}
+
+/// What one commit did to one row: at least one of the two is there.
+#[derive(Debug)]
+pub(crate) struct RowNews {
+    pub(crate) row: RowId,
+    pub(crate) old: Option<Kept>,
+    pub(crate) new: Option<Kept>,
+}
+
+/// A row as it was or is, whatever becomes of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) version: Seq,
+    pub(crate) row: Row,
+}
+
+impl Kept {
+    fn of(stored: Stored<'_>) -> Self {
+        Self { version: stored.version, row: stored.row.to_row() }
+    }
+
+    pub(crate) fn stored(&self) -> Stored<'_> {
+        Stored { version: self.version, row: self.row.borrow() }
+    }
+}
+
+/// Who watches.
+#[derive(Default)]
+pub(super) struct Watchers {
+    feeds: Mutex<Vec<Arc<Feed>>>,
+}
+
+impl Engine {
+    /// Makes the state after `commits` visible.
+    pub(super) fn show(&self, after: Tables, commits: &[Commit]) {
+        self.watchers.publish(&self.visible, after, |before, _, watched| news_of(before, commits, watched));
+    }
+
+    /// Makes a state visible whose commits are not known one by one.
+    pub(super) fn show_difference(&self, after: Tables) {
+        self.watchers.publish(&self.visible, after, |before, after, watched| {
+            difference(before.get(watched), after.get(watched), after.seq()).into_iter().collect()
+        });
+    }
+
+    /// Watches a table from the state that is visible now, which comes with it.
+    pub(crate) fn watch(&self, table: TableId, capacity: usize) -> (Arc<Feed>, Arc<Tables>) {
+        let feed = Arc::new(Feed::new(table, capacity));
+        let tables = {
+            let mut feeds = self.watchers.feeds.lock();
+            feeds.push(Arc::clone(&feed));
+            self.visible.load_full()
+        };
+        // Whoever ended the news before did not see this feed.
+        let newest = self.newest.lock();
+        if newest.ended || newest.stopped.is_some() {
+            feed.end(newest.stopped.as_ref());
+        }
+        drop(newest);
+        (feed, tables)
+    }
+
+    /// Forgets what a feed holds, and goes on from the state that is visible now, which it gives.
+    pub(crate) fn rewind(&self, feed: &Feed) -> Arc<Tables> {
+        let _nothing_becomes_visible = self.watchers.feeds.lock();
+        feed.rewind();
+        self.visible.load_full()
+    }
+
+    /// Nothing more becomes visible, for a reason if it is an error.
+    pub(super) fn end_news(&self, failed: Option<&Error>) {
+        self.watchers.feeds.lock().drain(..).for_each(|feed| feed.end(failed));
+    }
+}
+
+impl Watchers {
+    fn publish(
+        &self,
+        visible: &ArcSwap<Tables>,
+        after: Tables,
+        news: impl Fn(&Tables, &Tables, TableId) -> Vec<News>,
+    ) {
+        let mut feeds = self.feeds.lock();
+        let before = visible.load_full();
+        let after = Arc::new(after);
+        visible.store(Arc::clone(&after));
+        feeds.retain(|feed| Arc::strong_count(feed) > 1);
+        let mut made: HashMap<TableId, Vec<Arc<News>>> = HashMap::new();
+        for feed in feeds.iter() {
+            let news = made
+                .entry(feed.table())
+                .or_insert_with(|| news(&before, &after, feed.table()).into_iter().map(Arc::new).collect());
+            feed.push(news);
+        }
+    }
+}
+
+/// What the commits did to a table, `before` being the state before the first.
+fn news_of(before: &Tables, commits: &[Commit], table: TableId) -> Vec<News> {
+    // The rows that earlier commits of the same list wrote.
+    let mut written: HashMap<RowId, Option<Kept>> = HashMap::new();
+    let state = before.get(table);
+    commits.iter().filter_map(|commit| news_of_commit(state, &mut written, commit, table)).collect()
+}
+
+fn news_of_commit(
+    state: Option<&Arc<TableState>>,
+    written: &mut HashMap<RowId, Option<Kept>>,
+    commit: &Commit,
+    table: TableId,
+) -> Option<News> {
+    let mut rows: Vec<RowNews> = Vec::new();
+    let mut places: HashMap<RowId, usize> = HashMap::new();
+    for op in &commit.ops {
+        let (row, new) = match op {
+            Op::Insert { table: one, row, values } | Op::Update { table: one, row, values }
+                if *one == table =>
+            {
+                (*row, Some(Kept { version: commit.seq, row: values.clone() }))
+            }
+            Op::Delete { table: one, row } if *one == table => (*row, None),
+            _ => continue,
+        };
+        let known = written.insert(row, new.clone());
+        match places.get(&row).and_then(|&place| rows.get_mut(place)) {
+            Some(touched) => touched.new = new,
+            None => {
+                let old = known.unwrap_or_else(|| state.and_then(|state| state.row(row)).map(Kept::of));
+                places.insert(row, rows.len());
+                rows.push(RowNews { row, old, new });
+            }
+        }
+    }
+    // A row that came and went in one commit was never seen.
+    rows.retain(|row| row.old.is_some() || row.new.is_some());
+    (!rows.is_empty()).then_some(News { seq: commit.seq, rows })
+}
+
+/// What differs between two states of a table, as if one commit had done it all.
+fn difference(before: Option<&Arc<TableState>>, after: Option<&Arc<TableState>>, seq: Seq) -> Option<News> {
+    let mut old = before.into_iter().flat_map(|table| table.rows()).peekable();
+    let mut new = after.into_iter().flat_map(|table| table.rows()).peekable();
+    let mut rows = Vec::new();
+    loop {
+        // Both are in the order of their ids.
+        let (old, new) = match (old.peek(), new.peek()) {
+            (None, None) => break,
+            (Some((a, _)), Some((b, _))) if a == b => (old.next(), new.next()),
+            (Some((a, _)), Some((b, _))) if a < b => (old.next(), None),
+            (Some(_), None) => (old.next(), None),
+            (_, Some(_)) => (None, new.next()),
+        };
+        let Some(row) = old.as_ref().or(new.as_ref()).map(|(row, _)| *row) else { break };
+        let (old, new) = (old.map(|(_, old)| old), new.map(|(_, new)| new));
+        if old != new {
+            let (old, new) = (old.map(Kept::of), new.map(Kept::of));
+            rows.push(RowNews { row, old, new });
+        }
+    }
+    (!rows.is_empty()).then_some(News { seq, rows })
+}
+
+#[cfg(test)]
+mod tests;
