@@ -196,14 +196,14 @@ impl<'a> Reader<'a> {
     /// Passes over a number that was checked before.
     #[inline]
     fn skip_varint(&mut self) -> Result<(), WireError> {
-        if let Some(chunk) = self.0.first_chunk::<8>() {
-            // The last byte of a number is the first without its highest bit.
-            let last = !u64::from_le_bytes(*chunk) & 0x8080_8080_8080_8080;
-            if last != 0 {
-                return self.take(last.trailing_zeros() as usize / 8 + 1).map(|_| ());
-            }
-        }
-        self.varint().map(|_| ())
+        // The last byte of a number is the first without its highest bit; a number has ten bytes at most.
+        const HIGHEST: u64 = 0x8080_8080_8080_8080;
+        let length = match self.0.first_chunk::<8>().map(|chunk| !u64::from_le_bytes(*chunk) & HIGHEST) {
+            Some(0) => 9 + usize::from(self.0.get(8).is_some_and(|byte| *byte >= 0x80)),
+            Some(last) => last.trailing_zeros() as usize / 8 + 1,
+            None => return self.varint().map(|_| ()),
+        };
+        self.take(length).map(|_| ())
     }
 
     /// Passes over one value without looking into texts: for values that were checked before.

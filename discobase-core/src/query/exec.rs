@@ -1,15 +1,14 @@
 //! Running a query on a snapshot: candidates by the plan, the filter, the order, the page.
 
-use std::cell::Cell;
 use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
 use crate::ids::RowId;
-use crate::query::expr::{Columns, Expr};
+use crate::query::expr::{Columns as _, Expr};
+use crate::query::matcher::{Matcher, RowColumns};
 use crate::query::plan::{Explain, Plan, plan};
 use crate::schema::IndexKind;
-use crate::tables::{IndexState, SortKey, Stored, TableState, comparable, value_in};
-use crate::value::ValueRef;
+use crate::tables::{IndexState, SortKey, Stored, TableState};
 
 /// A query over one table. Columns are column ids, operands are as they compare.
 #[derive(Debug, Clone, Default)]
@@ -22,35 +21,6 @@ pub(crate) struct Query {
 }
 
 type Found<'a> = (RowId, Stored<'a>);
-
-/// A row as a filter reads it. Filters often ask for the same column again, so the last value is kept.
-struct RowColumns<'a> {
-    table: &'a TableState,
-    stored: Stored<'a>,
-    last: Cell<Option<(usize, ValueRef<'a>)>>,
-}
-
-impl<'a> RowColumns<'a> {
-    #[inline]
-    fn new(table: &'a TableState, stored: Stored<'a>) -> Self {
-        Self { table, stored, last: Cell::new(None) }
-    }
-}
-
-impl Columns for RowColumns<'_> {
-    #[inline]
-    fn value(&self, column: usize) -> ValueRef<'_> {
-        match self.last.get() {
-            Some((last, value)) if last == column => value,
-            _ => {
-                let def = self.table.def();
-                let value = comparable(def, column, value_in(def, self.stored.row, column));
-                self.last.set(Some((column, value)));
-                value
-            }
-        }
-    }
-}
 
 /// The rows of a page: what comes before it is left out, and when it is full nothing more is looked for.
 struct Page<'a> {
@@ -70,6 +40,31 @@ impl<'a> Page<'a> {
             self.left -= 1;
         }
         if self.left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+/// Ids that an index gives one after the other, gathered so that their rows can be fetched together: few at first, for
+/// a page may want no more.
+struct Group {
+    ids: Vec<RowId>,
+    size: usize,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { ids: Vec::new(), size: 8 }
+    }
+}
+
+impl Group {
+    /// Adds an id; all of them when they are enough.
+    fn add(&mut self, id: RowId) -> Option<Vec<RowId>> {
+        self.ids.push(id);
+        if self.ids.len() < self.size {
+            return None;
+        }
+        self.size = (self.size * 2).min(256);
+        Some(std::mem::take(&mut self.ids))
     }
 }
 
@@ -132,11 +127,6 @@ impl Query {
         Explain::new(table.def(), &plan, rows, table.len())
     }
 
-    #[inline]
-    fn holds(&self, table: &TableState, stored: Stored<'_>) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.holds(&RowColumns::new(table, stored)))
-    }
-
     /// Visits the rows that match in the order of their ids until `visit` breaks.
     fn matches<'a>(
         &self,
@@ -144,17 +134,16 @@ impl Query {
         plan: &Plan,
         mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let mut visit = |id, stored| {
-            if self.holds(table, stored) { visit((id, stored)) } else { ControlFlow::Continue(()) }
+        let matcher = Matcher::new(table.def(), self.filter.as_ref());
+        let visit = |id, stored: Stored<'a>| {
+            if matcher.holds(stored.row) { visit((id, stored)) } else { ControlFlow::Continue(()) }
         };
         if *plan == Plan::Scan {
             return table.walk(visit);
         }
         let mut ids = candidates(table, plan);
         ids.sort_unstable();
-        ids.into_iter()
-            .filter_map(|id| Some((id, table.row(id)?)))
-            .try_for_each(|(id, stored)| visit(id, stored))
+        table.visit(&ids, visit)
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.
@@ -181,25 +170,29 @@ impl Query {
     /// their first save, whichever way the keys go.
     fn walk<'a>(&self, table: &'a TableState, ordered: &Ordered<'_>, page: &mut Page<'a>) -> ControlFlow<()> {
         let Ordered { index, low, high, column, reverse, ties } = ordered;
-        let matches =
-            |id| table.row(id).filter(|stored| self.holds(table, *stored)).map(|stored| (id, stored));
-        if !(*reverse && *ties) {
-            return index.walk(low, high, *reverse, |id| match matches(id) {
-                Some(found) => page.push(found),
-                None => ControlFlow::Continue(()),
-            });
-        }
+        let matcher = Matcher::new(table.def(), self.filter.as_ref());
+        let mut ids = Group::default();
         let (mut equal, mut key): (Vec<Found<'a>>, _) = (Vec::new(), None);
-        index.walk(low, high, true, |id| {
-            let Some(found) = matches(id) else { return ControlFlow::Continue(()) };
-            let next = SortKey::of(RowColumns::new(table, found.1).value(*column));
+        let mut visit = |id, stored: Stored<'a>| {
+            if !matcher.holds(stored.row) {
+                return ControlFlow::Continue(());
+            }
+            if !(*reverse && *ties) {
+                return page.push((id, stored));
+            }
+            let next = SortKey::of(RowColumns { table: table.def(), row: stored.row }.value(*column));
             if key.as_ref() != Some(&next) {
                 equal.drain(..).rev().try_for_each(|found| page.push(found))?;
                 key = Some(next);
             }
-            equal.push(found);
+            equal.push((id, stored));
             ControlFlow::Continue(())
+        };
+        index.walk(low, high, *reverse, |id| match ids.add(id) {
+            Some(ids) => table.visit(&ids, &mut visit),
+            None => ControlFlow::Continue(()),
         })?;
+        table.visit(&ids.ids, &mut visit)?;
         equal.drain(..).rev().try_for_each(|found| page.push(found))
     }
 
@@ -226,7 +219,7 @@ impl Query {
     }
 
     fn sort_keys(&self, table: &TableState, (_, stored): Found<'_>) -> Vec<SortKey> {
-        let row = RowColumns::new(table, stored);
+        let row = RowColumns { table: table.def(), row: stored.row };
         self.order.iter().map(|(column, _)| SortKey::of(row.value(*column))).collect()
     }
 }

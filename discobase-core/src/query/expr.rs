@@ -80,20 +80,30 @@ impl Expr {
     /// Whether the row satisfies the condition.
     pub(crate) fn holds(&self, row: &impl Columns) -> bool {
         match self {
-            Self::Compare(column, op, operand) => op.holds(row.value(*column).cmp(&operand.as_ref())),
-            Self::In(column, operands) => {
-                let value = row.value(*column);
-                operands.binary_search_by(|operand| operand.as_ref().cmp(&value)).is_ok()
-            }
-            Self::Contains(column, text) => {
-                matches!(row.value(*column), ValueRef::Text(value) if value.contains(text.as_str()))
-            }
-            Self::StartsWith(column, text) => {
-                matches!(row.value(*column), ValueRef::Text(value) if value.starts_with(text.as_str()))
-            }
+            Self::Compare(column, ..)
+            | Self::In(column, _)
+            | Self::Contains(column, _)
+            | Self::StartsWith(column, _) => self.test(row.value(*column)),
             Self::And(parts) => parts.iter().all(|part| part.holds(row)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(row)),
             Self::Not(part) => !part.holds(row),
+        }
+    }
+
+    /// Whether a value satisfies a condition that is about one column; no other condition is satisfied by a value.
+    pub(crate) fn test(&self, value: ValueRef<'_>) -> bool {
+        match self {
+            Self::Compare(_, op, operand) => op.holds(value.cmp(&operand.as_ref())),
+            Self::In(_, operands) => {
+                operands.binary_search_by(|operand| operand.as_ref().cmp(&value)).is_ok()
+            }
+            Self::Contains(_, text) => {
+                matches!(value, ValueRef::Text(value) if value.contains(text.as_str()))
+            }
+            Self::StartsWith(_, text) => {
+                matches!(value, ValueRef::Text(value) if value.starts_with(text.as_str()))
+            }
+            Self::And(_) | Self::Or(_) | Self::Not(_) => false,
         }
     }
 

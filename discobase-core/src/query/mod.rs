@@ -4,6 +4,7 @@ pub(crate) mod column;
 pub(crate) mod exec;
 pub(crate) mod expr;
 pub(crate) mod key;
+mod matcher;
 pub(crate) mod plan;
 
 #[cfg(test)]

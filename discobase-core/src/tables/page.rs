@@ -1,123 +1,128 @@
-//! A page: the rows of 64 neighbouring ids, their bytes one after the other.
+//! A page: the rows of 64 neighbouring ids, in one piece of memory.
 //!
-//! A row lies there as the number of the commit that wrote it last and then its encoding, so that whoever reads the
-//! row has both in one place. A large row is a piece of its own, so that a change of its neighbours need not copy it.
+//! It begins with the ends of the 64 slots. Then come the rows, each as the number of the commit that wrote it last
+//! and its encoding: whoever reads a row has all of it in one place, for a far place in memory is what a read costs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::Seq;
-use crate::row::RowRef;
-use crate::tables::table::Stored;
 use crate::wire::{Reader, varint};
 
 /// How many ids share a page.
 pub(crate) const PAGE_ROWS: usize = 64;
 
-/// A longer encoding is kept apart. 64 rows of this length and their versions lie below 64 KiB, which the ends of the
-/// rows can count.
-const INLINE: usize = 1_000;
+/// The longest encoding a page takes. 64 of them and their versions lie below 64 KiB, which the ends can count.
+pub(crate) const LONGEST: usize = 1_000;
 
-#[derive(Clone, Default)]
-pub(crate) struct Page {
-    bytes: Vec<u8>,
-    ends: Ends,
-    large: BTreeMap<usize, Arc<[u8]>>,
-}
+/// Where the rows begin: behind the ends, two bytes each, lowest first.
+const HEAD: usize = PAGE_ROWS * 2;
 
-/// Where each slot ends in the page's bytes. A slot without a row is empty.
+/// A new page has room for so many bytes of rows.
+const ROOM: usize = 256;
+
 #[derive(Clone)]
-struct Ends([u16; PAGE_ROWS]);
+pub(crate) struct Page(Arc<[u8]>);
 
-impl Default for Ends {
+impl Default for Page {
     fn default() -> Self {
-        Self([0; PAGE_ROWS])
+        Self(Arc::from([0; HEAD + ROOM]))
     }
 }
 
 impl Page {
     #[inline]
+    fn end(&self, slot: usize) -> Option<usize> {
+        let [low, high] = self.0.get(slot * 2..)?.first_chunk::<2>()?;
+        Some(HEAD + usize::from(u16::from_le_bytes([*low, *high])))
+    }
+
+    #[inline]
     fn span(&self, slot: usize) -> Option<(usize, usize)> {
-        let end = *self.ends.0.get(slot)?;
-        let start = if slot == 0 { 0 } else { *self.ends.0.get(slot - 1)? };
-        Some((usize::from(start), usize::from(end)))
+        let start = if slot == 0 { HEAD } else { self.end(slot - 1)? };
+        Some((start, self.end(slot)?))
     }
 
-    /// The row in a slot.
+    /// What is in a slot: nothing, or a version and a row, which is empty if it is kept elsewhere.
     #[inline]
-    pub(crate) fn get(&self, slot: usize) -> Option<Stored<'_>> {
+    pub(crate) fn slot(&self, slot: usize) -> Option<&[u8]> {
         let (start, end) = self.span(slot)?;
-        self.decode(slot, self.bytes.get(start..end)?)
+        self.0.get(start..end).filter(|bytes| !bytes.is_empty())
     }
 
+    /// All slots that are not empty.
     #[inline]
-    fn decode<'a>(&'a self, slot: usize, bytes: &'a [u8]) -> Option<Stored<'a>> {
-        let mut reader = Reader::new(bytes);
-        let version = Seq::new(reader.varint().ok()?);
-        let row = match reader.rest() {
-            [] => self.large.get(&slot)?,
-            row => row,
-        };
-        Some(Stored { version, row: RowRef::new(row) })
-    }
-
-    /// All rows, by their slots.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, Stored<'_>)> {
-        let mut rest = self.bytes.as_slice();
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let (head, mut rest) = self.0.split_at_checked(HEAD).unwrap_or_default();
         let mut start = 0;
-        self.ends.0.iter().enumerate().filter_map(move |(slot, &end)| {
-            let (bytes, after) = rest.split_at_checked(usize::from(end - start))?;
+        let (ends, _) = head.as_chunks::<2>();
+        ends.iter().enumerate().filter_map(move |(slot, end)| {
+            let end = usize::from(u16::from_le_bytes(*end));
+            let (bytes, after) = rest.split_at_checked(end - start)?;
             (rest, start) = (after, end);
-            if bytes.is_empty() { None } else { Some((slot, self.decode(slot, bytes)?)) }
+            (!bytes.is_empty()).then_some((slot, bytes))
         })
     }
 
-    /// Puts a row into a slot, over the one that is there.
+    /// Puts a version and a row into a slot, over what is there.
     pub(crate) fn put(&mut self, slot: usize, version: Seq, row: &[u8]) {
-        let apart = row.len() > INLINE;
-        self.splice(slot, varint(version.get(), &mut [0; 10]), if apart { &[] } else { row });
-        if apart {
-            self.large.insert(slot, row.into());
-        } else {
-            self.large.remove(&slot);
-        }
+        self.splice(slot, varint(version.get(), &mut [0; 10]), row);
     }
 
     /// Empties a slot.
     pub(crate) fn clear(&mut self, slot: usize) {
         self.splice(slot, &[], &[]);
-        self.large.remove(&slot);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.end(PAGE_ROWS - 1) == Some(HEAD)
     }
 
     /// Gives back what was reserved for rows that did not come.
     pub(crate) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
+        if let Some(used) = self.end(PAGE_ROWS - 1).and_then(|end| self.0.get(..end))
+            && used.len() < self.0.len()
+        {
+            self.0 = used.into();
+        }
     }
 
     /// How many bytes of memory it takes.
     pub(crate) fn footprint(&self) -> usize {
-        size_of::<Self>()
-            + self.bytes.capacity()
-            + self.large.values().map(|row| row.len() + 48).sum::<usize>()
+        self.0.len() + 16
     }
 
     fn splice(&mut self, slot: usize, head: &[u8], tail: &[u8]) {
-        let Some((start, end)) = self.span(slot) else { return };
-        let new = start + head.len() + tail.len();
-        if end == self.bytes.len() {
-            self.bytes.truncate(start);
-            self.bytes.extend_from_slice(head);
-            self.bytes.extend_from_slice(tail);
-        } else {
-            self.bytes.splice(start..end, head.iter().chain(tail).copied());
+        let (Some((start, end)), Some(used)) = (self.span(slot), self.end(PAGE_ROWS - 1)) else { return };
+        let middle = start + head.len();
+        let (new, after) = (middle + tail.len(), used - end);
+        if Arc::get_mut(&mut self.0).is_none_or(|bytes| bytes.len() < new + after) {
+            // A page that others share is copied as it is to be read; one that still fills gets room for more.
+            let room = if after == 0 { (new - HEAD) / 2 } else { 0 };
+            let mut bytes = Vec::with_capacity(new + after + room);
+            bytes.extend_from_slice(self.0.get(..used).unwrap_or_default());
+            bytes.resize((new + after + room).max(used), 0);
+            self.0 = bytes.into();
         }
-        for place in self.ends.0.iter_mut().skip(slot) {
+        let Some(bytes) = Arc::get_mut(&mut self.0) else { return };
+        bytes.copy_within(end..used, new);
+        let places = [(start..middle, head), (middle..new, tail)];
+        for (place, from) in places {
+            if let Some(to) = bytes.get_mut(place) {
+                to.copy_from_slice(from);
+            }
+        }
+        let (ends, _) = bytes.split_at_mut(HEAD);
+        for place in ends.as_chunks_mut::<2>().0.iter_mut().skip(slot) {
             // All ends from here on are at or behind the old end.
-            *place = (usize::from(*place) - end + new) as u16;
+            *place = ((usize::from(u16::from_le_bytes(*place)) + new - end) as u16).to_le_bytes();
         }
     }
+}
+
+/// The version in front of a slot's bytes, and the row behind it.
+#[inline]
+pub(crate) fn version_and_row(slot: &[u8]) -> Option<(Seq, &[u8])> {
+    let mut reader = Reader::new(slot);
+    let version = Seq::new(reader.varint().ok()?);
+    Some((version, reader.rest()))
 }

@@ -1,10 +1,14 @@
-//! The rows of a table by their ids: pages behind a persistent array.
+//! The rows of a table by their ids: pages behind a persistent array, and apart from them the rows that are too long
+//! for a page, so that a change of their neighbours need not copy them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::ids::{RowId, Seq};
-use crate::tables::page::{PAGE_ROWS, Page};
+use crate::row::RowRef;
+use crate::tables::page::{LONGEST, PAGE_ROWS, Page, version_and_row};
 use crate::tables::table::Stored;
 use crate::tables::trie::Trie;
 
@@ -12,9 +16,13 @@ use crate::tables::trie::Trie;
 /// second would get there after twelve days of it, or, at the pace of the journal, not within its life.
 pub(crate) const ID_LIMIT: RowId = RowId::new(1 << 40);
 
+/// So many rows are fetched side by side.
+const TOGETHER: usize = 32;
+
 #[derive(Clone, Default)]
 pub(crate) struct Rows {
-    pages: Trie<Arc<Page>>,
+    pages: Trie<Page>,
+    long: Trie<Arc<[u8]>>,
     len: usize,
 }
 
@@ -23,6 +31,7 @@ fn place(id: RowId) -> (u64, usize) {
     (id.get() / PAGE_ROWS as u64, id.get() as usize % PAGE_ROWS)
 }
 
+#[inline]
 fn id_of(page: u64, slot: usize) -> RowId {
     RowId::new(page * PAGE_ROWS as u64 + slot as u64)
 }
@@ -34,15 +43,54 @@ impl Rows {
 
     #[inline]
     pub(crate) fn get(&self, id: RowId) -> Option<Stored<'_>> {
+        self.stored(id, self.slot(id)?)
+    }
+
+    #[inline]
+    fn slot(&self, id: RowId) -> Option<&[u8]> {
         let (page, slot) = place(id);
-        self.pages.get(page)?.get(slot)
+        self.pages.get(page)?.slot(slot)
+    }
+
+    #[inline]
+    fn stored<'a>(&'a self, id: RowId, slot: &'a [u8]) -> Option<Stored<'a>> {
+        let (version, row) = version_and_row(slot)?;
+        let row = if row.is_empty() { self.long.get(id.get())? } else { row };
+        Some(Stored { version, row: RowRef::new(row) })
+    }
+
+    /// Visits the rows with these ids, in the order given, until `visit` breaks.
+    ///
+    /// Rows that lie here and there are each a wait for memory. A processor waits for many at once, but not across
+    /// what is done with each row; so the rows of a group are all touched before the first is visited.
+    pub(crate) fn visit<'a, B>(
+        &'a self,
+        ids: &[RowId],
+        mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        for ids in ids.chunks(TOGETHER) {
+            let slots: SmallVec<[Option<&[u8]>; TOGETHER]> = ids.iter().map(|id| self.slot(*id)).collect();
+            let touched = slots.iter().flatten().fold(0_u8, |sum, slot| {
+                sum ^ slot.first().copied().unwrap_or_default() ^ slot.last().copied().unwrap_or_default()
+            });
+            std::hint::black_box(touched);
+            for (id, slot) in ids.iter().zip(slots) {
+                if let Some(stored) = slot.and_then(|slot| self.stored(*id, slot)) {
+                    visit(*id, stored)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// All rows in the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RowId, Stored<'_>)> {
-        self.pages
-            .iter()
-            .flat_map(|(number, page)| page.rows().map(move |(slot, stored)| (id_of(number, slot), stored)))
+        self.pages.iter().flat_map(move |(number, page)| {
+            page.slots().filter_map(move |(slot, bytes)| {
+                let id = id_of(number, slot);
+                Some((id, self.stored(id, bytes)?))
+            })
+        })
     }
 
     /// Visits all rows in the order of their ids until `visit` breaks.
@@ -51,7 +99,13 @@ impl Rows {
         mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         self.pages.walk(|number, page| {
-            page.rows().try_for_each(|(slot, stored)| visit(id_of(number, slot), stored))
+            page.slots().try_for_each(|(slot, bytes)| {
+                let id = id_of(number, slot);
+                match self.stored(id, bytes) {
+                    Some(stored) => visit(id, stored),
+                    None => ControlFlow::Continue(()),
+                }
+            })
         })
     }
 
@@ -59,22 +113,36 @@ impl Rows {
     pub(crate) fn put(&mut self, id: RowId, version: Seq, row: &[u8]) {
         let (number, slot) = place(id);
         let Some(entry) = self.pages.entry(number) else { return };
-        let page = Arc::make_mut(entry.get_or_insert_default());
-        self.len += usize::from(page.get(slot).is_none());
-        page.put(slot, version, row);
+        let page = entry.get_or_insert_default();
+        let is_long = row.len() > LONGEST;
+        let was_long = match page.slot(slot).and_then(version_and_row) {
+            Some((_, row)) => row.is_empty(),
+            None => {
+                self.len += 1;
+                false
+            }
+        };
+        page.put(slot, version, if is_long { &[] } else { row });
         if slot == PAGE_ROWS - 1 {
             page.shrink();
+        }
+        if is_long {
+            if let Some(entry) = self.long.entry(id.get()) {
+                *entry = Some(row.into());
+            }
+        } else if was_long {
+            self.long.remove(id.get());
         }
     }
 
     /// Removes a row; false if there is none.
     pub(crate) fn remove(&mut self, id: RowId) -> bool {
-        if self.get(id).is_none() {
-            return false;
+        let Some((_, row)) = self.slot(id).and_then(version_and_row) else { return false };
+        if row.is_empty() {
+            self.long.remove(id.get());
         }
         let (number, slot) = place(id);
         if let Some(page) = self.pages.get_mut(number) {
-            let page = Arc::make_mut(page);
             page.clear(slot);
             if page.is_empty() {
                 self.pages.remove(number);
@@ -86,6 +154,7 @@ impl Rows {
 
     /// How many bytes of memory the rows take, about.
     pub(crate) fn footprint(&self) -> usize {
-        self.pages.iter().map(|(_, page)| page.footprint() + 24).sum()
+        let pages = self.pages.iter().map(|(_, page)| page.footprint() + 24);
+        pages.chain(self.long.iter().map(|(_, row)| row.len() + 48)).sum()
     }
 }

@@ -128,6 +128,15 @@ impl TableState {
         self.rows.walk(visit)
     }
 
+    /// Visits the rows with these ids, in the order given, until `visit` breaks.
+    pub(crate) fn visit<'a, B>(
+        &'a self,
+        ids: &[RowId],
+        visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.rows.visit(ids, visit)
+    }
+
     /// The rows that were written after commit `after`, in the order of their ids.
     #[allow(dead_code, reason = "runs are written with it")]
     pub(crate) fn rows_since(&self, after: Seq) -> impl Iterator<Item = LiveRow<'_>> {
