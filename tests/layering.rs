@@ -23,6 +23,7 @@ const ORDER: [&str; 22] = [
     "codec",
     "tables",
     "journal",
+    "model",
     "replay",
     "session",
     "query",

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, count, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, replay,
-//! session, query, db, orm, private, fuzzing`.
+//! `ids, error, env, count, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, model,
+//! replay, session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
@@ -23,6 +23,7 @@
 //! - `codec`: frames as bytes, as text and as messages.
 //! - `tables`: what is in memory. Live commits and replayed ones change it through the same function.
 //! - `journal`: which frame follows which (pure), reading, opening, and the writer that acknowledges.
+//! - `model`: the rules of the journal, explored in every order of events; in tests only.
 //! - `replay`: from a journal to tables.
 //! - `session`: checks what callers want to write against the newest state.
 //! - `query`: typed columns, expressions, plans.
@@ -47,6 +48,9 @@ mod field;
 pub mod fuzzing;
 mod ids;
 mod journal;
+#[cfg(any(test, feature = "model"))]
+#[doc(hidden)]
+pub mod model;
 mod orm;
 mod query;
 mod replay;

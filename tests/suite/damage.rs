@@ -2,11 +2,12 @@
 
 use discobase::transport::twilight::TwilightConfig;
 use discobase::{ChannelId, Database, ErrorKind, Table};
+use discobase_guild::Limits;
 use discobase_guild::state::permission;
 use twilight_model::http::attachment::Attachment;
 use twilight_model::id::Id;
 
-use crate::support::Place;
+use crate::support::{Place, limits};
 use crate::tables::User;
 
 crate::in_process!(
@@ -81,7 +82,8 @@ async fn a_hole_in_the_journal_is_named(place: &Place) {
     assert_eq!(error.place().message.map(discobase::MessageId::get), Some(ids[5]), "{error}");
 }
 
-async fn a_deleted_tail_leaves_a_shorter_chain(place: &Place) {
+async fn a_deleted_tail_leaves_a_shorter_chain(_: &Place) {
+    let place = &Place::limited(Limits { nonce_window_ms: 2_000, ..limits() }).await;
     let db = open(place).await;
     let journal = db.journal().unwrap();
     for id in 0..3 {
@@ -90,6 +92,11 @@ async fn a_deleted_tail_leaves_a_shorter_chain(place: &Place) {
     drop(db);
     let ids = messages(place, journal);
     place.local().delete_as_moderator(journal.get(), *ids.last().unwrap()).unwrap();
+    // While its nonce is remembered, an owner that is alive would not learn of an `open` in its place.
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(error.to_string().contains("try again in a few minutes"), "{error}");
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     let db = open(place).await;
     assert_eq!(User::count(&db).await.unwrap(), 2, "documented: nothing proves that there was more");
     db.close().await.unwrap();

@@ -55,6 +55,14 @@ impl Place {
         Self { guild, name, clean: Mutex::new(false), key: Mutex::new(None) }
     }
 
+    /// A fresh place in this process, whose guild has these limits.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        let number = NAMES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("suite-{}-{number}", std::process::id());
+        let guild = Guild::InProcess(Box::new(LocalGuild::builder().limits(limits).start().await.unwrap()));
+        Self { guild, name, clean: Mutex::new(false), key: Mutex::new(None) }
+    }
+
     /// The local guild in this process, where a test acts as other people or orders faults.
     pub(crate) fn local(&self) -> &LocalGuild {
         match &self.guild {
@@ -149,7 +157,7 @@ impl Drop for Place {
 }
 
 /// No rate that behaviour tests would have to wait for; what is about rates sets its own.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { message_create: Some(Rate { count: MESSAGE_RATE, window_ms: 5_000 }), ..Limits::unlimited() }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::codec::frame::{Body, Genesis, Kind};
+use crate::codec::frame::{Body, Genesis};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::{Reader, Scan, orphan, read_error, unreadable};
-use crate::journal::rules::{Position, Tip};
+use crate::journal::rules::{Position, Tip, undecided};
 
 /// A journal that is believed.
 pub(crate) struct History {
@@ -33,7 +33,7 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
     let mut scan = Scan::default();
     read_all(reader, &mut scan, MessageId::new(0)).await?;
     let Some((root, genesis)) = root(&scan) else { return Ok(None) };
-    let mut reads = 1;
+    let (mut reads, mut seen) = (1, None);
     loop {
         // What became visible while the pages were read lies close before the newest message.
         let newest = scan.newest.unwrap_or_default();
@@ -41,9 +41,8 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
         let chain = reader.chain(&mut scan, root.sum, &Holder::root(&root), genesis.timing).await;
         let (chain, holder) = chain.map_err(|error| read_error(&error, reader.channel))?;
         let trouble = trouble(reader, &scan, &root, &chain, &holder);
-        // An `open` at the tip may yet lose against a frame that is not visible; a read after the wait decides.
-        let undecided = chain.last().is_some_and(|tip| tip.kind == Kind::Open) && reads == 1;
-        if trouble.is_none() && (!undecided || genesis.timing.settle().is_zero()) {
+        let undecided = undecided(chain.last(), seen) && !genesis.timing.settle().is_zero();
+        if trouble.is_none() && !undecided {
             let tip = chain.last().unwrap_or(&root);
             let tip = Tip { sum: tip.sum, message: tip.message };
             let position = Position { tip, holder, timing: genesis.timing };
@@ -54,6 +53,7 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
         if let (Some(trouble), true) = (trouble, reads >= READS) {
             return Err(trouble);
         }
+        seen = chain.last().map(|last| last.sum);
         reads += 1;
         env::sleep(&*reader.env, genesis.timing.settle()).await;
         scan = Scan::default();

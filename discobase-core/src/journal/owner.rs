@@ -42,21 +42,15 @@ pub(crate) async fn open(
         return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
     };
     let link = Link { header, kind: Kind::Open, sum: parcel.encoded.sum, message: MessageId::default() };
-    let (mut opening, mut progress) = Opening::begin(position.clone(), link, newest, reader.env.monotonic());
-    let mut failure = None;
-    let (owner, quick) = loop {
-        match progress {
-            Progress::Post(nonce) => {
-                let (reply, error) = parcel.post(&reader, nonce, false, Some(OPEN_DEADLINE)).await;
-                failure = error;
-                progress = opening.replied(reply, reader.env.monotonic());
-            }
-            Progress::Opened { owner, quick } => break (owner, quick),
-            Progress::Held => return Err(owned_elsewhere(&reader, &position.holder)),
-            Progress::Failed => {
-                let error = failure.unwrap_or_else(|| TransportError::Unknown(Failure::default()));
-                return Err(explain(&error, "opening the journal").in_channel(reader.channel));
-            }
+    let (mut opening, nonce) = Opening::begin(position.clone(), link, newest, reader.env.monotonic());
+    let (reply, failure) = parcel.post(&reader, nonce, false, Some(OPEN_DEADLINE)).await;
+    let (owner, quick) = match opening.replied(reply, reader.env.monotonic()) {
+        Progress::Opened { owner, quick } => (owner, quick),
+        Progress::Held => return Err(owned_elsewhere(&reader, &position.holder)),
+        Progress::Deleted => return Err(newest_deleted(&reader, &position)),
+        Progress::Failed => {
+            let error = failure.unwrap_or_else(|| TransportError::Unknown(Failure::default()));
+            return Err(explain(&error, "opening the journal").in_channel(reader.channel));
         }
     };
     let mut writer = Writer::new(reader, *owner, sealing);
@@ -81,4 +75,11 @@ fn owned_elsewhere(reader: &Reader, holder: &Holder) -> Error {
         reader.db, holder.owner, holder.epoch
     );
     Error::new(ErrorKind::Fenced, text).in_channel(reader.channel)
+}
+
+fn newest_deleted(reader: &Reader, position: &Position) -> Error {
+    let text = "the newest message of the journal was deleted a moment ago, and nobody can safely open the database \
+                before Discord has forgotten it: try again in a few minutes. What it held is lost";
+    let error = Error::new(ErrorKind::Damaged, text).in_channel(reader.channel);
+    error.in_message(position.tip.message)
 }

@@ -12,8 +12,8 @@ mod opening;
 mod owner;
 
 pub(crate) use clock::Clock;
-pub(crate) use flow::{Event, Goal, Reply, Step, Verdict, Walked};
-pub(crate) use opening::{Opening, Progress, reopens};
+pub(crate) use flow::{Event, Flow, Goal, Reply, Step, Verdict, Walked};
+pub(crate) use opening::{Opening, Progress, reopens, undecided};
 pub(crate) use owner::{Ending, Owner};
 
 use crate::codec::frame::{Sum, Timing};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::frame::Sum;
+use crate::codec::frame::{Kind, Sum};
 use crate::ids::MessageId;
 use crate::journal::chain::Link;
 use crate::journal::rules::{Clock, Nonce, Owner, Position, Reply};
@@ -14,15 +14,11 @@ pub(crate) struct Opening {
     /// The frame; its message is known with the reply.
     open: Link,
     clock: Clock,
-    /// Whether it goes out under the second nonce.
-    replaced: bool,
 }
 
-/// What is to be done next.
+/// What the answer means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Progress {
-    /// Post the `open`.
-    Post(Nonce),
     /// This process holds the tip.
     Opened {
         /// What it knows. Its term is not certain yet.
@@ -32,17 +28,24 @@ pub(crate) enum Progress {
     },
     /// Somebody else's frame follows the tip that was read.
     Held,
+    /// What followed the tip was deleted, and nobody can safely open before Discord has forgotten its nonce.
+    Deleted,
     /// It can't be posted.
     Failed,
 }
 
 impl Opening {
     /// Begins with the `open`, which follows `before`; `newest` is the newest message that was read.
-    pub(crate) fn begin(before: Position, open: Link, newest: MessageId, now: Duration) -> (Self, Progress) {
+    pub(crate) fn begin(before: Position, open: Link, newest: MessageId, now: Duration) -> (Self, Nonce) {
         let mut clock = Clock::new(now);
         clock.saw(newest, now);
         let nonce = Nonce { after: before.tip.sum, against: None };
-        (Self { before, open, clock, replaced: false }, Progress::Post(nonce))
+        (Self { before, open, clock }, nonce)
+    }
+
+    /// Where it began.
+    pub(crate) const fn before(&self) -> &Position {
+        &self.before
     }
 
     /// Goes on with what a post came to.
@@ -52,19 +55,17 @@ impl Opening {
                 self.clock.saw(message, now);
                 let open = Link { message, ..self.open.clone() };
                 let (before, holder) = (self.before.clone(), &self.before.holder);
-                let quick = holder.closed && holder.owner == open.header.owner && !self.replaced;
+                let quick = holder.closed && holder.owner == open.header.owner;
                 let at = now.saturating_add(before.timing.settle());
                 let opened = before.clone().after(&open);
                 let owner = Box::new(Owner::new(self.clock, before, opened, at));
                 Progress::Opened { owner, quick }
             }
             Reply::Rival(..) | Reply::Garbled(_) => Progress::Held,
-            // What followed the tip is gone. A second nonce, which every process would choose, takes its place.
-            Reply::Deleted if !self.replaced => {
-                self.replaced = true;
-                Progress::Post(Nonce { after: self.before.tip.sum, against: Some(Sum::NONE) })
-            }
-            Reply::Deleted | Reply::Lost | Reply::Refused => Progress::Failed,
+            // Under another nonce, an owner that is alive would not meet this `open` when it posts: it could trust a
+            // reply alone for W, and the chain would drop what it acknowledged after B.
+            Reply::Deleted => Progress::Deleted,
+            Reply::Lost | Reply::Refused => Progress::Failed,
         }
     }
 }
@@ -73,4 +74,11 @@ impl Opening {
 /// followed may be the last frame of the process that is gone, which was not visible at first.
 pub(crate) fn reopens(before: &Position, now: &Position) -> bool {
     now.tip.sum != before.tip.sum && now.holder.incarnation == before.holder.incarnation
+}
+
+/// Whether a chain that ends with `last` can't be believed yet: an `open` at the tip may still lose against a frame that
+/// is not visible, until a read that began B + V after one which showed it. `seen` is the `open` that such an earlier
+/// read showed at the tip; another one is as young as if nothing had been read.
+pub(crate) fn undecided(last: Option<&Link>, seen: Option<Sum>) -> bool {
+    last.is_some_and(|last| last.kind == Kind::Open && seen != Some(last.sum))
 }

@@ -90,6 +90,21 @@ impl Owner {
         Self { timing, tip, holder, heard: tip.message.time_ms(), term, clock, attempts: 0 }
     }
 
+    /// One whose term nothing can end that began before it.
+    #[cfg(any(test, feature = "model"))]
+    pub(crate) fn certain(position: Position, now: Duration) -> Self {
+        let mut clock = Clock::new(now);
+        clock.saw(position.tip.message, now);
+        let mut owner = Self::new(clock, position.clone(), position, now);
+        owner.term = Term::Certain;
+        owner
+    }
+
+    /// Whether it may write.
+    pub(crate) const fn is_certain(&self) -> bool {
+        matches!(self.term, Term::Counted(_) | Term::Certain)
+    }
+
     /// The last frame of the chain, as far as this process knows.
     pub(crate) const fn tip(&self) -> Tip {
         self.tip
