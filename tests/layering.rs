@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "ids",
     "error",
     "env",

@@ -42,12 +42,12 @@ pub(crate) async fn open(
         return Err(Error::new(ErrorKind::Invalid, "the names of the owner and the database are too long"));
     };
     let link = Link { header, kind: Kind::Open, sum: parcel.encoded.sum, message: MessageId::default() };
-    let (mut opening, nonce) = Opening::begin(position.clone(), link, newest, reader.env.monotonic());
+    let (mut opening, nonce) = Opening::begin(position, link, newest, reader.env.monotonic());
     let (reply, failure) = parcel.post(&reader, nonce, false, Some(OPEN_DEADLINE)).await;
     let (owner, quick) = match opening.replied(reply, reader.env.monotonic()) {
         Progress::Opened { owner, quick } => (owner, quick),
-        Progress::Held => return Err(owned_elsewhere(&reader, &position.holder)),
-        Progress::Deleted => return Err(newest_deleted(&reader, &position)),
+        Progress::Held => return Err(owned_elsewhere(&reader, &opening.before().holder)),
+        Progress::Deleted => return Err(newest_deleted(&reader, opening.before())),
         Progress::Failed => {
             let error = failure.unwrap_or_else(|| TransportError::Unknown(Failure::default()));
             return Err(explain(&error, "opening the journal").in_channel(reader.channel));

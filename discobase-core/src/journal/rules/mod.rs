@@ -1,10 +1,10 @@
 //! What keeps one writer at a time: every decision of opening, acknowledging, objecting and being fenced, as pure
 //! functions of what was seen.
 //!
-//! Nothing here waits, reads or posts. A [`Flow`] is one undertaking of an [`Owner`]; each [`Step`] says what is to be
-//! done next, and the [`Event`] that comes of it gives the next step. [`crate::journal::writer`] does what the steps
-//! say against a guild,. `docs/format.md`, sections 7
-//! to 13, states the rules and the assumptions they rest on.
+//! Nothing here waits, reads or posts. A [`flow::Flow`] is one undertaking of an [`Owner`]; each [`Step`] says what is to
+//! be done next, and the [`Event`] that comes of it gives the next step. [`crate::journal::writer`] does what the steps
+//! say against a guild, and `crate::model` against every guild there can be. `docs/format.md`, sections 7 to 13, states
+//! the rules and the assumptions they rest on.
 
 mod clock;
 mod flow;
@@ -12,7 +12,9 @@ mod opening;
 mod owner;
 
 pub(crate) use clock::Clock;
-pub(crate) use flow::{Event, Flow, Goal, Reply, Step, Verdict, Walked};
+#[cfg(any(test, feature = "model"))]
+pub(crate) use flow::Flow;
+pub(crate) use flow::{Event, Goal, Reply, Step, Verdict, Walked};
 pub(crate) use opening::{Opening, Progress, reopens, undecided};
 pub(crate) use owner::{Ending, Owner};
 

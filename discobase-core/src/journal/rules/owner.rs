@@ -101,6 +101,7 @@ impl Owner {
     }
 
     /// Whether it may write.
+    #[cfg(any(test, feature = "model"))]
     pub(crate) const fn is_certain(&self) -> bool {
         matches!(self.term, Term::Counted(_) | Term::Certain)
     }
