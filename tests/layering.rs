@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "ids",
     "error",
     "env",
@@ -24,6 +24,7 @@ const ORDER: [&str; 23] = [
     "tables",
     "journal",
     "model",
+    "checkpoint",
     "replay",
     "session",
     "query",

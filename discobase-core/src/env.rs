@@ -1,7 +1,10 @@
 //! The outside world that is not Discord: clocks and random numbers, injected so that tests decide them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 /// A clock and a random generator.
 ///
@@ -37,6 +40,43 @@ pub(crate) async fn heavy<R: Send + 'static>(
         return Some(work());
     }
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// What work that keeps a thread busy makes, piece by piece.
+pub(crate) enum Pieces<T> {
+    /// All there are.
+    Made(VecDeque<T>),
+    /// Those that another thread is making.
+    Coming(mpsc::Receiver<T>),
+}
+
+impl<T> Pieces<T> {
+    /// The next one; `None` when the work is done, or panicked.
+    pub(crate) async fn next(&mut self) -> Option<T> {
+        match self {
+            Self::Made(pieces) => pieces.pop_front(),
+            Self::Coming(pieces) => pieces.recv().await,
+        }
+    }
+}
+
+/// Does work that keeps a thread busy, and takes what it makes as it comes. While one piece waits to be taken the next
+/// is made, and no more. The work hands its pieces over, and hears `false` once nobody wants them any more.
+pub(crate) fn pieces<T: Send + 'static>(
+    env: &SharedEnv,
+    work: impl FnOnce(&mut dyn FnMut(T) -> bool) + Send + 'static,
+) -> Pieces<T> {
+    if env.inline() {
+        let mut made = VecDeque::new();
+        work(&mut |piece| {
+            made.push_back(piece);
+            true
+        });
+        return Pieces::Made(made);
+    }
+    let (sender, coming) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || work(&mut |piece| sender.blocking_send(piece).is_ok()));
+    Pieces::Coming(coming)
 }
 
 /// A shared [`Env`].

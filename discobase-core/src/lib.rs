@@ -12,7 +12,7 @@
 //!
 //! A module imports only those before it:
 //! `ids, error, env, count, value, wire, row, field, schema, batch, seal, transport, codec, tables, journal, model,
-//! replay, session, query, db, orm, private, fuzzing`.
+//! checkpoint, replay, session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
@@ -24,6 +24,7 @@
 //! - `tables`: what is in memory. Live commits and replayed ones change it through the same function.
 //! - `journal`: which frame follows which (pure), reading, opening, and the writer that acknowledges.
 //! - `model`: the rules of the journal, explored in every order of events; in tests only.
+//! - `checkpoint`: the tables as segments in the guild, written, loaded, and what they replace deleted.
 //! - `replay`: from a journal to tables.
 //! - `session`: checks what callers want to write against the newest state.
 //! - `query`: typed columns, expressions, plans.
@@ -37,6 +38,7 @@
 pub mod private;
 
 mod batch;
+mod checkpoint;
 mod codec;
 mod count;
 mod db;
@@ -64,7 +66,9 @@ mod value;
 mod wire;
 
 pub use count::Took;
-pub use db::{Confirm, Database, DatabaseBuilder, Lag, LoginTask, LoginThread, Outcome, Role, Stats};
+pub use db::{
+    CheckpointState, Confirm, Database, DatabaseBuilder, Lag, LoginTask, LoginThread, Outcome, Role, Stats,
+};
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};

@@ -12,6 +12,7 @@ mod support;
 
 mod bad_input;
 mod channels;
+mod checkpoints;
 mod concurrency;
 mod crash;
 mod damage;

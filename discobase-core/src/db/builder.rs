@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::codec::frame::Timing;
 use crate::db::Database;
+use crate::db::checkpoints::{Enough, Settings};
 use crate::db::discover::GuildChoice;
 use crate::db::options::Options;
 use crate::env::{SharedEnv, SystemEnv};
@@ -43,6 +44,7 @@ impl DatabaseBuilder {
             gateway: true,
             api: None,
             key: KeySource::default(),
+            checkpoints: Settings::default(),
             env: Arc::new(SystemEnv::new()),
         };
         Self { name, options }
@@ -188,6 +190,22 @@ impl DatabaseBuilder {
     #[doc(hidden)]
     pub fn timing(mut self, visibility: u64, grace: u64, window: u64) -> Self {
         self.options.timing = Timing { visibility, grace, window };
+        self
+    }
+
+    /// Writes a checkpoint each time so many frames or bytes were written, and one at closing after as much: for tests.
+    #[doc(hidden)]
+    pub fn checkpoint_every(mut self, frames: u64, bytes: u64) -> Self {
+        let enough = Enough { frames, bytes };
+        (self.options.checkpoints.due, self.options.checkpoints.at_close) = (enough, enough);
+        self
+    }
+
+    /// Deletes what a checkpoint makes superfluous so long after it, and tries a checkpoint that failed again after
+    /// `retry`: for tests. On Discord others may still be reading what is deleted too early.
+    #[doc(hidden)]
+    pub fn trim_after(mut self, trim: Duration, retry: Duration) -> Self {
+        (self.options.checkpoints.trim_after, self.options.checkpoints.retry) = (trim, retry);
         self
     }
 

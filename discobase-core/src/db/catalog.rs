@@ -6,18 +6,23 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use crate::batch::{ColumnDef, TableDef};
+use crate::codec::checkpoint::Checkpoint;
 use crate::codec::frame::Genesis;
 use crate::codec::message::MAX_CONTENT;
 use crate::codec::text::{text, write_value};
-use crate::db::link::Link;
 use crate::ids::{ChannelId, MessageId, Seq, UserId};
 use crate::schema::IndexKind;
-use crate::tables::TableState;
+use crate::tables::{TableState, Tables};
 use crate::transport::{HistoryPage, NewAttachment, NewMessage, Transport, TransportError};
 
 /// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
-pub(crate) async fn publish(transport: &dyn Transport, genesis: &Genesis, table: &TableState) {
-    let (catalog, message) = (genesis.catalog, message(table, genesis.keying.is_some()));
+pub(crate) async fn publish(
+    transport: &dyn Transport,
+    genesis: &Genesis,
+    table: &TableState,
+    checkpoint: Option<&Checkpoint>,
+) {
+    let (catalog, message) = (genesis.catalog, message(table, checkpoint, genesis.keying.is_some()));
     if let Err(error) = transport.post(catalog, message, None).await {
         tracing::warn!(
             name: "catalog_stale", target: "discobase::guild",
@@ -28,16 +33,20 @@ pub(crate) async fn publish(transport: &dyn Transport, genesis: &Genesis, table:
 }
 
 /// Rewrites the metadata messages of the tables that changed after commit `since`.
-pub(crate) async fn refresh(link: &Link, since: Seq) {
-    let tables = link.engine.tables().clone();
+pub(crate) async fn refresh(
+    transport: &dyn Transport,
+    genesis: &Genesis,
+    bot: UserId,
+    tables: &Tables,
+    since: Seq,
+    checkpoint: Option<&Checkpoint>,
+) {
     let changed: Vec<_> = tables.iter().filter(|table| table.last_change() > since).collect();
     if changed.is_empty() {
         return;
     }
-    let creator = link.creator.lock().await;
-    let (transport, catalog) = (&*creator.transport, link.genesis.catalog);
-    let sealed = link.genesis.keying.is_some();
-    let known = match messages(transport, catalog, link.bot.id).await {
+    let (catalog, sealed) = (genesis.catalog, genesis.keying.is_some());
+    let known = match messages(transport, catalog, bot).await {
         Ok(known) => known,
         Err(error) => {
             tracing::warn!(
@@ -49,9 +58,9 @@ pub(crate) async fn refresh(link: &Link, since: Seq) {
     };
     for table in changed {
         match known.get(&table.def().name) {
-            None => publish(transport, &link.genesis, table).await,
+            None => publish(transport, genesis, table, checkpoint).await,
             Some(&id) => {
-                if let Err(error) = transport.edit(catalog, id, message(table, sealed)).await {
+                if let Err(error) = transport.edit(catalog, id, message(table, checkpoint, sealed)).await {
                     tracing::warn!(
                         name: "catalog_stale", target: "discobase::guild",
                         channel = %catalog, message = %id, %error,
@@ -85,8 +94,8 @@ async fn messages(
 }
 
 /// The metadata message of a table.
-fn message(table: &TableState, sealed: bool) -> NewMessage {
-    let whole = if sealed { outline(table) } else { metadata(table) };
+fn message(table: &TableState, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
+    let whole = if sealed { outline(table, checkpoint) } else { metadata(table, checkpoint) };
     let content = block(&whole);
     if content.chars().count() <= MAX_CONTENT {
         return NewMessage { content, ..NewMessage::default() };
@@ -109,8 +118,9 @@ fn block(json: &Json) -> String {
 
 /// What an encrypted database says about a table: nothing that is not in the guild anyway. Columns have names, enums
 /// have variants and defaults are values, so none of them is told, and no fingerprint that would confirm a guess.
-fn outline(table: &TableState) -> Json {
+fn outline(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
     let def = table.def();
+    let (segments, complete_to) = stored(table, checkpoint);
     let indexes = def
         .indexes
         .iter()
@@ -126,13 +136,24 @@ fn outline(table: &TableState) -> Json {
         "current_records": table.len(),
         "max_records": Json::Null,
         "format": 1,
-        "segments": [],
-        "complete_to": 0,
+        "segments": segments,
+        "complete_to": complete_to,
     })
 }
 
-fn metadata(table: &TableState) -> Json {
+/// The messages that hold a table's rows as of a checkpoint, and the last commit in them.
+fn stored(table: &TableState, checkpoint: Option<&Checkpoint>) -> (Vec<String>, u64) {
+    let Some(checkpoint) = checkpoint else { return (Vec::new(), 0) };
+    let Some(stored) = checkpoint.tables.iter().find(|one| one.def.id == table.def().id) else {
+        return (Vec::new(), 0);
+    };
+    let segments = stored.runs.iter().flat_map(|run| &run.segments);
+    (segments.map(|segment| segment.location.message.to_string()).collect(), checkpoint.seq.get())
+}
+
+fn metadata(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
     let def = table.def();
+    let (segments, complete_to) = stored(table, checkpoint);
     let fields: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
     let indexes = def.indexes.iter().map(|index| {
         let names: Vec<&str> = index.columns.iter().filter_map(|&one| fields.get(one).copied()).collect();
@@ -149,8 +170,8 @@ fn metadata(table: &TableState) -> Json {
         "format": 1,
         "fingerprint": format!("{:016x}", def.fingerprint),
         "columns": def.columns.iter().enumerate().map(|(id, one)| column(def, id, one)).collect::<Vec<_>>(),
-        "segments": [],
-        "complete_to": 0,
+        "segments": segments,
+        "complete_to": complete_to,
     })
 }
 

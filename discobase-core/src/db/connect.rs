@@ -1,12 +1,14 @@
 //! Connecting: from a transport to a running engine, in one readable flow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::codec::frame::{Body, Frame, Genesis, Header, Sum};
 use crate::codec::message;
+use crate::db::checkpoints::Checkpoints;
 use crate::db::create::Creator;
 use crate::db::discover;
-use crate::db::engine::{Duty, Engine, Start};
+use crate::db::engine::{Duty, Engine, Last, Start};
 use crate::db::layout::{Home, Role};
 use crate::db::link::Link;
 use crate::db::options::Options;
@@ -48,19 +50,27 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         None if options.follow => return Err(not_created(&creator.db)),
         None => create(&mut creator, options, &owner).await?,
     };
-    creator.home.adopt(&replayed.genesis);
+    creator.home.adopt(&replayed.base.root.genesis);
     let (duty, replayed) = if options.follow {
         let sealing = replayed.sealing.clone();
-        let follower = Follower::new(reader, replayed.position.clone(), replayed.newest, sealing, began);
+        let follower =
+            Follower::new(reader.clone(), replayed.position.clone(), replayed.newest, sealing, began);
         (Duty::Follow(Box::new(follower)), replayed)
     } else {
-        let (writer, replayed) = open(reader, replayed, &owner).await?;
+        let (writer, replayed) = open(reader.clone(), replayed, &owner).await?;
         (Duty::Write(Box::new(writer)), replayed)
     };
-    let Replayed { tables, genesis, past, .. } = replayed;
-    let stand_by = options.stand_by;
-    let (engine, task) = Engine::start(Start { duty, tables, past, transport, owner, stand_by });
-    Ok(Link::new(bot, guild, engine, task, creator, genesis))
+    let Replayed { tables, base, checkpoint, untrimmed, volume, past, newest, .. } = replayed;
+    let (genesis, stand_by) = (base.root.genesis, options.stand_by);
+    let last = checkpoint.map(|checkpoint| Last { sum: base.link.sum, checkpoint });
+    let covered = base.covered();
+    let start = Start { duty, tables, past, volume, last, covered, transport, owner, stand_by };
+    let (engine, task) = Engine::start(start);
+    let age = newest.time_ms().saturating_sub(base.link.message.time_ms());
+    let untrimmed = untrimmed.then_some(Duration::from_millis(age));
+    let checkpoints =
+        Checkpoints::start(Arc::clone(&engine), reader, base.root, options.checkpoints, untrimmed);
+    Ok(Link::new(bot, guild, engine, task, checkpoints, creator, genesis))
 }
 
 fn not_created(db: &str) -> Error {
@@ -102,7 +112,11 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
     for journal in creator.home.journals() {
         let reader = creator.reader(journal);
         match replay(&reader).await {
-            Ok(Some(replayed)) if oldest.as_ref().is_none_or(|(_, known)| replayed.began < known.began) => {
+            Ok(Some(replayed))
+                if oldest
+                    .as_ref()
+                    .is_none_or(|(_, known)| replayed.base.root.message < known.base.root.message) =>
+            {
                 oldest = Some((reader, replayed));
             }
             Ok(_) => {}
@@ -153,7 +167,7 @@ async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result
     creator.look().await?;
     match find(creator).await? {
         Some(found) => {
-            creator.drop_rivals(&found.1.genesis).await;
+            creator.drop_rivals(&found.1.base.root.genesis).await;
             Ok(found)
         }
         None => {

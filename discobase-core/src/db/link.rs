@@ -9,10 +9,13 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::codec::frame::Genesis;
+use crate::db::catalog;
+use crate::db::checkpoints::Checkpoints;
 use crate::db::create::Creator;
 use crate::db::engine::Engine;
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Seq;
 use crate::schema::Entity;
 use crate::transport::{BotUser, Guild};
 
@@ -24,6 +27,7 @@ pub(crate) struct Link {
     pub(crate) guild: Guild,
     pub(crate) engine: Arc<Engine>,
     pub(crate) genesis: Genesis,
+    pub(crate) checkpoints: Checkpoints,
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -37,6 +41,7 @@ impl Link {
         guild: Guild,
         engine: Arc<Engine>,
         flusher: JoinHandle<()>,
+        checkpoints: Checkpoints,
         creator: Creator,
         genesis: Genesis,
     ) -> Self {
@@ -45,6 +50,7 @@ impl Link {
             guild,
             engine,
             genesis,
+            checkpoints,
             creator: tokio::sync::Mutex::new(creator),
             handles: ArcSwap::default(),
             flusher: tokio::sync::Mutex::new(Some(flusher)),
@@ -70,6 +76,16 @@ impl Link {
         Ok(())
     }
 
+    /// Rewrites the metadata messages of the tables that changed after commit `since`, unless a checkpoint did it.
+    pub(crate) async fn mirror(&self, since: Seq) {
+        let creator = self.creator.lock().await;
+        let checkpoint = self.engine.last().map(|last| last.checkpoint);
+        let since = checkpoint.as_ref().map_or(since, |checkpoint| since.max(checkpoint.seq));
+        let tables = self.engine.tables().clone();
+        let (transport, genesis) = (&*creator.transport, &self.genesis);
+        catalog::refresh(transport, genesis, self.bot.id, &tables, since, checkpoint.as_deref()).await;
+    }
+
     /// Keeps a task that is to be ended with the connection.
     pub(crate) fn keep(&self, helper: JoinHandle<()>) {
         self.helpers.lock().push(helper);
@@ -78,6 +94,7 @@ impl Link {
     /// Lets the queue drain, writes the closing frame and ends the tasks. If it is dropped, the next call goes on
     /// waiting where it was.
     pub(crate) async fn close(&self) -> Result<()> {
+        self.checkpoints.stop();
         self.engine.close();
         let mut flusher = self.flusher.lock().await;
         let ended = match flusher.as_mut() {

@@ -55,7 +55,7 @@ async fn hear(mut events: Events, engine: &Engine, journal: ChannelId, bot: User
             Event::Edited { channel, .. } if channel == journal && engine.role() == Role::Follower => {
                 engine.look();
             }
-            Event::Deleted { channel, message } if channel == journal => {
+            Event::Deleted { channel, message } if channel == journal && !engine.covers(message) => {
                 tracing::error!(
                     name: "message_deleted", target: "discobase::journal", %channel, %message,
                     "a message of the journal was deleted: reading it anew"

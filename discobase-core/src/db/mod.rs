@@ -4,6 +4,7 @@
 mod build;
 mod builder;
 mod catalog;
+pub(crate) mod checkpoints;
 mod clean;
 mod connect;
 mod create;
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 pub use builder::DatabaseBuilder;
+pub use checkpoints::CheckpointState;
 pub use clean::Confirm;
 pub use engine::{Lag, Outcome, Role};
 pub use login::{LoginTask, LoginThread};
@@ -239,10 +241,13 @@ impl Database {
     pub async fn close(&self) -> Result<()> {
         let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let connection = self.connection()?;
+        if connection.link.engine.stopped().is_none() {
+            connection.link.checkpoints.finish(CHECKPOINT_AT_CLOSE).await;
+        }
         let closed = connection.link.close().await;
         let engine = &connection.link.engine;
         if engine.stopped().is_none() && engine.role() == Role::Writer {
-            catalog::refresh(&connection.link, connection.opened_at).await;
+            connection.link.mirror(connection.opened_at).await;
         }
         self.disconnect(connection, turn).await;
         tracing::info!(name: "closed", target: "discobase::engine", database = %self.0.name, "the database is closed");
@@ -329,6 +334,28 @@ impl Database {
         self.connection()?.link.engine.incarnation()
     }
 
+    /// Writes a checkpoint now, and returns the last commit that it has.
+    ///
+    /// A checkpoint keeps the tables as files in their channels, so that opening reads those instead of every commit
+    /// ever made, and the journal before it can be deleted. The database writes one by itself when enough was
+    /// committed and when it is closed; commits go on meanwhile. If nothing was committed since the last one, nothing
+    /// is written.
+    ///
+    /// # Errors
+    /// `NotConnected`; `Fenced` when another process owns the database; what uploading and committing can fail with.
+    /// Nothing is lost then: commits are in the journal as before, and the database tries again later.
+    pub async fn checkpoint(&self) -> Result<Seq> {
+        self.connection()?.link.checkpoints.write().await
+    }
+
+    /// How far checkpoints have come, and why the latest one failed, if it did.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn checkpoints(&self) -> Result<CheckpointState> {
+        Ok(self.connection()?.link.checkpoints.state())
+    }
+
     /// How a commit ended whose error said that its outcome is unknown.
     ///
     /// # Errors
@@ -393,6 +420,9 @@ impl Database {
         self.0.options.deadline
     }
 }
+
+/// How long closing waits for a checkpoint. It only spares the next opening the reading of the journal.
+const CHECKPOINT_AT_CLOSE: std::time::Duration = std::time::Duration::from_secs(120);
 
 fn not_connected() -> Error {
     Error::new(ErrorKind::NotConnected, "the database is not connected: call db.connect(token).await first")

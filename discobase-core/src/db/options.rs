@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::codec::frame::Timing;
+use crate::db::checkpoints::Settings;
 use crate::db::discover::GuildChoice;
 use crate::env::SharedEnv;
 use crate::seal::KeySource;
@@ -29,5 +30,7 @@ pub(crate) struct Options {
     pub(crate) api: Option<Endpoint>,
     /// Where the key of an encrypted database comes from.
     pub(crate) key: KeySource,
+    /// When checkpoints are written, and when what they make superfluous is deleted.
+    pub(crate) checkpoints: Settings,
     pub(crate) env: SharedEnv,
 }

@@ -2,22 +2,23 @@
 
 use std::collections::HashSet;
 
-use crate::codec::frame::{Body, Genesis};
+use crate::codec::frame::Timing;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
+use crate::journal::base::{Base, find_base, rootless};
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::{Reader, Scan, orphan, read_error, unreadable};
 use crate::journal::rules::{Position, Tip, undecided};
+use crate::transport::TransportError;
 
 /// A journal that is believed.
 pub(crate) struct History {
     /// Its tip, and who holds it.
     pub(crate) position: Position,
-    pub(crate) genesis: Genesis,
-    /// The message of the genesis.
-    pub(crate) began: MessageId,
-    /// The frames after the genesis, in their order.
+    /// What the chain was walked from.
+    pub(crate) base: Base,
+    /// The frames after the base's start, in their order.
     pub(crate) chain: Vec<Link>,
     /// What the frames say.
     pub(crate) scan: Scan,
@@ -28,57 +29,96 @@ pub(crate) struct History {
 /// How often a journal that seems to have a hole is read before the hole is believed.
 const READS: usize = 3;
 
-/// Reads the journal; `None` if it holds no genesis.
+/// Reads the journal; `None` if it holds no frame.
 pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
-    let mut scan = Scan::default();
-    read_all(reader, &mut scan, MessageId::new(0)).await?;
-    let Some((root, genesis)) = root(&scan) else { return Ok(None) };
     let (mut reads, mut seen) = (1, None);
     loop {
-        // What became visible while the pages were read lies close before the newest message.
-        let newest = scan.newest.unwrap_or_default();
-        read_all(reader, &mut scan, Reader::tail_start(newest, genesis.timing)).await?;
-        let chain = reader.chain(&mut scan, root.sum, &Holder::root(&root), genesis.timing).await;
-        let (chain, holder) = chain.map_err(|error| read_error(&error, reader.channel))?;
-        let trouble = trouble(reader, &scan, &root, &chain, &holder);
-        let undecided = undecided(chain.last(), seen) && !genesis.timing.settle().is_zero();
-        if trouble.is_none() && !undecided {
-            let tip = chain.last().unwrap_or(&root);
-            let tip = Tip { sum: tip.sum, message: tip.message };
-            let position = Position { tip, holder, timing: genesis.timing };
-            let newest = scan.newest.unwrap_or_default();
-            let began = root.message;
-            return Ok(Some(History { position, genesis, began, chain, scan, newest }));
+        let (scan, walked) = read_whole(reader).await.map_err(|error| read_error(&error, reader.channel))?;
+        let timing = walked.as_ref().map_or(Timing::DISCORD, |walked| walked.base.start.timing);
+        let trouble = match &walked {
+            Some(walked) => trouble(reader, &scan, walked),
+            None => match no_root(reader, &scan) {
+                Some(trouble) => Some(trouble),
+                None => return Ok(None),
+            },
+        };
+        let last = walked.as_ref().and_then(|walked| walked.chain.last());
+        let undecided = undecided(last, seen) && !timing.settle().is_zero();
+        seen = last.map(|last| last.sum);
+        if let Some(walked) = walked
+            && trouble.is_none()
+            && !undecided
+        {
+            return Ok(Some(walked.believed(scan)));
         }
         if let (Some(trouble), true) = (trouble, reads >= READS) {
             return Err(trouble);
         }
-        seen = chain.last().map(|last| last.sum);
         reads += 1;
-        env::sleep(&*reader.env, genesis.timing.settle()).await;
-        scan = Scan::default();
-        read_all(reader, &mut scan, MessageId::new(0)).await?;
+        env::sleep(&*reader.env, timing.settle()).await;
     }
 }
 
-async fn read_all(reader: &Reader, scan: &mut Scan, from: MessageId) -> Result<()> {
-    reader.read(scan, from).await.map_err(|error| read_error(&error, reader.channel))
+/// What a reading of the journal came to.
+struct Walked {
+    base: Base,
+    chain: Vec<Link>,
+    holder: Holder,
 }
 
-/// The oldest genesis.
-fn root(scan: &Scan) -> Option<(Link, Genesis)> {
-    let root = scan.links.roots().min_by_key(|link| link.message)?;
-    match &scan.frame(root.sum)?.body {
-        Body::Genesis(genesis) => Some((root.clone(), *genesis)),
-        _ => None,
+impl Walked {
+    fn tip(&self) -> Tip {
+        self.chain.last().map_or(self.base.start.tip, |link| Tip { sum: link.sum, message: link.message })
     }
+
+    fn believed(self, scan: Scan) -> History {
+        let position = Position { tip: self.tip(), holder: self.holder, timing: self.base.start.timing };
+        let newest = scan.newest.unwrap_or_default();
+        History { position, base: self.base, chain: self.chain, scan, newest }
+    }
+}
+
+/// Reads all of the journal, and walks along it from its base.
+async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>), TransportError> {
+    let mut scan = Scan::default();
+    reader.read(&mut scan, MessageId::new(0)).await?;
+    let mut known = None;
+    loop {
+        let Some(base) = find_base(reader, &mut scan).await? else { return Ok((scan, None)) };
+        // What became visible while the pages were read lies close before the newest message.
+        if known.replace(base.link.sum) != Some(base.link.sum) {
+            let newest = scan.newest.unwrap_or_default();
+            reader.read(&mut scan, Reader::tail_start(newest, base.start.timing)).await?;
+            continue;
+        }
+        let Position { tip, holder, timing } = &base.start;
+        let (chain, holder) = reader.chain(&mut scan, tip.sum, holder, *timing).await?;
+        // On the way something may have turned out to be no frame, and the base to be void without it.
+        if base.is_on(&chain) {
+            return Ok((scan, Some(Walked { base, chain, holder })));
+        }
+    }
+}
+
+/// Why a journal in which nothing begins is none, if it is not merely empty.
+fn no_root(reader: &Reader, scan: &Scan) -> Option<Error> {
+    let bad = scan.strangers.iter().find(|stranger| stranger.suspicious);
+    if let Some(bad) = bad {
+        let text = format!("the first frame of the journal can't be read: {}", bad.reason);
+        return Some(Error::new(ErrorKind::Corrupt, text).in_channel(reader.channel).in_message(bad.message));
+    }
+    let link = rootless(scan)?;
+    let text = "the journal has frames, but neither its first frame nor a checkpoint: messages were deleted. Restore \
+                from an export, or delete the channels to start anew";
+    Some(Error::new(ErrorKind::Damaged, text).in_channel(reader.channel).in_message(link.message))
 }
 
 /// What keeps the chain from being believed: a hole before a frame, or a message after the tip that claims to be a
 /// frame and is not one.
-fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &Holder) -> Option<Error> {
-    let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([root.sum]).collect();
-    if let Some(link) = orphan(scan, &known, holder.epoch) {
+fn trouble(reader: &Reader, scan: &Scan, walked: &Walked) -> Option<Error> {
+    let Walked { base, chain, holder } = walked;
+    let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([base.start.tip.sum]).collect();
+    if let Some(link) = orphan(scan, &known, holder.epoch, base.covered()) {
         let text = format!(
             "the journal has a hole: a {} frame follows one that is not there, so messages before it were deleted. \
              Restore from an export, or delete the channels to start anew",
@@ -88,6 +128,5 @@ fn trouble(reader: &Reader, scan: &Scan, root: &Link, chain: &[Link], holder: &H
             Error::new(ErrorKind::Damaged, text).in_channel(reader.channel).in_message(link.message),
         );
     }
-    let tip = chain.last().map_or(root.message, |link| link.message);
-    unreadable(scan, reader.channel, tip)
+    unreadable(scan, reader.channel, walked.tip().message)
 }

@@ -1,5 +1,6 @@
 //! The journal: the write-ahead log, one channel, a chain of frames linked by checksum.
 
+pub(crate) mod base;
 pub(crate) mod chain;
 pub(crate) mod follow;
 pub(crate) mod history;

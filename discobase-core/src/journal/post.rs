@@ -16,10 +16,10 @@ use crate::transport::{Failure, Message, TransportError};
 
 /// Discord's code for a message that is not there (Discord docs, "Opcodes and Status Codes": JSON): what a post
 /// answers whose nonce belongs to a message that was deleted.
-const UNKNOWN_MESSAGE: u64 = 10_008;
+pub(crate) const UNKNOWN_MESSAGE: u64 = 10_008;
 
 /// Discord's codes for content that AutoMod or the link filter refuses (Discord docs, "Opcodes and Status Codes").
-const REFUSED_CONTENT: [u64; 2] = [200_000, 240_000];
+pub(crate) const REFUSED_CONTENT: [u64; 2] = [200_000, 240_000];
 
 /// Commits from this size on are encoded away from the runtime's threads.
 const LARGE: usize = 64 << 10;
@@ -39,8 +39,11 @@ impl Parcel {
         frame: Frame,
         sealing: Option<Arc<Sealing>>,
     ) -> Result<Self, Oversize> {
-        let large = matches!(&frame.body, Body::Data(commits)
-            if commits.iter().map(commit_size).sum::<usize>() > LARGE);
+        let large = match &frame.body {
+            Body::Data(commits) => commits.iter().map(commit_size).sum::<usize>() > LARGE,
+            Body::Checkpoint(_) => true,
+            _ => false,
+        };
         let journal = reader.channel;
         let encode = move || {
             let (frame, clear) = match sealing {

@@ -39,6 +39,8 @@ pub(crate) struct Scan {
     /// Messages that are no frames of this database, and why.
     pub(crate) strangers: Vec<Stranger>,
     seen: HashSet<MessageId>,
+    /// The messages of every frame: one that was posted twice has two.
+    copies: Vec<(MessageId, Sum)>,
 }
 
 /// A message of the journal that is not applied.
@@ -78,6 +80,7 @@ impl Scan {
         if header.db != db {
             return stranger("it belongs to another database", true);
         }
+        self.copies.push((message.id, posted.sum()));
         self.links.insert(Link { header: header.clone(), kind, sum: posted.sum(), message: message.id });
         match posted {
             Posted::Whole { sum, frame } => {
@@ -87,6 +90,17 @@ impl Scan {
                 self.attached.insert(attached.sum, message);
             }
         }
+    }
+
+    /// Every message that holds a frame, with the frame's sum.
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (MessageId, Sum)> + '_ {
+        self.copies.iter().copied()
+    }
+
+    /// What was taken for a frame is none.
+    fn remove(&mut self, link: &Link, reason: String) {
+        self.links.remove(link);
+        self.strangers.push(Stranger { message: link.message, reason, suspicious: true });
     }
 
     /// The frame of a link, once [`Reader::chain`] has verified it.
@@ -141,10 +155,7 @@ impl Reader {
             let links: Vec<Link> = links.into_iter().cloned().collect();
             match self.first_unsound(scan, &links).await? {
                 None => return Ok((links, end)),
-                Some((link, reason)) => {
-                    scan.links.remove(&link);
-                    scan.strangers.push(Stranger { message: link.message, reason, suspicious: true });
-                }
+                Some((link, reason)) => scan.remove(&link, reason),
             }
         }
     }
@@ -156,35 +167,51 @@ impl Reader {
         links: &[Link],
     ) -> Result<Option<(Link, String)>, TransportError> {
         for link in links {
-            let Some(message) = scan.attached.get(&link.sum) else { continue };
-            if scan.frames.contains_key(&link.sum) {
-                // The same frame was posted as text, too.
-                continue;
-            }
-            let Some(Posted::Attached(header)) = read(message) else { continue };
-            let Some(attachment) = message.attachments.first() else { continue };
-            let file = match self.transport.download(attachment).await {
-                Ok(file) => file,
-                Err(TransportError::Missing(_) | TransportError::Forbidden(_)) => {
-                    // The message may have been read a day ago, and its URL have expired.
-                    let fresh = self.transport.message(self.channel, message.id).await?;
-                    match fresh.attachments.first() {
-                        Some(attachment) => self.transport.download(attachment).await?,
-                        None => return Ok(Some((link.clone(), "its attachment is gone".to_owned()))),
-                    }
-                }
-                Err(error) => return Err(error),
-            };
-            let opened = heavy(&self.env, move || open_attachment(&header, &file)).await;
-            match opened.unwrap_or_else(|| Err("decoding it failed".to_owned())) {
-                Ok(frame) => {
-                    scan.attached.remove(&link.sum);
-                    scan.frames.insert(link.sum, frame);
-                }
-                Err(reason) => return Ok(Some((link.clone(), reason))),
+            if let Some(reason) = self.open(scan, link).await? {
+                return Ok(Some((link.clone(), reason)));
             }
         }
         Ok(None)
+    }
+
+    /// Loads what a link's attachment holds. What is no frame is none of the links any more; then the answer is
+    /// `false`.
+    pub(crate) async fn load(&self, scan: &mut Scan, link: &Link) -> Result<bool, TransportError> {
+        let Some(reason) = self.open(scan, link).await? else { return Ok(true) };
+        scan.remove(link, reason);
+        Ok(false)
+    }
+
+    /// Makes the frame of a link known, if it is not yet; the reason, if its attachment is no frame.
+    async fn open(&self, scan: &mut Scan, link: &Link) -> Result<Option<String>, TransportError> {
+        if scan.frames.contains_key(&link.sum) {
+            // The same frame may have been posted as text, too.
+            return Ok(None);
+        }
+        let Some(message) = scan.attached.get(&link.sum) else { return Ok(None) };
+        let Some(Posted::Attached(header)) = read(message) else { return Ok(None) };
+        let Some(attachment) = message.attachments.first() else { return Ok(None) };
+        let file = match self.transport.download(attachment).await {
+            Ok(file) => file,
+            Err(TransportError::Missing(_) | TransportError::Forbidden(_)) => {
+                // The message may have been read a day ago, and its URL have expired.
+                let fresh = self.transport.message(self.channel, message.id).await?;
+                match fresh.attachments.first() {
+                    Some(attachment) => self.transport.download(attachment).await?,
+                    None => return Ok(Some("its attachment is gone".to_owned())),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        let opened = heavy(&self.env, move || open_attachment(&header, &file)).await;
+        Ok(match opened.unwrap_or_else(|| Err("decoding it failed".to_owned())) {
+            Ok(frame) => {
+                scan.attached.remove(&link.sum);
+                scan.frames.insert(link.sum, frame);
+                None
+            }
+            Err(reason) => Some(reason),
+        })
     }
 
     /// Where reading a tail begins: so far before `message` that nothing which was made visible late is missed.
@@ -195,12 +222,20 @@ impl Reader {
     }
 }
 
-/// A data frame, or another that extends a chain, whose predecessor is nowhere: the journal has a hole.
-pub(crate) fn orphan<'a>(scan: &'a Scan, known: &HashSet<Sum>, epoch: crate::ids::Epoch) -> Option<&'a Link> {
+/// A frame that extends a chain, whose predecessor is nowhere although no trimming explains it: the journal has a
+/// hole. Nothing needs the frames up to `covered`.
+pub(crate) fn orphan<'a>(
+    scan: &'a Scan,
+    known: &HashSet<Sum>,
+    epoch: crate::ids::Epoch,
+    covered: MessageId,
+) -> Option<&'a Link> {
     let all: HashSet<Sum> = scan.links.iter().map(|link| link.sum).collect();
     let unlinked = |link: &&Link| {
         link.kind != Kind::Genesis
             && link.header.epoch >= epoch
+            && link.message > covered
+            && !known.contains(&link.sum)
             && !known.contains(&link.header.prev)
             && !all.contains(&link.header.prev)
     };

@@ -55,6 +55,16 @@ impl Writer {
         &self.reader.env
     }
 
+    /// Its frame at the end of the chain, and its term.
+    pub(crate) fn position(&self) -> Position {
+        self.owner.position()
+    }
+
+    /// What its frames are sealed with, if the database is encrypted.
+    pub(crate) fn sealing(&self) -> Option<Arc<Sealing>> {
+        self.sealing.clone()
+    }
+
     /// How often an idle writer reads the tail, so that an idle save is acknowledged by its reply alone.
     pub(crate) fn idle_interval(&self) -> Duration {
         self.owner.idle_interval()

@@ -23,6 +23,9 @@ impl Engine {
         let unsent = newest.queue.front().and_then(|batch| batch.commits.first()).map(|commit| commit.seq);
         let waiters = unsent.map(|first| newest.refuse_all(first)).unwrap_or_default();
         let settling = std::mem::take(&mut newest.settling);
+        // Whoever waits for these learns of the end by not being answered.
+        newest.cuts.clear();
+        newest.checkpoint = None;
         let failed = newest.stopped.clone();
         // Whoever waits to take over hears that nobody answers.
         self.inbox.lock().promoting.clear();

@@ -33,6 +33,8 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
+            self.cut_waiting(&writer);
+            self.checkpoint_waiting(&mut writer).await;
             if let Some(due) = self.time_for_company() {
                 // What wakes it may be a reason not to wait any longer.
                 let _ = env::until(&*self.env, due, self.wake.notified()).await;

@@ -7,17 +7,20 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::batch::Commit;
+use crate::codec::binary::commit_size;
+use crate::codec::checkpoint::Wrote;
 use crate::codec::frame::{Body, Frame};
 use crate::codec::sealed;
 use crate::db::engine::Engine;
+use crate::db::engine::checkpoint::Last;
 use crate::db::engine::role::Role;
 use crate::env::{self, heavy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, Incarnation, Seq};
+use crate::ids::ChannelId;
 use crate::journal::chain::Link;
 use crate::journal::tail::{Broken, Follower, Heard, Tail, rolled_back};
 use crate::journal::writer::Writer;
-use crate::replay::{replay, unopened};
+use crate::replay::{Volume, replay, unopened};
 use crate::seal::Sealing;
 use crate::tables::Tables;
 use crate::transport::Message;
@@ -205,6 +208,9 @@ impl Engine {
             "the journal was loaded anew"
         );
         self.newest.lock().past = replayed.past;
+        self.volume.send_replace(replayed.volume);
+        let sum = replayed.base.link.sum;
+        replayed.checkpoint.into_iter().for_each(|checkpoint| self.reached(Last { sum, checkpoint }));
         self.show_difference(replayed.tables);
         follower.sealing = replayed.sealing;
         follower.restart(replayed.position, replayed.newest, began);
@@ -258,12 +264,16 @@ impl Engine {
 
     async fn apply(&self, sealing: Option<Arc<Sealing>>, frames: Vec<(Link, Frame)>) -> Result<()> {
         let (after, channel) = (Tables::clone(&self.tables()), self.journal);
-        let apply = move || applied(after, &frames, sealing.as_deref(), channel);
+        let volume = *self.volume.borrow();
+        let apply = move || applied(after, volume, &frames, sealing.as_deref(), channel);
         // A frame may hold thousands of commits, and others use this thread too.
         let Some(applied) = heavy(&self.env, apply).await else {
             return Err(Error::new(ErrorKind::Damaged, "applying the journal failed").in_channel(channel));
         };
-        let Applied { after, commits, past } = applied.map_err(|error| error.in_channel(channel))?;
+        let Applied { after, commits, past, volume, last } =
+            applied.map_err(|error| error.in_channel(channel))?;
+        self.volume.send_replace(volume);
+        last.into_iter().for_each(|last| self.reached(last));
         if !commits.is_empty() {
             self.newest.lock().remember(past);
             self.show(after, &commits);
@@ -292,22 +302,37 @@ impl Engine {
 struct Applied {
     after: Tables,
     commits: Vec<Commit>,
-    past: Vec<(Incarnation, Seq, Seq)>,
+    past: Vec<Wrote>,
+    /// What was written since the last checkpoint.
+    volume: Volume,
+    /// The last checkpoint among them.
+    last: Option<Last>,
 }
 
 fn applied(
     mut after: Tables,
+    mut volume: Volume,
     frames: &[(Link, Frame)],
     sealing: Option<&Sealing>,
     journal: ChannelId,
 ) -> Result<Applied> {
-    let (mut commits, mut past) = (Vec::new(), Vec::new());
+    let (mut commits, mut past, mut last) = (Vec::new(), Vec::new(), None);
     for (link, frame) in frames {
         let body = sealed::open(frame, sealing, journal);
         let body = body.map_err(|error| unopened(&error).in_message(link.message))?;
-        let Body::Data(batch) = &*body else { continue };
+        let batch = match &*body {
+            Body::Data(batch) => batch,
+            Body::Checkpoint(checkpoint) => {
+                last = Some(Last { sum: link.sum, checkpoint: Arc::from(checkpoint.clone()) });
+                volume = Volume::default();
+                continue;
+            }
+            _ => continue,
+        };
+        volume.add(batch.iter().map(|commit| commit_size(commit) as u64).sum());
         if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
-            past.push((link.header.incarnation, first.seq, last.seq));
+            let incarnation = link.header.incarnation;
+            past.push(Wrote { incarnation, first: first.seq, last: last.seq });
         }
         for commit in batch {
             after.apply(commit).map_err(|error| {
@@ -317,5 +342,5 @@ fn applied(
         }
         commits.extend(batch.iter().cloned());
     }
-    Ok(Applied { after, commits, past })
+    Ok(Applied { after, commits, past, volume, last })
 }

@@ -28,16 +28,13 @@ impl Engine {
         }
         // A frame that turned out too large needs its commits again; sharing them would cost every other frame.
         let splittable = commits.len() > 1;
-        let kept = if splittable && commits.iter().map(commit_size).sum::<usize>() > MAX_COMPRESSED {
-            Some(commits.clone())
-        } else {
-            None
-        };
+        let kept = (splittable && size > MAX_COMPRESSED).then(|| commits.clone());
         let span = tracing::debug_span!(
             target: "discobase::engine", "frame", first = first.get(), last = last.get(), commits = commits.len(), size
         );
         match (writer.append(Body::Data(commits)).instrument(span).await, kept) {
             (Ok((_, body)), _) => {
+                self.volume.send_modify(|volume| volume.add(size as u64));
                 self.count(first, last, size, since);
                 self.publish(after, &body, last, waiters);
                 Ok(())

@@ -6,6 +6,7 @@
 //! frame is still in flight. Both share all they have in common. When a frame is durable, `visible` becomes what
 //! `newest` was when the frame was cut: each commit is applied once.
 
+mod checkpoint;
 mod commit;
 mod counters;
 mod ending;
@@ -23,19 +24,23 @@ mod takeover;
 mod task;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
+pub(crate) use checkpoint::{Cut, Last};
 pub use outcome::Outcome;
 pub use role::{Lag, Role};
 pub(crate) use task::Duty;
 
+use crate::codec::checkpoint::Wrote;
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, Incarnation, Seq};
+use crate::ids::{ChannelId, MessageId, Seq};
+use crate::replay::Volume;
 use crate::tables::Tables;
 use crate::transport::Transport;
 
@@ -43,7 +48,8 @@ use counters::Counters;
 use follow::Inbox;
 use news::Watchers;
 use queue::Newest;
-use role::{Progress, read_only};
+use role::Progress;
+pub(crate) use role::read_only;
 use task::Task;
 
 /// The engine of one connected database.
@@ -65,14 +71,26 @@ pub(crate) struct Engine {
     owner: String,
     /// How long the journal must be silent before this process takes over by itself, if it does.
     stand_by: Option<Duration>,
+    /// What was written since the last checkpoint.
+    volume: watch::Sender<Volume>,
+    /// The last checkpoint that is durable.
+    last: Mutex<Option<Last>>,
+    /// The newest message of the journal that it covers.
+    covered: AtomicU64,
 }
 
 /// What an engine starts from.
 pub(crate) struct Start {
     pub(crate) duty: Duty,
     pub(crate) tables: Tables,
-    /// Earlier openings found in the journal, with the first and last commit of each frame of theirs.
-    pub(crate) past: Vec<(Incarnation, Seq, Seq)>,
+    /// What earlier openings wrote, as far as the journal knows.
+    pub(crate) past: Vec<Wrote>,
+    /// What was written since the last checkpoint.
+    pub(crate) volume: Volume,
+    /// The last checkpoint.
+    pub(crate) last: Option<Last>,
+    /// The newest message of the journal that it covers.
+    pub(crate) covered: MessageId,
     pub(crate) transport: Arc<dyn Transport>,
     /// The name under which a follower takes over.
     pub(crate) owner: String,
@@ -83,7 +101,7 @@ pub(crate) struct Start {
 impl Engine {
     /// Starts the task on the current runtime.
     pub(crate) fn start(start: Start) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
-        let Start { duty, tables, past, transport, owner, stand_by } = start;
+        let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by } = start;
         let (journal, env, incarnation) = match &duty {
             Duty::Write(writer) => (writer.channel(), writer.env(), Some(writer.incarnation())),
             Duty::Follow(follower) => (follower.reader.channel, &follower.reader.env, None),
@@ -105,6 +123,9 @@ impl Engine {
             watchers: Watchers::default(),
             owner,
             stand_by,
+            volume: watch::channel(volume).0,
+            last: Mutex::new(last),
+            covered: AtomicU64::new(covered.get()),
         });
         // Made before it is spawned, so that even a task that never runs ends as it should.
         let task = Task(Arc::clone(&engine));

@@ -24,9 +24,10 @@ impl Engine {
         let newest = self.newest.lock();
         let within = |&(first, last): &(Seq, Seq)| (first..=last).contains(&commit.seq);
         if newest.incarnation != Some(commit.incarnation) {
-            let found = newest.past.iter().any(|&(incarnation, first, last)| {
-                incarnation == commit.incarnation && within(&(first, last))
-            });
+            let found = newest
+                .past
+                .iter()
+                .any(|wrote| wrote.incarnation == commit.incarnation && within(&(wrote.first, wrote.last)));
             return if found { Outcome::Durable } else { Outcome::Unknown };
         }
         match () {

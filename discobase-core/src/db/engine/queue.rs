@@ -7,9 +7,12 @@ use tokio::sync::oneshot;
 
 use crate::batch::Commit;
 use crate::codec::binary::commit_size;
+use crate::codec::checkpoint::Wrote;
+use crate::db::engine::checkpoint::{Cut, Waiting};
 use crate::db::engine::pace::{Pace, Queued};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, Incarnation, RowId, Seq};
+use crate::replay::wrote;
 use crate::tables::Tables;
 
 /// Commits of one frame stop being added from this size on, in bytes of their encoding: what compresses well
@@ -42,8 +45,12 @@ pub(super) struct Newest {
     pub(super) ended: bool,
     /// Commits of this opening that were refused for good.
     pub(super) refused: Vec<(Seq, Seq)>,
-    /// Earlier openings found in the journal, with the first and last commit of each frame of theirs.
-    pub(super) past: Vec<(Incarnation, Seq, Seq)>,
+    /// What earlier openings wrote, as far as the journal knows.
+    pub(super) past: Vec<Wrote>,
+    /// Who wait for the state between two frames.
+    pub(super) cuts: Vec<oneshot::Sender<Cut>>,
+    /// A checkpoint that is to be written.
+    pub(super) checkpoint: Option<Waiting>,
 }
 
 /// Commits that go into one frame.
@@ -77,11 +84,7 @@ pub(crate) struct Accepted {
 
 impl Newest {
     /// Nothing was accepted yet on top of `tables`.
-    pub(super) fn new(
-        tables: Tables,
-        past: Vec<(Incarnation, Seq, Seq)>,
-        incarnation: Option<Incarnation>,
-    ) -> Self {
+    pub(super) fn new(tables: Tables, past: Vec<Wrote>, incarnation: Option<Incarnation>) -> Self {
         Self {
             next_seq: tables.seq().next(),
             first: tables.seq().next(),
@@ -97,6 +100,8 @@ impl Newest {
             ended: false,
             refused: Vec::new(),
             past,
+            cuts: Vec::new(),
+            checkpoint: None,
         }
     }
 
@@ -108,18 +113,14 @@ impl Newest {
         self.incarnation = Some(incarnation);
     }
 
-    /// Keeps which opening wrote which commits; ranges that follow each other become one.
-    pub(super) fn remember(&mut self, wrote: Vec<(Incarnation, Seq, Seq)>) {
-        for (incarnation, first, last) in wrote {
-            match self.past.last_mut() {
-                Some((known, _, end)) if *known == incarnation && end.next() == first => *end = last,
-                _ => self.past.push((incarnation, first, last)),
-            }
-        }
+    /// Keeps which opening wrote which commits.
+    pub(super) fn remember(&mut self, new: Vec<Wrote>) {
+        new.into_iter().for_each(|new| wrote(&mut self.past, new));
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.settling.is_empty() && !self.look && !self.doubt && !self.closing
+        let asked = self.look || self.doubt || self.closing || self.checkpoint.is_some();
+        self.queue.is_empty() && self.settling.is_empty() && self.cuts.is_empty() && !asked
     }
 
     /// What the next frame would hold; `None` if there is no data to be written.

@@ -96,7 +96,7 @@ impl Engine {
     }
 }
 
-pub(super) fn read_only() -> Error {
+pub(crate) fn read_only() -> Error {
     let text = "this process follows the database and writes nothing: write where it is open for writing, or take it \
                 over with db.promote().await";
     Error::new(ErrorKind::ReadOnly, text)

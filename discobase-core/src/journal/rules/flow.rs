@@ -345,7 +345,8 @@ impl Owner {
         Step::Done(Verdict::Unknown)
     }
 
-    fn position(&self) -> Position {
+    /// Its frame at the end of the chain, and its term.
+    pub(crate) fn position(&self) -> Position {
         Position { tip: self.tip, holder: self.holder.clone(), timing: self.timing }
     }
 }

@@ -1,0 +1,102 @@
+//! Writing one checkpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Pending, Task};
+use crate::checkpoint::build::{Wanted, build};
+use crate::checkpoint::trim::superseded;
+use crate::checkpoint::upload::{Uploader, upload};
+use crate::codec::checkpoint::{Checkpoint, Covers, TableCheckpoint};
+use crate::db::catalog;
+use crate::db::engine::{Cut, Last};
+use crate::error::Result;
+use crate::ids::{Seq, TableId};
+
+impl Task {
+    /// Writes a checkpoint of the durable state, if anything was committed since the last one: the last commit that
+    /// the latest checkpoint has.
+    pub(super) async fn write(&mut self) -> Result<Seq> {
+        // Until its term is verified an owner writes nothing but frames.
+        self.engine.settled().await?;
+        let began = self.reader.env.monotonic();
+        let cut = self.engine.cut().await?;
+        let last = self.engine.last();
+        let since = last.as_ref().map_or(Seq::default(), |last| last.checkpoint.seq);
+        if last.is_some() && since == cut.tables.seq() {
+            return Ok(since);
+        }
+        // Whatever is uploaded from now on is superfluous if no frame follows that refers to it.
+        self.orphans = true;
+        let tables = self.segments(&cut, last.as_ref()).await?;
+        let checkpoint = self.checkpoint(&cut, last.as_ref(), tables);
+        let tip = self.engine.append(Box::new(checkpoint.clone())).await?;
+        let took = self.reader.env.monotonic().saturating_sub(began);
+        self.engine.counters().checkpoint.took(took);
+        tracing::info!(
+            name: "checkpoint", target: "discobase::checkpoint", seq = checkpoint.seq.get(), ?took,
+            "a checkpoint is durable"
+        );
+        let (dropped, forgettable) = (checkpoint.drop.clone(), forgettable(&checkpoint));
+        let checkpoint = Arc::new(checkpoint);
+        let last = Last { sum: tip.sum, checkpoint: Arc::clone(&checkpoint) };
+        self.engine.checkpointed(cut.volume, last, &forgettable);
+        let at = self.reader.env.monotonic() + self.settings.trim_after;
+        let collect = self.orphans || self.pending.as_ref().is_some_and(|pending| pending.collect);
+        self.pending = Some(Pending { at, dropped, collect });
+        self.orphans = false;
+        self.progress.lock().written += 1;
+        let (transport, genesis, bot) = (&*self.reader.transport, &self.root.genesis, self.reader.bot);
+        catalog::refresh(transport, genesis, bot, &cut.tables, since, Some(&checkpoint)).await;
+        Ok(checkpoint.seq)
+    }
+
+    /// Builds what changed and uploads it, one file after the other: commits need the connection, too.
+    async fn segments(&self, cut: &Cut, last: Option<&Last>) -> Result<Vec<TableCheckpoint>> {
+        let holder = &cut.position.holder;
+        let uploader = Uploader {
+            transport: Arc::clone(&self.reader.transport),
+            epoch: holder.epoch,
+            incarnation: holder.incarnation,
+        };
+        let last = last.map(|last| Arc::clone(&last.checkpoint));
+        let (db, tables) = (Arc::clone(&self.reader.db), cut.tables.clone());
+        let wanted = Wanted { db, sealing: cut.sealing.clone().into(), tables, last };
+        upload(&uploader, build(&self.reader.env, wanted)).await
+    }
+
+    fn checkpoint(&self, cut: &Cut, last: Option<&Last>, tables: Vec<TableCheckpoint>) -> Checkpoint {
+        let (tip, holder) = (cut.position.tip, &cut.position.holder);
+        let mut checkpoint = Checkpoint {
+            root: self.root,
+            covers: Covers {
+                sum: tip.sum,
+                message: tip.message,
+                epoch: holder.epoch,
+                incarnation: holder.incarnation,
+                owner: holder.owner.clone(),
+            },
+            seq: cut.tables.seq(),
+            next_table: cut.tables.next_table(),
+            tables,
+            past: cut.past.clone(),
+            drop: Vec::new(),
+        };
+        let undeleted = self.pending.as_ref().map_or(&[][..], |pending| &pending.dropped);
+        if let Some(last) = last {
+            checkpoint.drop = superseded(&last.checkpoint, undeleted, &checkpoint);
+        }
+        checkpoint
+    }
+}
+
+/// Up to which commit each table's tombstones are not needed any more: no run but the first, which needs none, can be
+/// merged with one that reaches further back.
+fn forgettable(checkpoint: &Checkpoint) -> BTreeMap<TableId, Seq> {
+    let upto = |table: &TableCheckpoint| match table.runs.first() {
+        Some(first) if first.from == Seq::default() => first.to,
+        Some(_) => Seq::default(),
+        None => checkpoint.seq,
+    };
+    checkpoint.tables.iter().map(|table| (table.def.id, upto(table))).collect()
+}

@@ -1,0 +1,156 @@
+//! What a checkpoint takes of the engine: the durable state at one place in the chain, and a frame of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::codec::checkpoint::{Checkpoint, MAX_PAST, Wrote};
+use crate::codec::frame::{Body, Sum};
+use crate::db::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{MessageId, Seq, TableId};
+use crate::journal::rules::{Position, Tip};
+use crate::journal::writer::{AppendError, Writer};
+use crate::replay::{Volume, without, wrote};
+use crate::seal::Sealing;
+use crate::tables::Tables;
+
+/// The durable tables, and the frame of the chain whose state they are.
+pub(crate) struct Cut {
+    pub(crate) tables: Tables,
+    pub(crate) position: Position,
+    /// Which openings wrote which commits, the latest only.
+    pub(crate) past: Vec<Wrote>,
+    /// What segments are sealed with, if the database is encrypted.
+    pub(crate) sealing: Option<Arc<Sealing>>,
+    /// What was written until then, since the checkpoint before.
+    pub(crate) volume: Volume,
+}
+
+/// A checkpoint that is durable.
+#[derive(Clone)]
+pub(crate) struct Last {
+    /// Of its frame.
+    pub(crate) sum: Sum,
+    pub(crate) checkpoint: Arc<Checkpoint>,
+}
+
+/// A checkpoint that is to be written, and who waits for it.
+pub(super) type Waiting = (Box<Checkpoint>, oneshot::Sender<Result<Tip>>);
+
+impl Engine {
+    /// The state between two frames.
+    pub(crate) async fn cut(&self) -> Result<Cut> {
+        let (waiter, cut) = oneshot::channel();
+        {
+            let mut newest = self.newest.lock();
+            if !newest.ended {
+                newest.cuts.push(waiter);
+            }
+        }
+        self.wake.notify_one();
+        cut.await.map_err(|_| self.over())
+    }
+
+    /// Writes a checkpoint's frame, which is acknowledged as a commit's is.
+    pub(crate) async fn append(&self, checkpoint: Box<Checkpoint>) -> Result<Tip> {
+        let (waiter, appended) = oneshot::channel();
+        {
+            let mut newest = self.newest.lock();
+            if !newest.ended {
+                newest.checkpoint = Some((checkpoint, waiter));
+            }
+        }
+        self.wake.notify_one();
+        appended.await.unwrap_or_else(|_| Err(self.over()))
+    }
+
+    /// What was written since the last checkpoint; it changes with every frame.
+    pub(crate) fn volume(&self) -> watch::Receiver<Volume> {
+        self.volume.subscribe()
+    }
+
+    /// The last checkpoint that is durable.
+    pub(crate) fn last(&self) -> Option<Last> {
+        self.last.lock().clone()
+    }
+
+    /// A checkpoint is on the chain, whoever wrote it.
+    pub(super) fn reached(&self, last: Last) {
+        self.covered.fetch_max(last.checkpoint.covers.message.get(), Ordering::Relaxed);
+        *self.last.lock() = Some(last);
+    }
+
+    /// A checkpoint of this process is durable that describes the state of a cut: the journal up to there is not needed
+    /// any more, and neither are the tombstones of each table up to what is to be forgotten.
+    pub(crate) fn checkpointed(&self, cut: Volume, last: Last, forgotten: &BTreeMap<TableId, Seq>) {
+        self.volume.send_modify(|volume| {
+            volume.frames = volume.frames.saturating_sub(cut.frames);
+            volume.bytes = volume.bytes.saturating_sub(cut.bytes);
+        });
+        self.reached(last);
+        let mut newest = self.newest.lock();
+        for (&table, &upto) in forgotten {
+            newest.tables.forget_deleted(table, upto);
+        }
+    }
+
+    /// Whether a message of the journal is needed no more because a checkpoint covers it.
+    pub(crate) fn covers(&self, message: MessageId) -> bool {
+        message.get() <= self.covered.load(Ordering::Relaxed)
+    }
+
+    fn over(&self) -> Error {
+        let closed = || Error::new(ErrorKind::NotConnected, "the database was closed");
+        self.stopped().unwrap_or_else(closed)
+    }
+
+    /// Gives the state to those who wait for it: between two frames it is what the tip's says.
+    pub(super) fn cut_waiting(&self, writer: &Writer) {
+        let waiting = std::mem::take(&mut self.newest.lock().cuts);
+        if waiting.is_empty() || self.stopped().is_some() {
+            return;
+        }
+        let past = self.past();
+        for waiter in waiting {
+            let _ = waiter.send(Cut {
+                tables: Tables::clone(&self.tables()),
+                position: writer.position(),
+                past: past.clone(),
+                sealing: writer.sealing(),
+                volume: *self.volume.borrow(),
+            });
+        }
+    }
+
+    /// What earlier openings wrote, and this one, without what was refused.
+    fn past(&self) -> Vec<Wrote> {
+        let newest = self.newest.lock();
+        let mut past = newest.past.clone();
+        if let Some(incarnation) = newest.incarnation {
+            for (first, last) in without(newest.first, self.tables().seq(), &newest.refused) {
+                wrote(&mut past, Wrote { incarnation, first, last });
+            }
+        }
+        past.split_off(past.len().saturating_sub(MAX_PAST))
+    }
+
+    /// Writes the frame of a checkpoint that waits.
+    pub(super) async fn checkpoint_waiting(&self, writer: &mut Writer) {
+        let Some((checkpoint, waiter)) = self.newest.lock().checkpoint.take() else { return };
+        if waiter.is_closed() || self.stopped().is_some() {
+            return;
+        }
+        let appended = writer.append(Body::Checkpoint(checkpoint)).await.map_err(|error| {
+            let for_good = matches!(error, AppendError::Unknown(_) | AppendError::Fenced(_));
+            let error = self.error(error);
+            if for_good {
+                self.stop(&error);
+            }
+            error
+        });
+        let _ = waiter.send(appended.map(|(tip, _)| tip));
+    }
+}

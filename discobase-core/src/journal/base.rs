@@ -1,0 +1,117 @@
+//! Where the walk along the chain begins: at the genesis, or at what a checkpoint covers.
+
+use crate::codec::checkpoint::{Covers, Root, Summary};
+use crate::codec::frame::{Body, Kind, Sum};
+use crate::ids::{Epoch, MessageId};
+use crate::journal::chain::{Holder, Link, walk};
+use crate::journal::reader::{Reader, Scan};
+use crate::journal::rules::{Position, Tip};
+use crate::transport::TransportError;
+
+/// A root of the chain that is not void.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    /// The genesis, or the checkpoint's frame.
+    pub(crate) link: Link,
+    /// What the journal began with.
+    pub(crate) root: Root,
+    /// The frame that the walk goes on from.
+    pub(crate) start: Position,
+    /// What a checkpoint covers; `None` of a genesis.
+    pub(crate) covers: Option<Covers>,
+}
+
+/// How far the chain from a root reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reach {
+    epoch: Epoch,
+    tip: MessageId,
+}
+
+impl Base {
+    /// The base of a journal that begins with this genesis, as far as the link's frame is known.
+    fn genesis(link: &Link, scan: &Scan) -> Option<Self> {
+        let Body::Genesis(genesis) = scan.frame(link.sum)?.body else { return None };
+        let root = Root { genesis, sum: link.sum, message: link.message };
+        let tip = Tip { sum: link.sum, message: link.message };
+        let start = Position { tip, holder: Holder::root(link), timing: genesis.timing };
+        Some(Self { link: link.clone(), root, start, covers: None })
+    }
+
+    /// The base that a checkpoint's frame is.
+    fn checkpoint(link: &Link, scan: &Scan) -> Option<Self> {
+        let Summary { root, covers, .. } = match &scan.frame(link.sum)?.body {
+            Body::Checkpoint(checkpoint) => checkpoint.summary(),
+            Body::Sealed(sealed) => Summary::clone(sealed.summary.as_deref()?),
+            _ => return None,
+        };
+        let holder = Holder {
+            epoch: covers.epoch,
+            incarnation: covers.incarnation,
+            owner: covers.owner.clone(),
+            closed: false,
+        };
+        let tip = Tip { sum: covers.sum, message: covers.message };
+        let start = Position { tip, holder, timing: root.genesis.timing };
+        Some(Self { link: link.clone(), root, start, covers: Some(covers) })
+    }
+
+    /// The newest message that the chain from here does not need. A frame up to it whose predecessor is missing is
+    /// what trimming has left, and no hole.
+    pub(crate) fn covered(&self) -> MessageId {
+        self.covers.as_ref().map_or(MessageId::default(), |covers| covers.message)
+    }
+
+    /// Whether the base is one: a checkpoint that is not on the chain from what it covers is void.
+    pub(crate) fn is_on(&self, chain: &[impl std::borrow::Borrow<Link>]) -> bool {
+        self.covers.is_none() || chain.iter().any(|link| link.borrow().sum == self.link.sum)
+    }
+
+    /// How far the chain from here reaches, as far as the links tell; `None` if the base is void.
+    fn reach(&self, scan: &Scan) -> Option<Reach> {
+        let Position { tip, holder, timing } = self.start.clone();
+        let (chain, holder) = walk(&scan.links, tip.sum, holder, timing);
+        let tip = chain.last().map_or(tip.message, |link| link.message);
+        self.is_on(&chain).then_some(Reach { epoch: holder.epoch, tip })
+    }
+}
+
+/// The base of what was read: of the roots that are not void the one from which the chain reaches the highest epoch,
+/// and in it the latest frame; of several on one chain the latest.
+///
+/// Of the frames on the way none is verified yet, only the checkpoints' own.
+pub(crate) async fn find_base(reader: &Reader, scan: &mut Scan) -> Result<Option<Base>, TransportError> {
+    // Of two genesis frames the older counts.
+    let genesis = scan.links.roots().min_by_key(|link| link.message);
+    let genesis = genesis.and_then(|link| Base::genesis(link, scan));
+    let mut best = genesis.and_then(|base| Some((base.reach(scan)?, base)));
+    let mut checkpoints: Vec<Link> =
+        scan.links.iter().filter(|link| link.kind == Kind::Checkpoint).cloned().collect();
+    checkpoints.sort_unstable_by_key(|link| link.message);
+    for link in checkpoints.into_iter().rev() {
+        if !reader.load(scan, &link).await? {
+            continue;
+        }
+        let Some(base) = Base::checkpoint(&link, scan) else { continue };
+        let Some(reach) = base.reach(scan) else { continue };
+        if best
+            .as_ref()
+            .is_none_or(|(known, best)| reach > *known || (reach == *known && best.covers.is_none()))
+        {
+            best = Some((reach, base));
+        }
+        // What an older checkpoint could lead to that this one does not is a later term. Loading it is saved.
+        if !best
+            .as_ref()
+            .is_some_and(|(known, _)| scan.links.iter().any(|link| link.header.epoch > known.epoch))
+        {
+            break;
+        }
+    }
+    Ok(best.map(|(_, base)| base))
+}
+
+/// The frames of the journal that tell of a time before the earliest root: without a root they are lost.
+pub(crate) fn rootless(scan: &Scan) -> Option<&Link> {
+    scan.links.iter().filter(|link| link.header.prev != Sum::NONE).min_by_key(|link| link.message)
+}
