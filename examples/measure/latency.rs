@@ -16,6 +16,8 @@ use crate::time::{Random, milliseconds, now, percentile};
 
 /// For how long commits are made.
 const SECONDS: f64 = 40.0;
+/// Commits so far apart have nothing to do with each other.
+const ALONE: f64 = 6.0;
 /// What connecting used up of the limit is given back after this.
 const REST: Duration = Duration::from_secs(6);
 
@@ -23,7 +25,8 @@ const REST: Duration = Duration::from_secs(6);
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Latency {
     guild: Address,
-    per_second: f64,
+    /// Commits come at this rate at random times; without one each comes alone, [`ALONE`] after the one before.
+    per_second: Option<f64>,
     seed: u64,
 }
 
@@ -35,22 +38,20 @@ pub(crate) struct Latencies {
     too_many_requests: u64,
 }
 
-/// Makes the figures for several rates; the runs of one rate at the same time, each on a guild of its own.
+/// Makes the figures for commits that come alone, and for several rates.
 pub(crate) fn figures(rates: &[u32], runs: usize) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
+    let alone = several(None, runs)?;
+    let all = |share| alone.iter().map(|run| percentile(&run.sorted, share)).collect();
+    figures.push(Figure::of("p50 of commits that come alone", "ms", all(0.5)));
+    figures.push(Figure::of("slowest of commits that come alone", "ms", all(1.0)));
     for &rate in rates {
-        let runs: Vec<_> = (1..=runs as u64)
-            .map(|seed| thread::spawn(move || once(f64::from(rate), seed).map_err(|error| error.to_string())))
-            .collect();
-        let mut all = Vec::new();
-        for run in runs {
-            all.push(run.join().map_err(|_| "a run panicked")??);
-        }
+        let runs = several(Some(f64::from(rate)), runs)?;
         for (name, share) in [("p50", 0.5), ("p99", 0.99), ("slowest", 1.0)] {
-            let values = all.iter().map(|run| percentile(&run.sorted, share)).collect();
+            let values = runs.iter().map(|run| percentile(&run.sorted, share)).collect();
             figures.push(Figure::of(format!("{name} at {rate} commits a second"), "ms", values));
         }
-        let refused: u64 = all.iter().map(|run| run.too_many_requests).sum();
+        let refused: u64 = runs.iter().map(|run| run.too_many_requests).sum();
         figures.push(Figure::once(
             format!("answers with 429 at {rate} a second"),
             "requests",
@@ -60,20 +61,29 @@ pub(crate) fn figures(rates: &[u32], runs: usize) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn once(per_second: f64, seed: u64) -> Result<Latencies> {
+/// Several runs at the same time, each on a guild of its own.
+fn several(per_second: Option<f64>, runs: usize) -> Result<Vec<Latencies>> {
+    let runs: Vec<_> = (1..=runs as u64)
+        .map(|seed| thread::spawn(move || once(per_second, seed).map_err(|error| error.to_string())))
+        .collect();
+    let ended = runs.into_iter().map(|run| run.join().map_err(|_| "a run panicked".to_owned()));
+    Ok(ended.map(std::result::Result::flatten).collect::<std::result::Result<_, _>>()?)
+}
+
+fn once(per_second: Option<f64>, seed: u64) -> Result<Latencies> {
     let guild = Guild::far().start()?;
     Part::Latency(Latency { guild: guild.address.clone(), per_second, seed }).measure()
 }
 
 impl Latency {
-    /// Commits at the rate; the times between commits are exponentially distributed.
+    /// Commits at the rate; the times between them are exponentially distributed.
     pub(crate) async fn run(self) -> Result<Latencies> {
         let db = self.guild.open::<Member>().await?;
         tokio::time::sleep(REST).await;
         let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (self.seed << 17));
         let (started, mut due, mut commits) = (tokio::time::Instant::now(), 0.0, Vec::new());
         for id in 0.. {
-            due -= random.fraction().ln() / self.per_second;
+            due += self.per_second.map_or(ALONE, |per_second| -random.fraction().ln() / per_second);
             if due >= SECONDS {
                 break;
             }

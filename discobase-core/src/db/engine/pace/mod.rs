@@ -3,8 +3,9 @@
 //!
 //! Discord takes a few messages at once from a channel, and about one a second in the long run (5 in 5 seconds). A
 //! writer that sends as soon as it may uses up the few on almost empty frames and then stands still for seconds. One
-//! that spreads them gives the same number of frames, and the longest wait is the time between two. It is also never
-//! without a post for longer than that, should it have to object to a rival (`docs/format.md`, "Acknowledging").
+//! that spreads them gives the same number of frames, and the longest wait is the time between two. Unless it loads bulk,
+//! it is also never without a post for longer than that, should it have to object to a rival (`docs/format.md`,
+//! "Acknowledging").
 //!
 //! Pure: the clock and what is left of the limit are passed in.
 
@@ -106,11 +107,10 @@ impl Pace {
         if self.before.is_none_or(|before| before + span <= now) {
             return soon;
         }
-        // The last post is kept for when its time has come.
-        if remaining > 1 {
-            if queued.bytes >= BULK || self.expected(now, resets_in) <= f64::from(remaining) {
-                return soon;
-            }
+        // The last post is kept for when its time has come; only bulk takes it.
+        let enough = || remaining > 1 && self.expected(now, resets_in) <= f64::from(remaining);
+        if queued.bytes >= BULK || enough() {
+            return soon;
         }
         soon.max(left + resets.saturating_sub(left) / remaining.saturating_add(1))
     }
