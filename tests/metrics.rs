@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use discobase::{Database, Table};
 use discobase_guild::{Action, Limit, LocalGuild, Rule};
@@ -153,6 +154,7 @@ async fn what_happens_is_counted_twice_alike() {
         ("discobase_commits_total", stats.commits),
         ("discobase_refused_commits_total", stats.refused),
         ("discobase_commit_bytes_total", stats.commit_bytes),
+        ("discobase_followed_commits_total", stats.followed),
         ("discobase_queued_commits", stats.queued),
         ("discobase_commit_seconds", stats.commit.count),
         ("discobase_wait_seconds", stats.wait.count),
@@ -166,5 +168,33 @@ async fn what_happens_is_counted_twice_alike() {
         assert!(described.get(name).is_some_and(Option::is_some), "{name} has no unit");
     }
     db.close().await.unwrap();
+    guild.stop().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_a_follower_hears_is_counted() {
+    let recorder = Numbers::default();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let guild = LocalGuild::builder().start().await.unwrap();
+    let owner = Database::new("counted");
+    owner.table::<User>().unwrap();
+    owner.connect_guild(&guild).await.unwrap();
+    let follower = Database::builder("counted").follower().build();
+    follower.table::<User>().unwrap();
+    follower.connect_guild(&guild).await.unwrap();
+    User::save_all([User { id: 1, points: 0 }, User { id: 2, points: 0 }], &owner).await.unwrap();
+    let heard = async {
+        while User::count(&follower).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.unwrap();
+    let stats = follower.stats().unwrap();
+    assert_eq!((stats.followed, stats.commits, stats.frames), (1, 0, 0));
+    assert_eq!(recorder.get("discobase_followed_commits_total"), 1);
+    assert_eq!(stats.seq, owner.stats().unwrap().seq);
+    assert!(owner.stats().unwrap().lag.is_zero());
+    follower.close().await.unwrap();
+    owner.close().await.unwrap();
     guild.stop().await;
 }

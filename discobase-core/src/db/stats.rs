@@ -1,5 +1,7 @@
 //! What a connected database did, in numbers.
 
+use std::time::Duration;
+
 use crate::count::Took;
 use crate::db::Database;
 use crate::error::Result;
@@ -32,6 +34,11 @@ pub struct Stats {
     pub refused: u64,
     /// Bytes of the commits that became durable, before compression.
     pub commit_bytes: u64,
+    /// Commits of other processes that became visible here, while this one follows.
+    pub followed: u64,
+    /// For how long it has not been certain that everything which was posted is known here: zero for a writer, and for
+    /// a follower what [`Database::lag`] says.
+    pub lag: Duration,
     /// Commits that wait to become durable, the frame in flight included.
     pub queued: u64,
     /// From queueing the first commit of a frame until it was durable.
@@ -60,6 +67,8 @@ impl Database {
             commits: counters.commits.get(),
             refused: counters.refused.get(),
             commit_bytes: counters.commit_bytes.get(),
+            followed: counters.followed.get(),
+            lag: engine.lag().time,
             queued: counters.queued.get(),
             commit: counters.commit.get(),
             wait: counters.wait.get(),

@@ -16,6 +16,8 @@ pub(crate) struct Counters {
     /// From queueing the first commit of a frame until it is durable, and how much of that it waited to leave.
     pub(crate) commit: Times,
     pub(crate) wait: Times,
+    /// Commits of other processes that became visible here.
+    pub(crate) followed: Count,
     /// Checkpoints.
     pub(crate) checkpoint: Times,
 }
@@ -30,6 +32,7 @@ impl Counters {
             queued: Level::new("discobase_queued_commits"),
             commit: Times::new("discobase_commit_seconds"),
             wait: Times::new("discobase_wait_seconds"),
+            followed: Count::new("discobase_followed_commits_total"),
             checkpoint: Times::new("discobase_checkpoint_seconds"),
         }
     }

@@ -276,6 +276,7 @@ impl Engine {
         last.into_iter().for_each(|last| self.reached(last));
         if !commits.is_empty() {
             self.newest.lock().remember(past);
+            self.counters.followed.add(commits.len() as u64);
             self.show(after, &commits);
         }
         Ok(())
