@@ -1,0 +1,117 @@
+//! What `docs/format.md` says is enough: `reader.rs` knows that page and nothing of the engine, reads a guild over
+//! plain HTTP, and finds the rows that the engine saved there.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in a test whatever is not as expected is a failure"
+)]
+
+mod reader;
+
+use std::collections::BTreeMap;
+
+use discobase::{Database, Table};
+use discobase_guild::{Limits, LocalGuild, Rate};
+use serde_json::{Value as Json, json};
+
+use reader::Guild;
+
+#[derive(Debug, Clone, Table)]
+struct Thing {
+    #[table(key)]
+    id: u64,
+    #[table(unique)]
+    name: String,
+    #[table(index)]
+    weight: Option<f64>,
+    debt: i64,
+    alive: bool,
+}
+
+fn thing(id: u64) -> Thing {
+    Thing {
+        id,
+        name: format!("thing \"{id}\" \u{1f4be} `\n"),
+        weight: (!id.is_multiple_of(3)).then_some(id as f64 / 8.0),
+        debt: -(id as i64) * 1_000_003,
+        alive: id.is_multiple_of(2),
+    }
+}
+
+fn expected(thing: &Thing) -> Vec<Json> {
+    vec![json!(thing.id), json!(thing.name), json!(thing.weight), json!(thing.debt), json!(thing.alive)]
+}
+
+/// Saves, changes and deletes in small frames and large ones; what is left of it, by key.
+async fn live(db: &Database) -> BTreeMap<u64, Vec<Json>> {
+    let mut records = BTreeMap::new();
+    for record in Thing::save_all((0..3_000).map(thing), db).await.unwrap() {
+        records.insert(record.id, record);
+    }
+    for id in (0..40).step_by(4) {
+        records.remove(&id).unwrap().delete().await.unwrap();
+    }
+    for id in (1..40).step_by(4) {
+        let record = records.get_mut(&id).unwrap();
+        record.debt = 7;
+        record.update().await.unwrap();
+    }
+    for id in 5_000..5_005 {
+        records.insert(id, thing(id).save(db).await.unwrap());
+    }
+    records.iter().map(|(id, record)| (*id, expected(record))).collect()
+}
+
+fn found(guild: &LocalGuild) -> BTreeMap<u64, Vec<Json>> {
+    let reader = Guild { api: guild.api().to_owned(), token: guild.token().to_owned() };
+    let tables = reader.read(guild.guild_id(), "shop");
+    tables["thing"].values().map(|row| (row[0].as_u64().unwrap(), row.clone())).collect()
+}
+
+async fn guild() -> LocalGuild {
+    let rate = Rate { count: 1_000, window_ms: 5_000 };
+    let limits = Limits { message_create: Some(rate), ..Limits::unlimited() };
+    LocalGuild::builder().limits(limits).start().await.unwrap()
+}
+
+async fn connect(guild: &LocalGuild) -> Database {
+    let db = Database::new("shop");
+    db.table::<Thing>().unwrap();
+    db.connect_guild(guild).await.unwrap();
+    db
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_is_enough_to_read_a_journal() {
+    let guild = guild().await;
+    let db = connect(&guild).await;
+    let kept = live(&db).await;
+    assert_eq!(found(&guild), kept, "while it is open");
+    db.close().await.unwrap();
+    assert_eq!(found(&guild), kept, "after it was closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_is_enough_to_read_checkpoints_and_segments() {
+    let guild = guild().await;
+    let db = connect(&guild).await;
+    live(&db).await;
+    db.checkpoint().await.unwrap();
+    assert!(found(&guild).len() > 2_900, "a checkpoint that covers all");
+    // Changes and deletions in a second run, and a tail behind it that no checkpoint covers.
+    for id in 100..110 {
+        Thing::get(&db, id).await.unwrap().unwrap().delete().await.unwrap();
+    }
+    let mut record = Thing::get(&db, 111).await.unwrap().unwrap();
+    record.name = "changed".to_owned();
+    record.update().await.unwrap();
+    db.checkpoint().await.unwrap();
+    thing(9_000).save(&db).await.unwrap();
+    let kept = Thing::find(&db).all().await.unwrap();
+    let kept: BTreeMap<_, _> = kept.iter().map(|record| (record.id, expected(record))).collect();
+    assert_eq!(found(&guild), kept, "while it is open");
+    db.close().await.unwrap();
+    assert_eq!(found(&guild), kept, "after it was closed");
+}
