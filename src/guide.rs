@@ -26,3 +26,6 @@ mod from_python {}
 
 #[doc = include_str!("../docs/guide/08-observability.md")]
 mod observability {}
+
+#[doc = include_str!("../docs/guide/09-following.md")]
+mod following {}

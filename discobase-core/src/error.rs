@@ -49,6 +49,8 @@ pub enum ErrorKind {
     Invalid,
     /// Somebody changed or deleted the record since it was read: read it again and retry.
     Conflict,
+    /// A deadline passed before the write was accepted, because the queue was full: nothing was written, try again.
+    Busy,
     /// Nobody knows yet whether the commit is durable: ask `db.outcome`.
     UnknownOutcome,
     /// Another process owns the database now: nothing more is written from here.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use discobase::transport::twilight::TwilightConfig;
+use discobase::transport::Transport;
+use discobase::transport::twilight::{TwilightConfig, TwilightTransport};
 use discobase::{Confirm, Database, ErrorKind, Table};
 use discobase_guild::{Action, Rule};
 
@@ -17,6 +18,8 @@ crate::in_process!(
     a_save_is_told_that_the_runtime_of_its_database_ended,
     closing_out_of_reach_ends,
     a_close_dropped_anywhere_leaves_a_database_that_opens,
+    a_dropped_connect_shuts_its_transport_down,
+    a_full_queue_makes_writes_wait,
 );
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
@@ -147,4 +150,45 @@ async fn a_close_dropped_anywhere_leaves_a_database_that_opens(_: &Place) {
             soon(db.close()).await.unwrap();
         }
     }
+}
+
+async fn a_dropped_connect_shuts_its_transport_down(place: &Place) {
+    let guild = place.local();
+    let mut config = TwilightConfig::new(guild.token());
+    config.api = guild.api().parse().unwrap();
+    config.gateway = Some(guild.gateway().to_owned());
+    let transport = TwilightTransport::new(config).unwrap();
+    transport.me().await.unwrap();
+    guild.faults().push(Rule::new(Action::DelayReply { ms: 3_000 }).on("GET", "/guilds/{guild}/channels"));
+    let db = place.database();
+    let connecting =
+        tokio::time::timeout(Duration::from_millis(300), db.connect_over(transport.clone())).await;
+    assert!(connecting.is_err(), "it waits for the list of channels");
+    soon(async {
+        while transport.me().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert!(!db.is_open());
+}
+
+/// While Discord does not answer, what waits stays within the limit, and a deadline says that nothing was written.
+async fn a_full_queue_makes_writes_wait(place: &Place) {
+    let db = place.builder().queue_limit(1_000).build();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    place.local().faults().push(Rule::new(Action::DelayReply { ms: 3_000 }).on(POST.0, POST.1));
+    let text = |id: u64| format!("{id}{}", "x".repeat(80));
+    let saves: Vec<_> = (0..100).map(|id| User::new(id, &text(id), 0).save(&db).background()).collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let waiting = db.stats().unwrap().queued;
+    assert!((5..40).contains(&waiting), "{waiting} commits wait");
+    let late = User::new(1_000, "late", 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Busy, "{late}");
+    for save in saves {
+        save.await.unwrap();
+    }
+    assert_eq!(User::count(&db).await.unwrap(), 100, "all that waited, and nothing of the one that was late");
+    db.close().await.unwrap();
 }

@@ -1,10 +1,11 @@
 //! Followers that become writers: told to, or because the owner is gone; and owners that object.
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use discobase::{Database, ErrorKind, Role, Table};
 
-use crate::following::{follower, owner, same, until};
+use crate::following::{SOON, follower, owner, same, until};
 use crate::support::Place;
 use crate::tables::{Note, User};
 
@@ -23,6 +24,9 @@ crate::in_process!(
 async fn writes(db: &Database, id: u64) {
     assert_eq!(db.role().unwrap(), Role::Writer);
     User::new(id, &id.to_string(), 0).save(db).await.unwrap();
+    let taken = User::new(id, "another", 0).save(db).into_future();
+    let refused = tokio::time::timeout(SOON, taken).await.expect("it is refused at once").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::DuplicateKey);
 }
 
 async fn a_follower_takes_over_after_a_close(place: &Place) {
@@ -33,6 +37,8 @@ async fn a_follower_takes_over_after_a_close(place: &Place) {
     follower.table::<Note>().unwrap();
     owner.close().await.unwrap();
     follower.promote().await.unwrap();
+    let error = User::new(1, "taken", 1).save(&follower).deadline(SOON).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DuplicateKey, "what others wrote before is decided");
     writes(&follower, 2).await;
     Note { text: "made".into() }.save(&follower).await.unwrap();
     follower.promote().await.unwrap();

@@ -14,6 +14,9 @@ use crate::ids::GuildId;
 use crate::seal::{EncryptionKey, KeySource};
 use crate::transport::twilight::Endpoint;
 
+/// How many bytes of commits wait at most, unless the program says otherwise.
+const QUEUE_LIMIT: usize = 64 << 20;
+
 /// Sets how a [`Database`] is opened.
 ///
 /// ```
@@ -38,6 +41,7 @@ impl DatabaseBuilder {
             owner: None,
             follow: false,
             stand_by: None,
+            queue_limit: QUEUE_LIMIT,
             timing: Timing::DISCORD,
             patience: Duration::from_secs(60),
             deadline: None,
@@ -109,6 +113,14 @@ impl DatabaseBuilder {
     /// is decided, however long Discord is out of reach.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// How many bytes of commits may wait while Discord takes no more, or is out of reach (default: 64 MiB). From then on
+    /// a write waits for room before it is accepted, background ones too; with a deadline it fails with `Busy` when
+    /// that passes, and nothing was written. A single commit may be larger than the limit.
+    pub fn queue_limit(mut self, bytes: usize) -> Self {
+        self.options.queue_limit = bytes.max(1);
         self
     }
 

@@ -61,10 +61,10 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         (Duty::Write(Box::new(writer)), replayed)
     };
     let Replayed { tables, base, checkpoint, untrimmed, volume, past, newest, .. } = replayed;
-    let (genesis, stand_by) = (base.root.genesis, options.stand_by);
+    let (genesis, stand_by, queue_limit) = (base.root.genesis, options.stand_by, options.queue_limit);
     let last = checkpoint.map(|checkpoint| Last { sum: base.link.sum, checkpoint });
     let covered = base.covered();
-    let start = Start { duty, tables, past, volume, last, covered, transport, owner, stand_by };
+    let start = Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit };
     let (engine, task) = Engine::start(start);
     let age = newest.time_ms().saturating_sub(base.link.message.time_ms());
     let untrimmed = untrimmed.then_some(Duration::from_millis(age));

@@ -164,7 +164,9 @@ impl Database {
             return Err(Error::new(ErrorKind::AlreadyConnected, text));
         }
         let span = tracing::info_span!(target: "discobase::engine", "connect", database = %self.0.name);
+        let attempt = Attempt(Some(Arc::clone(&transport)));
         let opened = self.open_alone(Arc::clone(&transport), client, &options, ending).instrument(span).await;
+        attempt.ends();
         if opened.is_err() {
             transport.shutdown().await;
         }
@@ -423,6 +425,24 @@ impl Database {
 
 /// How long closing waits for a checkpoint. It only spares the next opening the reading of the journal.
 const CHECKPOINT_AT_CLOSE: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// An attempt to connect. If its caller drops it half-way, nothing it began goes on: the transport is shut down.
+struct Attempt(Option<Arc<dyn Transport>>);
+
+impl Attempt {
+    fn ends(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        // Without a runtime there is nothing left that could go on.
+        if let (Some(transport), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { transport.shutdown().await });
+        }
+    }
+}
 
 fn not_connected() -> Error {
     Error::new(ErrorKind::NotConnected, "the database is not connected: call db.connect(token).await first")

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) follow: bool,
     /// How long the journal must be silent before a follower takes over by itself, if it does.
     pub(crate) stand_by: Option<Duration>,
+    /// From how many bytes on commits wait for room in the queue.
+    pub(crate) queue_limit: usize,
     pub(crate) timing: Timing,
     /// How long connecting waits for one answer.
     pub(crate) patience: Duration,

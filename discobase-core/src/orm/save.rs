@@ -64,7 +64,9 @@ impl<T: Entity> Save<T> {
 
     deadline!();
 
-    /// Saves in a task of its own. Its error is logged if nobody awaits it.
+    /// Saves in a task of its own. Its error is logged if nobody awaits it. While more than
+    /// [`queue_limit`](crate::DatabaseBuilder::queue_limit) bytes wait for Discord, the task waits, too, and holds the
+    /// struct: a program that saves faster than Discord takes for long should await what this gives now and then.
     ///
     /// # Panics
     /// Outside a tokio runtime.

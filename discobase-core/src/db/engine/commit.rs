@@ -20,13 +20,23 @@ impl Engine {
     /// An error that a commit in flight is the reason for is answered only when that one is decided.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Accepted> {
         check_size(&self.env, &writes).await?;
+        self.queue_commit(writes).await
+    }
+
+    /// Queues writes that fit a frame, as soon as there is room.
+    async fn queue_commit(&self, writes: Vec<Write>) -> Result<Accepted> {
         let mut decided = self.decided.subscribe();
         loop {
             // Read before the check: what is decided only after it may have taken back what stood in the way.
             let known = *decided.borrow_and_update();
             let (error, last) = match self.accept(&writes) {
                 Ok(accepted) => return Ok(accepted),
-                Err(refused) => refused,
+                Err(Refused::Full) => {
+                    // Room is made when a frame is decided, and those that are queued are, whatever becomes of them.
+                    let _ = decided.changed().await;
+                    continue;
+                }
+                Err(Refused::Because(error, last)) => (error, last),
             };
             if known >= last {
                 return Err(error);
@@ -46,7 +56,14 @@ impl Engine {
     ) -> Result<(Seq, Vec<RowId>)> {
         let Some(deadline) = deadline else { return self.commit(writes).await?.durable().await };
         let end = self.env.monotonic().saturating_add(deadline);
-        let Some(accepted) = env::until(&*self.env, end, self.commit(writes)).await else {
+        let checked = env::until(&*self.env, end, check_size(&self.env, &writes)).await;
+        checked.unwrap_or_else(|| {
+            Err(busy("the deadline has passed while the size of the write was checked"))
+        })?;
+        let Some(accepted) = env::until(&*self.env, end, self.queue_commit(writes)).await else {
+            if self.newest.lock().is_full(self.queue_limit) {
+                return Err(busy("the deadline has passed while the write waited for room in the queue"));
+            }
             let text = "the write collides with a commit that is not decided yet, and the deadline has passed: \
                         nothing was written, try again";
             return Err(Error::new(ErrorKind::Conflict, text));
@@ -56,23 +73,26 @@ impl Engine {
         env::until(&*self.env, end, accepted.durable()).await.unwrap_or_else(|| Err(late(commit)))
     }
 
-    /// The error comes with the last commit that must be decided before it may be told.
-    fn accept(&self, writes: &[Write]) -> Result<Accepted, (Error, Seq)> {
+    fn accept(&self, writes: &[Write]) -> Result<Accepted, Refused> {
         let mut newest = self.newest.lock();
         if let Some(stopped) = &newest.stopped {
-            return Err((stopped.clone(), Seq::default()));
+            return Err(Refused::Because(stopped.clone(), Seq::default()));
         }
         if newest.closing {
-            return Err((
-                Error::new(ErrorKind::NotConnected, "the database is being closed"),
-                Seq::default(),
-            ));
+            let error = Error::new(ErrorKind::NotConnected, "the database is being closed");
+            return Err(Refused::Because(error, Seq::default()));
         }
-        let Some(incarnation) = newest.incarnation else { return Err((read_only(), Seq::default())) };
+        let Some(incarnation) = newest.incarnation else {
+            return Err(Refused::Because(read_only(), Seq::default()));
+        };
+        if newest.is_full(self.queue_limit) {
+            return Err(Refused::Full);
+        }
         newest.seal_if_full();
         let seq = newest.next_seq;
         let last = newest.tables.seq();
-        let commit = prepare(&mut newest.tables, seq, writes).map_err(|error| (error, last))?;
+        let commit =
+            prepare(&mut newest.tables, seq, writes).map_err(|error| Refused::Because(error, last))?;
         newest.next_seq = seq.next();
         let rows = commit.ops.iter().filter_map(|op| match op {
             Op::Insert { row, .. } => Some(*row),
@@ -87,4 +107,16 @@ impl Engine {
         let commit = CommitId { incarnation, seq };
         Ok(Accepted { commit, rows, durable })
     }
+}
+
+/// Why a commit was not queued.
+enum Refused {
+    /// The queue has no room for it now.
+    Full,
+    /// It may not be, if the commits up to this one become durable.
+    Because(Error, Seq),
+}
+
+fn busy(what: &str) -> Error {
+    Error::new(ErrorKind::Busy, format!("{what}: nothing was written, try again"))
 }

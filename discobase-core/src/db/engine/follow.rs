@@ -286,6 +286,8 @@ impl Engine {
     pub(super) fn become_writer(&self, writer: &Writer) {
         let tables = Tables::clone(&self.tables());
         let mut newest = self.newest.lock();
+        // All that is visible is decided; otherwise a refused commit would wait for it.
+        self.decided.send_replace(tables.seq());
         newest.begin(tables, writer.incarnation());
         let mut inbox = self.inbox.lock();
         inbox.heard.clear();

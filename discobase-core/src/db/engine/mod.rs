@@ -77,6 +77,8 @@ pub(crate) struct Engine {
     last: Mutex<Option<Last>>,
     /// The newest message of the journal that it covers.
     covered: AtomicU64,
+    /// From how many bytes on commits wait for room in the queue.
+    queue_limit: usize,
 }
 
 /// What an engine starts from.
@@ -96,12 +98,15 @@ pub(crate) struct Start {
     pub(crate) owner: String,
     /// How long the journal must be silent before a follower takes over by itself, if it does.
     pub(crate) stand_by: Option<Duration>,
+    /// From how many bytes on commits wait for room in the queue.
+    pub(crate) queue_limit: usize,
 }
 
 impl Engine {
     /// Starts the task on the current runtime.
     pub(crate) fn start(start: Start) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
-        let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by } = start;
+        let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit } =
+            start;
         let (journal, env, incarnation) = match &duty {
             Duty::Write(writer) => (writer.channel(), writer.env(), Some(writer.incarnation())),
             Duty::Follow(follower) => (follower.reader.channel, &follower.reader.env, None),
@@ -126,6 +131,7 @@ impl Engine {
             volume: watch::channel(volume).0,
             last: Mutex::new(last),
             covered: AtomicU64::new(covered.get()),
+            queue_limit,
         });
         // Made before it is spawned, so that even a task that never runs ends as it should.
         let task = Task(Arc::clone(&engine));

@@ -123,6 +123,11 @@ impl Newest {
         self.queue.is_empty() && self.settling.is_empty() && self.cuts.is_empty() && !asked
     }
 
+    /// Whether commits that wait take up `limit` bytes or more.
+    pub(super) fn is_full(&self, limit: usize) -> bool {
+        self.queue.iter().map(|batch| batch.size).sum::<usize>() >= limit
+    }
+
     /// What the next frame would hold; `None` if there is no data to be written.
     pub(super) fn queued(&self) -> Option<Queued> {
         let next = self.queue.front()?;
