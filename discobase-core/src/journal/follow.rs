@@ -35,7 +35,7 @@ pub(crate) struct Settled {
 }
 
 /// Where a follower is on the chain.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Track {
     position: Position,
     /// The latest frames of the chain, the tip last.
@@ -59,8 +59,10 @@ impl Track {
 
     /// What to do with a frame that the gateway brought.
     ///
-    /// The holder's own frame, close behind the tip, is the next one: whoever posted an `open` there before it would
-    /// have taken its nonce. An `open` by another process, or a frame while one is known, is for a read to decide.
+    /// The holder's own frame, no more than B - V behind the tip, is the next one: it beats whatever `open` may be
+    /// there, because that can't be older than the tip. A later one may be an objection that came too late, under a
+    /// nonce of its own, against an `open` that was not heard of. That, an `open` by another process, and a frame while
+    /// one is known are for a read to decide.
     pub(crate) fn hear(&mut self, link: &Link) -> Step {
         let Position { tip, holder, timing } = &self.position;
         if self.recent.contains(&link.sum) {
@@ -75,7 +77,8 @@ impl Track {
         if extends && is_rival(link, holder) {
             self.rival = true;
         }
-        let near = link.time().saturating_sub(tip.message.time_ms()) <= timing.window;
+        let near = timing.grace.saturating_sub(timing.visibility);
+        let near = link.time().saturating_sub(tip.message.time_ms()) <= near;
         if extends && near && !self.rival { Step::Take } else { Step::Read }
     }
 

@@ -72,6 +72,14 @@ fn holding() -> Vec<Scenario> {
         Scenario::tight("B7", "nonces remembered for W alone, without skew", 11)
             .quick_to(8)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
+        long("C1", "a follower, an owner that looks, and a challenger", 6)
+            .quick_to(5)
+            .owned(&[Part("a", 1, 1, 1), part("b", 0)])
+            .followed(2),
+        short("C2", "a follower, an owner that looks, and a challenger, with skew", 7)
+            .quick_to(5)
+            .owned(&[Part("a", 1, 1, 1), part("b", 0)])
+            .followed(2),
     ]
 }
 
@@ -128,6 +136,11 @@ fn rules() -> Vec<Scenario> {
             .quick_to(9)
             .breaks()
             .owned(&looking),
+        Scenario::long("M15", "a follower takes every frame of the holder's that comes within W", 6)
+            .quick_to(6)
+            .breaks()
+            .owned(&[Part("a", 1, 1, 1), part("b", 0)])
+            .followed_with(2, Timing { visibility: 0, grace: LONG.window, ..LONG }),
         Scenario::long("M14", "an owner that objects does not wait before it reads", 8)
             .rules(|rules| rules.timing = Some(Timing { visibility: 0, grace: 0, ..LONG }))
             .quick_to(8)

@@ -6,11 +6,14 @@
 //! `docs/testing.md` has the scenarios, their bounds and how many states each has.
 
 mod explore;
+mod following;
 mod guild;
 mod list;
+mod opening;
 mod process;
 mod scenario;
 mod state;
+mod writing;
 
 pub use list::scenarios;
 pub use scenario::{Report, Scenario};

@@ -140,6 +140,19 @@ impl Scenario {
         self
     }
 
+    /// Somebody follows too, and hears or reads so often.
+    pub(super) fn followed(self, hears: u8) -> Self {
+        let timing = self.world.timing;
+        self.followed_with(hears, timing)
+    }
+
+    /// Somebody follows who counts with other times.
+    pub(super) fn followed_with(mut self, hears: u8, timing: Timing) -> Self {
+        let root = Position { timing, ..self.world.root.clone() };
+        self.world.processes.push(Process::follower(&root, hears));
+        self
+    }
+
     /// A wrong state must be found.
     pub(super) fn breaks(self) -> Self {
         Self { breaks: true, ..self }
