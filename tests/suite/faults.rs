@@ -20,6 +20,7 @@ crate::in_process!(
     a_refused_half_takes_the_other_half_with_it,
     a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken,
     a_refusal_after_a_lost_reply_is_no_refusal,
+    what_never_arrived_is_not_durable_once_its_number_is_passed,
 );
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
@@ -208,5 +209,23 @@ async fn a_refusal_after_a_lost_reply_is_no_refusal(place: &Place) {
     let db = open(place).await;
     assert_eq!(db.outcome(commit).unwrap(), Outcome::Durable);
     assert_eq!(User::count(&db).await.unwrap(), 2);
+    db.close().await.unwrap();
+}
+
+async fn what_never_arrived_is_not_durable_once_its_number_is_passed(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 0).save(&db).await.unwrap();
+    place.local().faults().push(Rule::new(Action::LoseRequest).on(POST.0, POST.1).times(100));
+    let late = User::new(2, "b", 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    let commit = late.commit().unwrap();
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Pending);
+    // The process ends before any try gets through.
+    drop(db);
+    place.local().faults().clear();
+    let db = open(place).await;
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::Unknown, "the next commit has not taken its number yet");
+    User::new(3, "c", 0).save(&db).await.unwrap();
+    assert_eq!(db.outcome(commit).unwrap(), Outcome::NotDurable);
+    assert!(User::get(&db, 2_u64).await.unwrap().is_none());
     db.close().await.unwrap();
 }

@@ -22,10 +22,10 @@ fn holding() -> Vec<Scenario> {
     let long = Scenario::long;
     vec![
         short("A1", "an owner that looks and writes a frame, and a challenger", 12)
-            .quick_to(6)
+            .quick_to(5)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
         short("A2", "an owner and a challenger, a frame each", 10)
-            .quick_to(6)
+            .quick_to(5)
             .owned(&[part("a", 1), part("b", 1)]),
         short("A3", "an owner with two frames, and a challenger", 9)
             .quick_to(4)
@@ -35,7 +35,7 @@ fn holding() -> Vec<Scenario> {
         short("A5", "no nonces at all, but W <= B", 12)
             .laws(|laws| laws.nonce = None)
             .times(|times| times.window = 2 * TICK)
-            .quick_to(6)
+            .quick_to(5)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
         short("A6", "two challengers of an owner that is gone", 9).quick_to(4).owned(&[
             part("a", 0),
@@ -56,7 +56,7 @@ fn holding() -> Vec<Scenario> {
             .owned(&[Part("a", 2, 1, 1), part("b", 1)]),
         long("B3", "somebody's open was deleted while its nonce is remembered", 10)
             .after_a_deletion()
-            .quick_to(8)
+            .quick_to(7)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
         long("B4", "a request is refused, each of the owner's posts is sent twice", 7)
             .refusals(1)
@@ -70,14 +70,14 @@ fn holding() -> Vec<Scenario> {
             .deletions(1)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
         Scenario::tight("B7", "nonces remembered for W alone, without skew", 11)
-            .quick_to(8)
+            .quick_to(7)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
         long("C1", "a follower, an owner that looks, and a challenger", 6)
             .quick_to(5)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)])
             .followed(2),
         short("C2", "a follower, an owner that looks, and a challenger, with skew", 7)
-            .quick_to(5)
+            .quick_to(4)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)])
             .followed(2),
     ]
