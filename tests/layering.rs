@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "ids",
     "error",
     "env",
@@ -22,6 +22,7 @@ const ORDER: [&str; 24] = [
     "transport",
     "codec",
     "tables",
+    "lookup",
     "journal",
     "model",
     "checkpoint",

@@ -1,7 +1,6 @@
 //! What `docs/format.md` says is enough: `reader.rs` knows that page and nothing of the engine, reads a guild over
 //! plain HTTP, and finds the rows that the engine saved there.
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

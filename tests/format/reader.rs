@@ -108,7 +108,8 @@ impl Guild {
             let mut body = In(frame.body.as_ref().unwrap());
             let grace = [body.varint(), body.varint()][1];
             (0..4).for_each(|_| _ = body.varint());
-            (body.take(32), body.varint());
+            body.take(32);
+            body.varint();
             let mut tip = hex(body.take(32));
             body.varint();
             let (epoch, inc, owner) = (body.varint(), hex(body.take(8)), body.text());
@@ -349,10 +350,12 @@ impl<'a> In<'a> {
     fn runs(&mut self) -> Vec<Segment> {
         let mut segments = Vec::new();
         for _ in 0..self.varint() {
-            (self.varint(), self.varint());
+            self.varint();
+            self.varint();
             for _ in 0..self.varint() {
                 let (channel, message, hash) = (self.varint(), self.varint(), self.take(32).to_vec());
-                (self.varint(), self.varint());
+                self.varint();
+                self.varint();
                 let count = self.varint();
                 let block = |_| {
                     self.bytes();

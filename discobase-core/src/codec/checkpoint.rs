@@ -177,6 +177,26 @@ impl Segment {
 }
 
 impl Run {
+    /// The blocks that can hold positions from `low` to `high`, both included, in their order.
+    pub(crate) fn between<'a>(
+        &'a self,
+        low: &[u8],
+        high: &'a [u8],
+    ) -> impl Iterator<Item = (&'a Segment, &'a Block)> {
+        // It begins in the last segment, and there in the last block, that begins at or before `low`.
+        let begins_by =
+            |segment: &Segment| segment.blocks.blocks.first().is_some_and(|block| *block.from <= *low);
+        let first = self.segments.partition_point(begins_by).saturating_sub(1);
+        let segments = self.segments.get(first..).unwrap_or_default();
+        let skipped = segments.first().map_or(0, |segment| {
+            segment.blocks.blocks.partition_point(|block| *block.from <= *low).saturating_sub(1)
+        });
+        let blocks = segments
+            .iter()
+            .flat_map(|segment| segment.blocks.as_slice().iter().map(move |block| (segment, block)));
+        blocks.skip(skipped).take_while(move |(_, block)| *block.from <= *high)
+    }
+
     /// The size of its files, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(Segment::bytes).sum()

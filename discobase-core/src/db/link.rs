@@ -58,9 +58,9 @@ impl Link {
         }
     }
 
-    /// The handle of a struct whose table is ready.
-    pub(crate) fn handle<T: Entity>(&self) -> Option<Arc<Handle>> {
-        self.handles.load().get(&TypeId::of::<T>()).cloned()
+    /// Lends the handle of a struct whose table is ready.
+    pub(crate) fn with_handle<T: Entity, R>(&self, work: impl FnOnce(Option<&Arc<Handle>>) -> R) -> R {
+        work(self.handles.load().get(&TypeId::of::<T>()))
     }
 
     /// Makes the handles of all registered structs whose tables exist.

@@ -393,10 +393,10 @@ impl Database {
     ) -> Result<R> {
         let connection = self.0.link.load();
         let Some(connection) = connection.as_ref() else { return Err(not_connected()) };
-        match connection.link.handle::<T>() {
-            Some(handle) => work(&connection.link.engine, &handle),
+        connection.link.with_handle::<T, _>(|handle| match handle {
+            Some(handle) => work(&connection.link.engine, handle),
             None => Err(self.no_table::<T>()),
-        }
+        })
     }
 
     fn no_table<T: Entity>(&self) -> Error {

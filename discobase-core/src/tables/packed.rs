@@ -32,6 +32,17 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
+/// The order of two strings. Most differ in their first eight bytes, which are compared at once.
+#[inline]
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((first, rest)), Some((other, others))) => {
+            u64::from_be_bytes(*first).cmp(&u64::from_be_bytes(*other)).then_with(|| rest.cmp(others))
+        }
+        _ => a.cmp(b),
+    }
+}
+
 /// The shortest string above `low` and not above `high`.
 pub(crate) fn between<'a>(low: &[u8], high: &'a [u8]) -> &'a [u8] {
     high.get(..common(low, high) + 1).unwrap_or(high)
@@ -134,7 +145,7 @@ impl Packed {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            if holds(self.rest(middle).cmp(wanted)) {
+            if holds(compare(self.rest(middle), wanted)) {
                 low = middle + 1;
             } else {
                 high = middle;

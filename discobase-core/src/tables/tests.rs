@@ -383,7 +383,7 @@ proptest! {
     #[test]
     fn a_plan_changes_the_way_and_not_the_result(
         rows in proptest::collection::vec(values(), 0..30),
-        filter in filters(),
+        filter in proptest::option::weighted(0.8, filters()),
         order in proptest::collection::vec((0_usize..4, any::<bool>()), 0..3),
         limit in proptest::option::of(0_usize..8),
         offset in 0_usize..4,
@@ -397,14 +397,14 @@ proptest! {
             }
         }
         let mut wanted: Vec<(u64, Plain)> = model.rows.iter().map(|(id, (_, values))| (*id, *values)).collect();
-        wanted.retain(|(_, values)| filter.holds(&Bare(*values)));
+        wanted.retain(|(_, values)| filter.as_ref().is_none_or(|filter| filter.holds(&Bare(*values))));
         // A stable sort by the last column first gives the order of all of them.
         for (column, reversed) in order.iter().rev() {
             wanted.sort_by(|(_, a), (_, b)| if *reversed { b[*column].cmp(&a[*column]) } else { a[*column].cmp(&b[*column]) });
         }
         let wanted: Vec<u64> =
             wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
-        let query = Query { filter: Some(filter), order, limit, offset };
+        let query = Query { filter, order, limit, offset };
         let table = tables.get(TABLE).unwrap();
         let found: Vec<u64> = query.run(table).iter().map(|(id, _)| id.get()).collect();
         prop_assert_eq!(&found, &wanted, "{}", query.explain(table));
