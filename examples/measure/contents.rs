@@ -47,6 +47,14 @@ impl Contents {
         })
     }
 
+    /// Updates one record and writes a checkpoint, so many times.
+    pub(crate) async fn checkpoint(&self, db: &Database, times: usize) -> Result<()> {
+        match self {
+            Self::Members(_) => checkpoint::<Member>(db, times, |member| member.points += 1).await,
+            Self::Cities(_) => checkpoint::<City>(db, times, |city| city.population += 1).await,
+        }
+    }
+
     /// Saves the rows, all commits handed over at once. They are made, or read, before `started` is called.
     pub(crate) async fn save(&self, db: &Database, started: impl FnOnce()) -> Result<()> {
         match self {
@@ -67,6 +75,16 @@ pub(crate) async fn save<T: Table>(rows: Vec<T>, db: &Database, started: impl Fn
     let saves: Vec<_> = chunks.into_iter().map(|chunk| T::save_all(chunk, db).background()).collect();
     for save in saves {
         save.await?;
+    }
+    Ok(())
+}
+
+async fn checkpoint<T: Table>(db: &Database, times: usize, change: impl Fn(&mut T)) -> Result<()> {
+    let mut records = T::find(db).limit(times).all().await?;
+    for record in &mut records {
+        change(record);
+        record.update().await?;
+        db.checkpoint().await?;
     }
     Ok(())
 }

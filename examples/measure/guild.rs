@@ -31,6 +31,8 @@ pub(crate) struct Guild {
 pub(crate) struct Address {
     api: String,
     token: String,
+    /// Whether something is only prepared there.
+    preparing: bool,
 }
 
 /// A running guild. It stops when this is dropped.
@@ -63,7 +65,7 @@ impl Guild {
             0 => guild.api().to_owned(),
             round_trip => distance::relay(guild.api(), Duration::from_millis(round_trip) / 2).await?,
         };
-        print(&Address { api, token: guild.token().to_owned() })?;
+        print(&Address { api, token: guild.token().to_owned(), preparing: self.unlimited })?;
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
         guild.stop().await;
         Ok(())
@@ -79,7 +81,13 @@ impl Address {
     /// Opens a database of one table there, and says how it is registered and connected.
     pub(crate) async fn open<T: Table>(&self) -> Result<Database> {
         // The local guild is consistent, so nothing has to wait for its messages to become visible.
-        let db = Database::builder("measure").timing(0, 0, 60_000).api(self.api.parse()?).build();
+        let mut builder = Database::builder("measure").timing(0, 0, 60_000).api(self.api.parse()?);
+        if self.preparing {
+            // So many checkpoints as were ordered and no more; and nobody else reads what they make superfluous.
+            builder = builder.checkpoint_every(u64::MAX, u64::MAX);
+            builder = builder.trim_after(Duration::ZERO, Duration::from_secs(1));
+        }
+        let db = builder.build();
         db.table::<T>()?;
         db.connect(self.token.as_str()).await?;
         Ok(db)

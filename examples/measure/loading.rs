@@ -14,6 +14,8 @@ use crate::time::now;
 pub(crate) struct Load {
     pub(crate) guild: Address,
     pub(crate) contents: Contents,
+    /// How many checkpoints are written afterwards, a record updated before each.
+    pub(crate) checkpoints: usize,
 }
 
 /// What saving took, from the first save to the last acknowledgement.
@@ -32,7 +34,8 @@ pub(crate) fn figures(contents: &Contents, runs: usize) -> Result<Vec<Figure>> {
     let mut all = Vec::new();
     for _ in 0..runs {
         let guild = Guild::default().start()?;
-        let part = Part::Load(Load { guild: guild.address.clone(), contents: contents.clone() });
+        let part =
+            Part::Load(Load { guild: guild.address.clone(), contents: contents.clone(), checkpoints: 0 });
         all.push(part.measure::<Loaded>()?);
     }
     let rows = all.first().map_or(0, |run| run.rows);
@@ -66,6 +69,7 @@ impl Load {
             megabytes: (after.bytes_sent - before.bytes_sent) as f64 / 1e6,
             too_many_requests: after.too_many_requests,
         };
+        self.contents.checkpoint(&db, self.checkpoints).await?;
         db.close().await?;
         Ok(loaded)
     }

@@ -75,13 +75,18 @@ pub(crate) const MEASUREMENTS: [Measurement; 6] = [
         name: "opening",
         about: "opening a database cold",
         conditions: |_| {
-            "No distance; Discord's limits. From connecting until reads are served. Peak memory is the largest \
+            "No distance; Discord's limits. From connecting until reads are served, after so many checkpoints with one \
+             update before each. Peak memory is the largest \
              resident set (VmHWM) of the process that opens; the guild is in another."
                 .to_owned()
         },
         make: |scale| {
-            let mut figures = opening::figures(&scale.cities(), scale.runs)?;
-            figures.extend(opening::figures(&scale.members(), scale.runs)?);
+            let mut figures = Vec::new();
+            for contents in [scale.cities(), scale.members()] {
+                for checkpoints in [0, 1, 1_000] {
+                    figures.extend(opening::figures(&contents, checkpoints, scale.runs)?);
+                }
+            }
             Ok(figures)
         },
     },

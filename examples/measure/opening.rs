@@ -29,13 +29,14 @@ pub(crate) struct Opened {
 }
 
 /// Makes the figures: fills a guild's file once, and opens it several times.
-pub(crate) fn figures(contents: &Contents, runs: usize) -> Result<Vec<Figure>> {
+pub(crate) fn figures(contents: &Contents, checkpoints: usize, runs: usize) -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let guild =
         |unlimited| Guild { data: Some(folder.path().join("guild.redb")), unlimited, ..Guild::default() };
     let filled: Loaded = {
         let guild = guild(true).start()?;
-        Part::Load(Load { guild: guild.address.clone(), contents: contents.clone() }).measure()?
+        Part::Load(Load { guild: guild.address.clone(), contents: contents.clone(), checkpoints })
+            .measure()?
     };
     let mut all = Vec::new();
     for _ in 0..runs {
@@ -49,7 +50,11 @@ pub(crate) fn figures(contents: &Contents, runs: usize) -> Result<Vec<Figure>> {
     }
     let (rows, name) = (filled.rows, contents.name());
     let figure = |what: &str, unit: &str, value: fn(&Opened) -> f64| {
-        Figure::of(format!("{what}, {rows} {name}"), unit, all.iter().map(value).collect())
+        Figure::of(
+            format!("{what}, {rows} {name}, checkpoints: {checkpoints}"),
+            unit,
+            all.iter().map(value).collect(),
+        )
     };
     Ok(vec![
         figure("time to open", "s", |run| run.seconds),
