@@ -42,10 +42,9 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         keychain: Arc::new(keychain),
         made: Vec::new(),
     };
-    creator.look().await?;
     let owner = owner_name(options)?;
     let began = options.env.monotonic();
-    let (reader, replayed) = match find(&creator).await? {
+    let (reader, replayed) = match look(&mut creator).await? {
         Some(found) => found,
         None if options.follow => return Err(not_created(&creator.db)),
         None => create(&mut creator, options, &owner).await?,
@@ -101,6 +100,26 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer
         Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
         _ => Err(error),
     }
+}
+
+/// Lists the channels, and finds the journal in them.
+///
+/// A list that was read before every older genesis had to be in it may show the journal of a process that has lost
+/// the race for creating the database and does not know it yet: then both are read again.
+async fn look(creator: &mut Creator) -> Result<Option<(Reader, Replayed)>> {
+    let listed = creator.env.monotonic();
+    creator.look().await?;
+    let Some((reader, replayed)) = find(creator).await? else { return Ok(None) };
+    let timing = replayed.position.timing;
+    // Discord's clock showed at least this when the list was asked for.
+    let passed = creator.env.monotonic().saturating_sub(listed).as_millis();
+    let then = replayed.newest.time_ms().saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX));
+    if timing.settle().is_zero() || then >= replayed.base.root.message.time_ms() + timing.visibility {
+        return Ok(Some((reader, replayed)));
+    }
+    env::sleep(&*creator.env, timing.settle()).await;
+    creator.look().await?;
+    find(creator).await
 }
 
 /// The journal with the oldest genesis, replayed.

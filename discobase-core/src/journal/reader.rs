@@ -2,19 +2,27 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::codec::binary::VERSION;
 use crate::codec::frame::{Frame, Kind, Sum, Timing};
 use crate::codec::message::{Posted, format_version, open_attachment, read};
-use crate::env::{SharedEnv, heavy};
+use crate::env::{SharedEnv, heavy, sleep};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
 use crate::seal::Keychain;
-use crate::transport::{HistoryPage, Message, Transport, TransportError};
+use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportError};
 
 /// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
 const PAGE: usize = 100;
+
+/// How long to wait before each further try of a download that finds nothing. The first has none, because what is wrong
+/// is mostly the URL's age; later ones give a new file time to arrive where downloads are served from.
+const UNTIL_DOWNLOADABLE: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Reads one database's journal.
 #[derive(Clone)]
@@ -191,17 +199,8 @@ impl Reader {
         let Some(message) = scan.attached.get(&link.sum) else { return Ok(None) };
         let Some(Posted::Attached(header)) = read(message) else { return Ok(None) };
         let Some(attachment) = message.attachments.first() else { return Ok(None) };
-        let file = match self.transport.download(attachment).await {
-            Ok(file) => file,
-            Err(TransportError::Missing(_) | TransportError::Forbidden(_)) => {
-                // The message may have been read a day ago, and its URL have expired.
-                let fresh = self.transport.message(self.channel, message.id).await?;
-                match fresh.attachments.first() {
-                    Some(attachment) => self.transport.download(attachment).await?,
-                    None => return Ok(Some("its attachment is gone".to_owned())),
-                }
-            }
-            Err(error) => return Err(error),
+        let Some(file) = self.file(attachment, message.id).await? else {
+            return Ok(Some("its attachment is gone".to_owned()));
         };
         let opened = heavy(&self.env, move || open_attachment(&header, &file)).await;
         Ok(match opened.unwrap_or_else(|| Err("decoding it failed".to_owned())) {
@@ -212,6 +211,31 @@ impl Reader {
             }
             Err(reason) => Some(reason),
         })
+    }
+
+    /// Downloads the file of a message; `None` if the message has none any more.
+    async fn file(
+        &self,
+        attachment: &Attachment,
+        message: MessageId,
+    ) -> Result<Option<Bytes>, TransportError> {
+        let mut missing = match self.transport.download(attachment).await {
+            Ok(file) => return Ok(Some(file)),
+            Err(error @ (TransportError::Missing(_) | TransportError::Forbidden(_))) => error,
+            Err(error) => return Err(error),
+        };
+        for wait in UNTIL_DOWNLOADABLE {
+            sleep(&*self.env, wait).await;
+            // The message may have been read a day ago, and its URL have expired.
+            let fresh = self.transport.message(self.channel, message).await?;
+            let Some(attachment) = fresh.attachments.first() else { return Ok(None) };
+            match self.transport.download(attachment).await {
+                Ok(file) => return Ok(Some(file)),
+                Err(error @ (TransportError::Missing(_) | TransportError::Forbidden(_))) => missing = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(missing)
     }
 
     /// Where reading a tail begins: so far before `message` that nothing which was made visible late is missed.

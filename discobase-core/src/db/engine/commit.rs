@@ -25,25 +25,23 @@ impl Engine {
 
     /// Queues writes that fit a frame, as soon as there is room.
     async fn queue_commit(&self, writes: Vec<Write>) -> Result<Accepted> {
-        let mut decided = self.decided.subscribe();
         loop {
             // Read before the check: what is decided only after it may have taken back what stood in the way.
-            let known = *decided.borrow_and_update();
+            let known = self.decided.known();
             let (error, last) = match self.accept(&writes) {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::Full) => {
                     // Room is made when a frame is decided, and those that are queued are, whatever becomes of them.
-                    let _ = decided.changed().await;
+                    self.decided.passes(known).await;
                     continue;
                 }
                 Err(Refused::Because(error, last)) => (error, last),
             };
-            if known >= last {
+            if known.seq >= last {
                 return Err(error);
             }
-            // What stands in the way may itself turn out not to be durable, so it is tried again after that. The
-            // sender lives in this engine, so the wait only ends by being satisfied.
-            let _ = decided.wait_for(|seq| *seq >= last).await;
+            // What stands in the way may itself turn out not to be durable, so it is tried again after that.
+            self.decided.reaches(last).await;
         }
     }
 

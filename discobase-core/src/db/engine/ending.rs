@@ -31,7 +31,7 @@ impl Engine {
         self.inbox.lock().promoting.clear();
         drop(newest);
         self.end_news(failed.as_ref());
-        self.decided.send_replace(Seq::new(u64::MAX));
+        self.decided.set_all();
         self.tell(waiters, &Err(error.clone()));
         for waiter in settling {
             let _ = waiter.send(Err(error.clone()));
@@ -60,7 +60,7 @@ impl Engine {
         newest.tables.advance(all);
         let queued = newest.refuse_all(first);
         drop(newest);
-        self.decided.send_replace(all);
+        self.decided.set(all);
         self.tell(waiters.into_iter().chain(queued).collect(), &Err(error.clone()));
     }
 
@@ -68,7 +68,7 @@ impl Engine {
     pub(super) fn stop(&self, error: &Error) {
         tracing::error!(name: "stopped", target: "discobase::engine", %error, "the database stopped writing");
         self.newest.lock().stopped.get_or_insert_with(|| error.clone());
-        self.decided.send_replace(Seq::new(u64::MAX));
+        self.decided.set_all();
         self.end_news(Some(error));
     }
 

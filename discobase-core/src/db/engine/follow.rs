@@ -287,7 +287,7 @@ impl Engine {
         let tables = Tables::clone(&self.tables());
         let mut newest = self.newest.lock();
         // All that is visible is decided; otherwise a refused commit would wait for it.
-        self.decided.send_replace(tables.seq());
+        self.decided.set(tables.seq());
         newest.begin(tables, writer.incarnation());
         let mut inbox = self.inbox.lock();
         inbox.heard.clear();

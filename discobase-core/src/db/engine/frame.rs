@@ -89,7 +89,7 @@ impl Engine {
             self.show(after, commits);
         }
         self.counters.frames.add(1);
-        self.decided.send_replace(last);
+        self.decided.set(last);
         self.tell(waiters, &Ok(last));
     }
 

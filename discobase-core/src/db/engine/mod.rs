@@ -9,6 +9,7 @@
 mod checkpoint;
 mod commit;
 mod counters;
+mod decided;
 mod ending;
 pub(crate) mod feed;
 mod flusher;
@@ -39,12 +40,13 @@ pub(crate) use task::Duty;
 use crate::codec::checkpoint::Wrote;
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, MessageId, Seq};
+use crate::ids::{ChannelId, MessageId};
 use crate::replay::Volume;
 use crate::tables::Tables;
 use crate::transport::Transport;
 
 use counters::Counters;
+use decided::Decided;
 use follow::Inbox;
 use news::Watchers;
 use queue::Newest;
@@ -58,7 +60,7 @@ pub(crate) struct Engine {
     newest: Mutex<Newest>,
     wake: Notify,
     /// Counts decisions, so that a conflict with a commit in flight is answered when that one is decided.
-    decided: watch::Sender<Seq>,
+    decided: Decided,
     transport: Arc<dyn Transport>,
     env: SharedEnv,
     counters: Counters,
@@ -114,7 +116,7 @@ impl Engine {
         let env = Arc::clone(env);
         let role = if incarnation.is_some() { Role::Writer } else { Role::Follower };
         let engine = Arc::new(Self {
-            decided: watch::channel(tables.seq()).0,
+            decided: Decided::new(tables.seq()),
             visible: ArcSwap::from_pointee(tables.clone()),
             newest: Mutex::new(Newest::new(tables, past, incarnation)),
             wake: Notify::new(),

@@ -245,8 +245,15 @@ impl Owner {
             return self.proceed(flow, now);
         };
         let opened = opened.clone();
+        let first = walked.chain.first().filter(|first| first.sum == opened.open);
+        if let Some(first) = first.filter(|first| first.sum == self.tip.sum) {
+            // The reply may have shown a second copy, made when the nonce was forgotten. The first one dates the
+            // frame, and what followed it before there was a second must not be missed.
+            self.tip = *first;
+            self.heard = self.heard.min(first.message.time_ms());
+        }
         self.hear_walk(walked, flow.started);
-        let follows = walked.chain.first().is_some_and(|first| first.sum == opened.open);
+        let follows = first.is_some();
         match (follows, flow.stage) {
             (true, Stage::Acknowledging) => self.term = Term::Counted(opened),
             (true, _) => self.term = Term::Certain,
