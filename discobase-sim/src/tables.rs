@@ -1,0 +1,37 @@
+//! The tables of the simulated program.
+
+use discobase_core as discobase;
+use discobase_core::Table;
+
+/// One side of a transfer of money: a commit saves two, whose amounts cancel out.
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(crate = "discobase")]
+pub(crate) struct Entry {
+    #[table(key)]
+    pub(crate) transfer: u64,
+    #[table(key)]
+    pub(crate) side: u64,
+    #[table(index)]
+    pub(crate) account: u64,
+    pub(crate) amount: i64,
+}
+
+/// A list that callers read, extend by the number of their operation, and write back.
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(crate = "discobase")]
+pub(crate) struct Register {
+    #[table(key)]
+    pub(crate) id: u64,
+    /// The numbers, with a comma after each.
+    pub(crate) list: String,
+}
+
+/// A name that one operation at a time can hold.
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(crate = "discobase")]
+pub(crate) struct Claim {
+    #[table(key)]
+    pub(crate) by: u64,
+    #[table(unique)]
+    pub(crate) name: String,
+}

@@ -1,0 +1,168 @@
+//! The work: what the callers of a process do, over and over, and what they tell the oracle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discobase_core::{CommitId, Database, Error, ErrorKind, Record, Result, Table};
+use tokio::time::sleep;
+
+use crate::oracle::{Kind, Oracle, Told};
+use crate::rng::Rng;
+use crate::tables::{Claim, Entry, Register};
+use crate::world::World;
+
+const ACCOUNTS: u64 = 8;
+const REGISTERS: u64 = 3;
+const NAMES: u64 = 4;
+
+/// One caller of a process.
+pub(crate) struct Caller {
+    pub(crate) world: Arc<World>,
+    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) db: Database,
+    pub(crate) name: String,
+    pub(crate) rng: Rng,
+}
+
+impl Caller {
+    /// Works until the task is ended, or the database writes no more.
+    pub(crate) async fn work(mut self) {
+        let mut held = Vec::new();
+        loop {
+            sleep(Duration::from_millis(self.rng.between(1, self.world.plan.pause))).await;
+            let done = match self.rng.below(10) {
+                0..=2 => self.transfer().await,
+                3..=5 => self.append().await,
+                6 => self.claim(&mut held).await,
+                7 => self.release(&mut held).await,
+                _ => self.read().await,
+            };
+            if let Err(error) = done {
+                self.judge_error(&error);
+                if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::NotConnected) {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn transfer(&mut self) -> Result<()> {
+        let (from, to) = (self.rng.below(ACCOUNTS), self.rng.below(ACCOUNTS));
+        let amount = i64::try_from(self.rng.between(1, 100)).unwrap_or(1);
+        let number = self.begin(Kind::Transfer { from, to, amount });
+        let entry = |side, account, amount| Entry { transfer: number, side, account, amount };
+        let saved = Entry::save_all([entry(0, from, -amount), entry(1, to, amount)], &self.db).await;
+        let version = |saved: &Vec<Record<Entry>>| saved.first().map(Record::version);
+        self.end(number, saved.as_ref().map(version)).await;
+        saved?;
+        // What was acknowledged is seen by whoever acknowledged it.
+        let seen = Entry::find(&self.db).filter(|entry| entry.transfer.eq(number)).all().await?;
+        if seen.len() != 2 {
+            self.oracle.violation(format!(
+                "{} was told that transfer {number} is durable and does not see it",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self) -> Result<()> {
+        let id = self.rng.below(REGISTERS);
+        let found = Register::get(&self.db, id).await?;
+        if let Some(register) = &found {
+            self.oracle.saw_register(&self.name, register);
+        }
+        // The longer between reading and writing, the more others come in between.
+        if self.rng.chance(0.3) {
+            sleep(Duration::from_millis(self.rng.between(1, 1_000))).await;
+        }
+        let number = self.begin(Kind::Append(id));
+        let written = match found {
+            Some(mut register) => {
+                register.list.push_str(&format!("{number},"));
+                register.update().await.map(|()| register.version())
+            }
+            None => {
+                Register { id, list: format!("{number},") }.save(&self.db).await.map(|saved| saved.version())
+            }
+        };
+        self.end(number, written.as_ref().map(|version| Some(*version))).await;
+        written.map(drop)
+    }
+
+    async fn claim(&mut self, held: &mut Vec<Record<Claim>>) -> Result<()> {
+        let name = self.rng.below(NAMES);
+        let number = self.begin(Kind::Claim(name));
+        let saved = Claim { by: number, name: format!("name-{name}") }.save(&self.db).await;
+        self.end(number, saved.as_ref().map(|saved| Some(saved.version()))).await;
+        held.push(saved?);
+        Ok(())
+    }
+
+    async fn release(&mut self, held: &mut Vec<Record<Claim>>) -> Result<()> {
+        let Some(claim) = held.pop() else { return Ok(()) };
+        let number = self.begin(Kind::Release(claim.by));
+        let deleted = claim.delete().await;
+        self.end(number, deleted.as_ref().map(|_| None)).await;
+        deleted.map(drop)
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        self.oracle.saw_entries(&self.name, &Entry::find(&self.db).all().await?);
+        self.oracle.saw_claims(&self.name, &Claim::find(&self.db).all().await?);
+        for register in Register::find(&self.db).all().await? {
+            self.oracle.saw_register(&self.name, &register);
+        }
+        Ok(())
+    }
+
+    fn begin(&self, kind: Kind) -> u64 {
+        let number = self.oracle.begin(&self.name, kind);
+        self.world.note(&format!("{} begins {number}: {kind:?}", self.name));
+        number
+    }
+
+    async fn end(&mut self, number: u64, result: Result<Option<discobase_core::Seq>, &Error>) {
+        let told = match result {
+            Ok(version) => Told::Durable(version),
+            Err(error) if error.kind() == ErrorKind::UnknownOutcome => Told::Unknown,
+            Err(error) => Told::Refused(error.kind()),
+        };
+        self.oracle.end(number, told);
+        self.world.note(&format!("{} ends {number}: {told:?}", self.name));
+        if let Err(error) = result
+            && let Some(commit) = error.place().commit
+        {
+            self.ask(number, commit).await;
+        }
+    }
+
+    /// Asks a few times how a commit of unknown outcome ended.
+    async fn ask(&mut self, number: u64, commit: CommitId) {
+        for _ in 0..3 {
+            sleep(Duration::from_millis(self.rng.between(1, 20_000))).await;
+            if let Ok(outcome) = self.db.outcome(commit) {
+                self.world.note(&format!("{} hears of {number}: {outcome:?}", self.name));
+                self.oracle.verdict(number, outcome);
+            }
+        }
+    }
+
+    /// What callers may be told, and what they may not.
+    fn judge_error(&self, error: &Error) {
+        let expected = matches!(
+            error.kind(),
+            ErrorKind::Conflict
+                | ErrorKind::DuplicateKey
+                | ErrorKind::UniqueViolated
+                | ErrorKind::UnknownOutcome
+                | ErrorKind::Fenced
+                | ErrorKind::NotConnected
+                | ErrorKind::Unreachable
+                | ErrorKind::Refused
+        );
+        if !expected {
+            self.oracle.violation(format!("{} was told {:?}: {error}", self.name, error.kind()));
+        }
+    }
+}
