@@ -29,3 +29,6 @@ mod observability {}
 
 #[doc = include_str!("../docs/guide/09-following.md")]
 mod following {}
+
+#[doc = include_str!("../docs/guide/10-encryption.md")]
+mod encryption {}

@@ -47,7 +47,8 @@
 //! # What it is not
 //!
 //! - *Not the only copy of anything.* Discord gives no warranty; whoever owns the guild can delete everything.
-//! - *Not secret.* Records are readable messages, hidden from `@everyone` only. Nothing is encrypted.
+//! - *Not secret by itself.* Records are readable messages, hidden from `@everyone` only, unless the database has a key:
+//!   [`DatabaseBuilder::encryption`].
 //! - *Not large or fast.* All tables are in memory, opening reads the whole journal, and all commits go through one
 //!   channel, about one message a second.
 //! - *Not shared.* One process writes; others do not follow it.
