@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use discobase::{Database, ErrorKind, Table};
+use discobase::{Database, EncryptionKey, ErrorKind, Table};
 
 use discobase_guild::{Action, Limit, LocalGuild, Rate, Rule};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -87,6 +87,43 @@ async fn busy_day(guild: &LocalGuild) {
     db.close().await.unwrap();
 }
 
+const PASSPHRASE: &str = "Mauve-Giraffe-Telescope";
+
+fn raw_key() -> EncryptionKey {
+    EncryptionKey::from_bytes(std::array::from_fn(|at| 0xc0 + at as u8))
+}
+
+/// Keys as they could be shown: in hexadecimal, in Base64, as numbers, as they are.
+const KEYS: [&str; 5] = ["c0c1c2c3", "C0C1C2C3", "wMHCw8TF", "192, 193, 194", PASSPHRASE];
+
+/// Encrypted databases, opened with the right key, a wrong one, and none; and what is said about it.
+async fn encrypted_day(guild: &LocalGuild) -> String {
+    let passphrase = || EncryptionKey::passphrase_with(PASSPHRASE, 8, 1);
+    let mut said = format!("{:?} {:#?} {:?}", raw_key(), passphrase(), passphrase().export());
+    for (name, key) in [("raw", raw_key()), ("passphrase", passphrase())] {
+        let db = Database::builder(name).encryption(key.clone()).build();
+        db.table::<Diary>().unwrap();
+        db.connect_guild(guild).await.unwrap();
+        Diary::new(AUTHOR, TITLE).save(&db).await.unwrap();
+        said += &format!("{db:?} {:#?}", db.guild());
+        db.close().await.unwrap();
+        for wrong in [raw_key(), passphrase(), EncryptionKey::from_bytes([7; 32])] {
+            let db = Database::builder(name).encryption_from(move || Ok(wrong.clone())).build();
+            match db.connect_guild(guild).await {
+                Ok(()) => db.close().await.unwrap(),
+                Err(error) => said += &format!("{error} {error:?} {error:#?}"),
+            }
+        }
+        said += &Database::new(name).connect_guild(guild).await.unwrap_err().to_string();
+    }
+    let text = raw_key().export().unwrap();
+    for slip in [&text[1..], &format!("{text}0"), &text.replace("d0", "xy")] {
+        let error = slip.parse::<EncryptionKey>().unwrap_err();
+        said += &format!("{error} {error:?}");
+    }
+    said
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_token_and_no_value_is_logged() {
     let log = Log::default();
@@ -104,10 +141,14 @@ async fn no_token_and_no_value_is_logged() {
     };
     let guild = LocalGuild::builder().limits(limits).start().await.unwrap();
     busy_day(&guild).await;
+    let said = encrypted_day(&guild).await;
     let token = guild.token().to_owned();
     guild.stop().await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for key in KEYS {
+        assert!(!log.contains(key) && !said.contains(key), "the key {key} is told");
+    }
     // What was done has left traces, ours and those of the libraries below.
     for expected in [
         "discobase::engine: the database is open",

@@ -6,6 +6,7 @@ use discobase::transport::twilight::{TwilightConfig, TwilightTransport};
 use discobase::transport::{HistoryPage, Transport as _};
 use discobase::{ChannelId, Database, DatabaseBuilder, EncryptionKey, ErrorKind, MessageId, Table};
 use discobase_guild::{Action, Rule};
+use twilight_model::http::attachment::Attachment;
 
 use crate::support::Place;
 use crate::tables::{Everything, Level, User};
@@ -16,6 +17,11 @@ crate::in_process!(
     each_mistake_with_the_key_is_named,
     a_key_may_come_from_a_function,
     a_small_frame_can_be_refused_as_text,
+    a_changed_body_is_named,
+    a_body_of_another_frame_is_named,
+    a_clear_frame_in_an_encrypted_database_is_named,
+    a_change_under_the_old_sum_is_no_frame,
+    a_changed_file_is_named,
 );
 
 fn key(byte: u8) -> EncryptionKey {
@@ -160,7 +166,7 @@ async fn write_secrets(place: &Place, db: &Database) {
 
 async fn nothing_of_a_record_is_readable_in_the_guild(place: &Place) {
     write_secrets(place, &place.builder().encryption(key(1)).build()).await;
-    assert_eq!(found(place, &SECRETS).await, [String::new(); 0]);
+    assert_eq!(found(place, &SECRETS).await, Vec::<String>::new());
 
     // The search is worth something: in a clear database it finds every one of them.
     let clear = Place::new(crate::support::World::InProcess).await;
@@ -223,4 +229,171 @@ async fn a_small_frame_can_be_refused_as_text(place: &Place) {
     let db = open_with(place, |builder| builder.encryption(key(1))).await;
     assert_eq!(User::count(&db).await.unwrap(), 2);
     db.close().await.unwrap();
+}
+
+/// The newest message of the journal.
+fn newest(place: &Place, journal: ChannelId) -> (u64, String) {
+    place.local().with_state(|state, _| {
+        let message = state.messages_in(journal.get()).next_back().unwrap();
+        (message.id, message.content.clone())
+    })
+}
+
+fn json(content: &str) -> serde_json::Value {
+    serde_json::from_str(content.strip_prefix("```json\n").unwrap().strip_suffix("\n```").unwrap()).unwrap()
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// The canonical encoding of a data frame, as `docs/format.md` has it: the header of a text, then the body.
+fn canonical(header: &serde_json::Value, sealed: bool, body: &[u8]) -> Vec<u8> {
+    let mut out = b"discobase\x01".to_vec();
+    let varint = |out: &mut Vec<u8>, mut number: usize| {
+        while number >= 0x80 {
+            out.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        out.push(number as u8);
+    };
+    let text = |out: &mut Vec<u8>, text: &str| {
+        varint(out, text.len());
+        out.extend(text.as_bytes());
+    };
+    text(&mut out, header["db"].as_str().unwrap());
+    out.push(if sealed { 0x82 } else { 2 });
+    varint(&mut out, header["epoch"].as_u64().unwrap() as usize);
+    out.extend(hex(header["inc"].as_str().unwrap()));
+    text(&mut out, header["owner"].as_str().unwrap());
+    out.extend(hex(header["prev"].as_str().unwrap()));
+    if sealed {
+        varint(&mut out, body.len());
+    }
+    out.extend(body);
+    out
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn sealed_of(frame: &serde_json::Value) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(frame["sealed"].as_str().unwrap()).unwrap()
+}
+
+/// Two frames of one process, each with one insert: the one before the newest, and the newest.
+async fn two_frames(place: &Place) -> (Database, ChannelId, serde_json::Value, serde_json::Value) {
+    let db = open_with(place, |builder| builder.encryption(key(1))).await;
+    let journal = db.journal().unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    let before = json(&newest(place, journal).1);
+    User::new(2, "b", 2).save(&db).await.unwrap();
+    let last = json(&newest(place, journal).1);
+    assert_eq!(last["prev"], before["sum"]);
+    // The encoding here is the one of the program.
+    let encoded = canonical(&last, true, &sealed_of(&last));
+    assert_eq!(blake3::hash(&encoded).to_hex().as_str(), last["sum"].as_str().unwrap());
+    (db, journal, before, last)
+}
+
+/// Replaces the newest frame by another with the same header, as somebody could who holds the bot's token, and opens.
+async fn replace(
+    place: &Place,
+    db: Database,
+    journal: ChannelId,
+    content: String,
+    file: Option<(String, Vec<u8>)>,
+) -> (u64, discobase::Error) {
+    let (old, _) = newest(place, journal);
+    let client = db.client().unwrap().unwrap();
+    drop(db);
+    place.local().delete_as_moderator(journal.get(), old).unwrap();
+    let id = twilight_model::id::Id::new(journal.get());
+    let files: Vec<_> =
+        file.into_iter().map(|(name, bytes)| Attachment::from_bytes(name, bytes, 0)).collect();
+    let posted = client.create_message(id).content(&content).attachments(&files).await.unwrap();
+    let posted = posted.model().await.unwrap().id.get();
+    (posted, error_of(place, |builder| builder.encryption(key(1))).await)
+}
+
+/// The text of a frame with the header of `frame` and another body, under the sum that it has.
+fn forged(frame: &serde_json::Value, sealed: Option<&[u8]>) -> String {
+    let field = |name: &str| frame[name].to_string();
+    let body = match sealed {
+        Some(sealed) => format!("\"sealed\":\"{}\"", base64(sealed)),
+        None => "\"first\":0,\"commits\":[]".to_owned(),
+    };
+    let encoded = canonical(frame, sealed.is_some(), sealed.unwrap_or(&[0, 0]));
+    let sum = blake3::hash(&encoded).to_hex();
+    format!(
+        "```json\n{{\"discobase\":1,\"db\":{},\"kind\":\"data\",\"epoch\":{},\"inc\":{},\"owner\":{},\"prev\":{},\
+         {body},\"sum\":\"{sum}\"}}\n```",
+        field("db"),
+        field("epoch"),
+        field("inc"),
+        field("owner"),
+        field("prev"),
+    )
+}
+
+fn is_tampered(error: &discobase::Error, journal: ChannelId, message: u64) {
+    assert_eq!(error.kind(), ErrorKind::Tampered, "{error}");
+    assert_eq!(error.place().channel, Some(journal));
+    assert_eq!(error.place().message.map(MessageId::get), Some(message), "{error}");
+}
+
+async fn a_changed_body_is_named(place: &Place) {
+    let (db, journal, _, last) = two_frames(place).await;
+    let mut sealed = sealed_of(&last);
+    sealed[30] ^= 1;
+    let (posted, error) = replace(place, db, journal, forged(&last, Some(&sealed)), None).await;
+    is_tampered(&error, journal, posted);
+}
+
+async fn a_body_of_another_frame_is_named(place: &Place) {
+    let (db, journal, before, last) = two_frames(place).await;
+    let (posted, error) = replace(place, db, journal, forged(&last, Some(&sealed_of(&before))), None).await;
+    is_tampered(&error, journal, posted);
+}
+
+async fn a_clear_frame_in_an_encrypted_database_is_named(place: &Place) {
+    let (db, journal, _, last) = two_frames(place).await;
+    let (posted, error) = replace(place, db, journal, forged(&last, None), None).await;
+    is_tampered(&error, journal, posted);
+    assert!(error.to_string().contains("not sealed"), "{error}");
+}
+
+async fn a_change_under_the_old_sum_is_no_frame(place: &Place) {
+    let (db, journal, _, last) = two_frames(place).await;
+    let mut sealed = sealed_of(&last);
+    sealed[30] ^= 1;
+    let content = newest(place, journal).1.replace(last["sealed"].as_str().unwrap(), &base64(&sealed));
+    let (posted, error) = replace(place, db, journal, content, None).await;
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(error.place().message.map(MessageId::get), Some(posted), "{error}");
+}
+
+async fn a_changed_file_is_named(place: &Place) {
+    let db = open_with(place, |builder| builder.encryption(key(1))).await;
+    let journal = db.journal().unwrap();
+    User::save_all((1..400).map(|id| User::new(id, &format!("{id} of many"), 1)), &db).await.unwrap();
+    let (id, content) = newest(place, journal);
+    let header = json(&content);
+    let mut config = TwilightConfig::new(place.token());
+    config.api = place.local().api().parse().unwrap();
+    let transport = TwilightTransport::new(config).unwrap();
+    let message = transport.message(journal, MessageId::new(id)).await.unwrap();
+    let packed = transport.download(&message.attachments[0]).await.unwrap();
+    transport.shutdown().await;
+    let mut encoded = zstd::stream::decode_all(&packed[..]).unwrap();
+    *encoded.last_mut().unwrap() ^= 1;
+    let sum = blake3::hash(&encoded).to_hex();
+    let content = content.replace(header["sum"].as_str().unwrap(), &sum);
+    let content = content.replace(&header["bytes"].to_string(), &packed.len().to_string());
+    let file = (format!("{}.zst", &sum[..16]), zstd::stream::encode_all(&encoded[..], 3).unwrap());
+    let (posted, error) = replace(place, db, journal, content, Some(file)).await;
+    is_tampered(&error, journal, posted);
 }
