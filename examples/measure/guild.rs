@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
-use discobase::{Database, Table};
+use discobase::{Database, DatabaseBuilder, Table};
 use discobase_guild::{Limits, LocalGuild, Rate};
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,7 @@ fn unlimited() -> Limits {
 impl Address {
     /// Opens a database of one table there, and says how it is registered and connected.
     pub(crate) async fn open<T: Table>(&self) -> Result<Database> {
-        // The local guild is consistent, so nothing has to wait for its messages to become visible.
-        let mut builder = Database::builder("measure").timing(0, 0, 60_000).api(self.api.parse()?);
+        let mut builder = self.builder("measure")?;
         if self.preparing {
             // So many checkpoints as were ordered and no more; and nobody else reads what they make superfluous.
             builder = builder.checkpoint_every(u64::MAX, u64::MAX);
@@ -89,8 +88,19 @@ impl Address {
         }
         let db = builder.build();
         db.table::<T>()?;
-        db.connect(self.token.as_str()).await?;
+        self.connect(&db).await?;
         Ok(db)
+    }
+
+    /// A database there, not connected.
+    pub(crate) fn builder(&self, name: &str) -> Result<DatabaseBuilder> {
+        // The local guild is consistent, so nothing has to wait for its messages to become visible.
+        Ok(Database::builder(name).timing(0, 0, 60_000).api(self.api.parse()?))
+    }
+
+    /// Connects it.
+    pub(crate) async fn connect(&self, db: &Database) -> Result<()> {
+        Ok(db.connect(self.token.as_str()).await?)
     }
 }
 

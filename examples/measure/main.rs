@@ -13,6 +13,7 @@ mod city;
 mod concurrency;
 mod contents;
 mod distance;
+mod encryption;
 mod figure;
 mod guild;
 mod latency;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::contents::Contents;
 use crate::figure::Figure;
 use crate::guild::ROUND_TRIP_MS;
-use crate::{Result, concurrency, latency, loading, memory, opening, reading};
+use crate::{Result, concurrency, encryption, latency, loading, memory, opening, reading};
 
 /// How large and how often.
 pub(crate) struct Scale {
@@ -33,7 +33,7 @@ impl Scale {
     }
 }
 
-pub(crate) const MEASUREMENTS: [Measurement; 6] = [
+pub(crate) const MEASUREMENTS: [Measurement; 7] = [
     Measurement {
         name: "saturation",
         about: "callers who save one record each, again and again",
@@ -114,5 +114,18 @@ pub(crate) const MEASUREMENTS: [Measurement; 6] = [
             )
         },
         make: |scale| memory::figures(scale.rows),
+    },
+    Measurement {
+        name: "encryption",
+        about: "a save into an encrypted database beside one into a clear database",
+        conditions: |_| {
+            format!(
+                "{} saves of {} rows into each, in turn, in one process; the guild is in another, without limits and \
+                 without distance.",
+                encryption::SAVES,
+                encryption::ROWS
+            )
+        },
+        make: |_| encryption::figures(),
     },
 ];

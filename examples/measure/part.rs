@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, concurrency, guild, latency, loading, memory, opening, reading};
+use crate::{Result, concurrency, encryption, guild, latency, loading, memory, opening, reading};
 
 /// What a process does. It prints what came out as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub(crate) enum Part {
     Open(opening::Open),
     Reading(reading::Reading),
     Memory(memory::Memory),
+    Encryption(encryption::Encryption),
 }
 
 impl Part {
@@ -35,6 +36,7 @@ impl Part {
                 Self::Open(part) => print(&part.run().await?),
                 Self::Reading(part) => print(&part.run().await?),
                 Self::Memory(part) => print(&part.run().await?),
+                Self::Encryption(part) => print(&part.run().await?),
             }
         })
     }
