@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use discobase::transport::twilight::{TwilightConfig, TwilightTransport};
-use discobase::transport::{HistoryPage, Transport as _};
+use discobase::transport::{HistoryPage, Transport as _, TransportError};
 use discobase::{ChannelId, Database, DatabaseBuilder, EncryptionKey, ErrorKind, MessageId, Table};
 use discobase_guild::{Action, Rule};
 use twilight_model::http::attachment::Attachment;
@@ -104,7 +104,12 @@ async fn everything_in(place: &Place) -> Vec<(String, Vec<u8>)> {
             for message in &page {
                 for file in &message.attachments {
                     let at = format!("file {} of message {} in {name}", file.filename, message.id);
-                    let bytes = transport.download(file).await.unwrap().to_vec();
+                    let bytes = match transport.download(file).await {
+                        Ok(bytes) => bytes.to_vec(),
+                        // Trimming goes on.
+                        Err(TransportError::Missing(_)) => continue,
+                        Err(error) => panic!("{at}: {error}"),
+                    };
                     if let Ok(mut decoder) = zstd::stream::read::Decoder::new(bytes.as_slice()) {
                         let mut unpacked = Vec::new();
                         let _partly = decoder.read_to_end(&mut unpacked);
@@ -120,7 +125,7 @@ async fn everything_in(place: &Place) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Where any of `secrets` can be read.
-async fn found(place: &Place, secrets: &[&str]) -> Vec<String> {
+pub(crate) async fn found(place: &Place, secrets: &[&str]) -> Vec<String> {
     let pieces = everything_in(place).await;
     let mut found = Vec::new();
     for (at, bytes) in &pieces {
@@ -144,10 +149,10 @@ struct Secret {
     other: String,
 }
 
-const SECRETS: [&str; 8] =
+pub(crate) const SECRETS: [&str; 8] =
     ["zebrafield", "defaultzebra", "valuezebra", "manyzebra", "keyzebra", "Ringzebra", "Middle", "High"];
 
-async fn write_secrets(place: &Place, db: &Database) {
+pub(crate) async fn write_secrets(place: &Place, db: &Database) {
     db.table::<Secret>().unwrap();
     db.table::<Everything>().unwrap();
     place.connect(db).await.unwrap();

@@ -23,6 +23,7 @@ mod interruption;
 mod lifecycle;
 mod queries;
 mod requests;
+mod rotation;
 mod saving;
 mod schema;
 mod tables;

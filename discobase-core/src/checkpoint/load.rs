@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 
 use crate::codec::checkpoint::{Checkpoint, Location, Run, Segment, TableCheckpoint};
-use crate::codec::segment::{Part, Sealing, SegmentOf, read_rows};
+use crate::codec::segment::{Part, Sealing, SegmentError, SegmentOf, read_rows};
 use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, MessageId};
@@ -111,13 +111,17 @@ impl Loader<'_> {
                 None => loading.remove(entry.row, entry.version),
             });
             match (read, unfit) {
-                (Err(error), _) => Err(error.to_string()),
-                (_, Some(unfit)) => Err(unfit),
+                (Err(error @ SegmentError::Sealed), _) => Err((ErrorKind::Tampered, error.to_string())),
+                (Err(error), _) => Err((ErrorKind::Damaged, error.to_string())),
+                (_, Some(unfit)) => Err((ErrorKind::Damaged, unfit)),
                 (Ok(()), None) => Ok(loading),
             }
         };
-        let done = heavy(self.env, putting).await.unwrap_or_else(|| Err("reading it failed".to_owned()));
-        done.map_err(|reason| lost(segment, table, &format!("a segment can't be read: {reason}")))
+        let failed = || Err((ErrorKind::Damaged, "reading it failed".to_owned()));
+        let done = heavy(self.env, putting).await.unwrap_or_else(failed);
+        done.map_err(|(kind, reason)| {
+            unusable(kind, segment, table, &format!("a segment can't be read: {reason}"))
+        })
     }
 }
 
@@ -190,8 +194,12 @@ async fn download(
 }
 
 fn lost(segment: &Segment, table: &TableCheckpoint, what: &str) -> Lost {
+    unusable(ErrorKind::Damaged, segment, table, what)
+}
+
+fn unusable(kind: ErrorKind, segment: &Segment, table: &TableCheckpoint, what: &str) -> Lost {
     let Location { channel, message } = segment.location;
-    let error = Error::new(ErrorKind::Damaged, what).in_table(&table.def.name);
+    let error = Error::new(kind, what).in_table(&table.def.name);
     Lost::Segment(error.in_channel(channel).in_message(message))
 }
 

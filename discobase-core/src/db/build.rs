@@ -51,7 +51,7 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
     let tables = Arc::clone(&link.engine.tables());
     for one in fresh {
         if let Some(table) = tables.named(one.schema.name) {
-            catalog::publish(&*creator.transport, &link.genesis, table, None).await;
+            catalog::publish(&*creator.transport, &link.described(), table, None).await;
         }
     }
     Ok(())

@@ -148,7 +148,7 @@ impl DatabaseBuilder {
     ///
     /// Rows, keys and values, table and column definitions are sealed. What stays readable in the guild, to those who
     /// can see its channels: the names of the database, its tables and indexes, how many records there are, sizes and
-    /// times. A key that is lost is lost with the data.
+    /// times. A database that exists is encrypted by [`Database::rotate_key`]. A key that is lost is lost with the data.
     ///
     /// ```
     /// # use discobase_core as discobase;

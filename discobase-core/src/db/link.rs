@@ -82,8 +82,13 @@ impl Link {
         let checkpoint = self.engine.last().map(|last| last.checkpoint);
         let since = checkpoint.as_ref().map_or(since, |checkpoint| since.max(checkpoint.seq));
         let tables = self.engine.tables().clone();
-        let (transport, genesis) = (&*creator.transport, &self.genesis);
+        let (transport, genesis) = (&*creator.transport, &self.described());
         catalog::refresh(transport, genesis, self.bot.id, &tables, since, checkpoint.as_deref()).await;
+    }
+
+    /// What the journal began with, and how it is sealed now.
+    pub(crate) fn described(&self) -> Genesis {
+        self.engine.last().map_or(self.genesis, |last| last.checkpoint.root.genesis)
     }
 
     /// Keeps a task that is to be ended with the connection.

@@ -19,6 +19,7 @@ mod login;
 mod options;
 mod promote;
 pub(crate) mod registry;
+mod rotate;
 mod stats;
 
 use std::fmt;
@@ -39,6 +40,7 @@ pub use stats::Stats;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, CommitId, Incarnation, Seq};
 use crate::schema::Entity;
+use crate::seal::KeySource;
 use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Guild, Traffic, Transport};
 
@@ -81,6 +83,8 @@ struct Inner {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Whether the database is ready, or why it is not: what `wait_ready` waits for.
     ready: watch::Sender<Readiness>,
+    /// Where the key comes from since it was changed, instead of where the options say.
+    rotated: Mutex<Option<KeySource>>,
 }
 
 /// What `wait_ready` has to tell.
@@ -128,6 +132,7 @@ impl Database {
             link: ArcSwapOption::empty(),
             turn: Arc::default(),
             ready: watch::channel(Readiness::Waiting).0,
+            rotated: Mutex::default(),
         }))
     }
 
@@ -185,7 +190,9 @@ impl Database {
     ) -> Result<()> {
         layout::check_name(&self.0.name)?;
         crate::count::describe();
-        let link = connect::connect(&self.0.name, options, Arc::clone(&transport)).await?;
+        let mut options = options.clone();
+        self.0.rotated.lock().iter().for_each(|key| options.key.clone_from(key));
+        let link = connect::connect(&self.0.name, &options, Arc::clone(&transport)).await?;
         let opened_at = link.engine.tables().seq();
         let registered = self.0.registry.lock().tables.clone();
         if let Err(error) = build::build(&link, &registered).await {

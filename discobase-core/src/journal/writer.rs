@@ -65,6 +65,11 @@ impl Writer {
         self.sealing.clone()
     }
 
+    /// Seals what comes from here on with other keys, or not at all; gives those of before.
+    pub(crate) fn rekey(&mut self, sealing: Option<Arc<Sealing>>) -> Option<Arc<Sealing>> {
+        std::mem::replace(&mut self.sealing, sealing)
+    }
+
     /// How often an idle writer reads the tail, so that an idle save is acknowledged by its reply alone.
     pub(crate) fn idle_interval(&self) -> Duration {
         self.owner.idle_interval()

@@ -1,5 +1,6 @@
 //! The task that writes checkpoints while commits go on, and afterwards deletes what they make superfluous.
 
+mod rotate;
 mod settings;
 mod state;
 mod tidy;
@@ -23,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
 use crate::journal::reader::Reader;
 use crate::replay::Volume;
+use crate::seal::Sealing;
 
 /// What is to be deleted, and when.
 struct Pending {
@@ -34,10 +36,15 @@ struct Pending {
     collect: bool,
 }
 
+/// What is to be done as soon as other keys hold.
+pub(crate) type Rotated = Box<dyn FnOnce() + Send>;
+
 /// What somebody wants of the task.
 enum Request {
     /// A checkpoint now; the last commit it has.
     Write(oneshot::Sender<Result<Seq>>),
+    /// Everything anew under these keys, or clear.
+    Rotate(Option<Arc<Sealing>>, Rotated, oneshot::Sender<Result<Seq>>),
     /// A checkpoint if what was written since the last one is worth it, and then nothing more.
     Finish(oneshot::Sender<()>),
 }
@@ -113,6 +120,14 @@ impl Checkpoints {
         written.await.unwrap_or_else(|_| Err(over()))
     }
 
+    /// Writes everything anew under other keys, or clear: the last commit that it has.
+    pub(crate) async fn rotate(&self, sealing: Option<Arc<Sealing>>, done: Rotated) -> Result<Seq> {
+        let (reply, rotated) = oneshot::channel();
+        let _ = self.requests.send(Request::Rotate(sealing, done, reply));
+        let over = || Error::new(ErrorKind::NotConnected, "the database is being closed");
+        rotated.await.unwrap_or_else(|_| Err(over()))
+    }
+
     /// Writes a last checkpoint if there is enough for it, for no longer than `patience`, and ends the task.
     pub(crate) async fn finish(&self, patience: Duration) {
         self.leaving.send_replace(true);
@@ -167,6 +182,9 @@ impl Task {
                         // A caller that went away needs no answer.
                         let _ = reply.send(self.attempt().await);
                     }
+                    Some(Request::Rotate(sealing, done, reply)) => {
+                        let _ = reply.send(self.rotate(sealing, done).await);
+                    }
                     Some(Request::Finish(reply)) => {
                         if self.settings.at_close.is_reached(*self.engine.volume().borrow()) {
                             let _ = self.attempt().await;
@@ -192,7 +210,7 @@ impl Task {
                 biased;
                 () = self.engine.becomes_writer() => return true,
                 request = self.requests.recv() => match request {
-                    Some(Request::Write(reply)) => {
+                    Some(Request::Write(reply) | Request::Rotate(_, _, reply)) => {
                         let _ = reply.send(Err(read_only()));
                     }
                     Some(Request::Finish(reply)) => {

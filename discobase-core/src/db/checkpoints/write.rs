@@ -9,7 +9,7 @@ use crate::checkpoint::trim::superseded;
 use crate::checkpoint::upload::{Uploader, upload};
 use crate::codec::checkpoint::{Checkpoint, Covers, TableCheckpoint};
 use crate::db::catalog;
-use crate::db::engine::{Cut, Last};
+use crate::db::engine::{Appended, Cut, Last};
 use crate::error::Result;
 use crate::ids::{Seq, TableId};
 
@@ -30,15 +30,24 @@ impl Task {
         self.orphans = true;
         let tables = self.segments(&cut, last.as_ref()).await?;
         let checkpoint = self.checkpoint(&cut, last.as_ref(), tables);
-        let tip = self.engine.append(Box::new(checkpoint.clone())).await?;
+        let appended = self.engine.append(Box::new(checkpoint)).await?;
+        let checkpoint = self.finished(&cut, appended);
         let took = self.reader.env.monotonic().saturating_sub(began);
         self.engine.counters().checkpoint.took(took);
         tracing::info!(
             name: "checkpoint", target: "discobase::checkpoint", seq = checkpoint.seq.get(), ?took,
             "a checkpoint is durable"
         );
+        let (transport, genesis, bot) = (&*self.reader.transport, &checkpoint.root.genesis, self.reader.bot);
+        catalog::refresh(transport, genesis, bot, &cut.tables, since, Some(&checkpoint)).await;
+        Ok(checkpoint.seq)
+    }
+
+    /// Keeps that a checkpoint is durable, and what is to be deleted because of it.
+    pub(super) fn finished(&mut self, cut: &Cut, appended: Appended) -> Arc<Checkpoint> {
+        let Appended { tip, checkpoint } = appended;
         let (dropped, forgettable) = (checkpoint.drop.clone(), forgettable(&checkpoint));
-        let checkpoint = Arc::new(checkpoint);
+        let checkpoint: Arc<Checkpoint> = Arc::from(checkpoint);
         let last = Last { sum: tip.sum, checkpoint: Arc::clone(&checkpoint) };
         self.engine.checkpointed(cut.volume, last, &forgettable);
         let at = self.reader.env.monotonic() + self.settings.trim_after;
@@ -46,13 +55,11 @@ impl Task {
         self.pending = Some(Pending { at, dropped, collect });
         self.orphans = false;
         self.progress.lock().written += 1;
-        let (transport, genesis, bot) = (&*self.reader.transport, &self.root.genesis, self.reader.bot);
-        catalog::refresh(transport, genesis, bot, &cut.tables, since, Some(&checkpoint)).await;
-        Ok(checkpoint.seq)
+        checkpoint
     }
 
     /// Builds what changed and uploads it, one file after the other: commits need the connection, too.
-    async fn segments(&self, cut: &Cut, last: Option<&Last>) -> Result<Vec<TableCheckpoint>> {
+    pub(super) async fn segments(&self, cut: &Cut, last: Option<&Last>) -> Result<Vec<TableCheckpoint>> {
         let holder = &cut.position.holder;
         let uploader = Uploader {
             transport: Arc::clone(&self.reader.transport),
@@ -65,17 +72,17 @@ impl Task {
         upload(&uploader, build(&self.reader.env, wanted)).await
     }
 
-    fn checkpoint(&self, cut: &Cut, last: Option<&Last>, tables: Vec<TableCheckpoint>) -> Checkpoint {
-        let (tip, holder) = (cut.position.tip, &cut.position.holder);
+    pub(super) fn checkpoint(
+        &self,
+        cut: &Cut,
+        last: Option<&Last>,
+        tables: Vec<TableCheckpoint>,
+    ) -> Checkpoint {
+        let mut root = self.root;
+        root.genesis.keying = cut.sealing.as_ref().map(|sealing| sealing.keying());
         let mut checkpoint = Checkpoint {
-            root: self.root,
-            covers: Covers {
-                sum: tip.sum,
-                message: tip.message,
-                epoch: holder.epoch,
-                incarnation: holder.incarnation,
-                owner: holder.owner.clone(),
-            },
+            root,
+            covers: Covers::of(&cut.position),
             seq: cut.tables.seq(),
             next_table: cut.tables.next_table(),
             tables,

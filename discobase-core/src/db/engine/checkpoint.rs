@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::codec::checkpoint::{Checkpoint, MAX_PAST, Wrote};
+use crate::codec::checkpoint::{Checkpoint, Covers, MAX_PAST, Wrote};
 use crate::codec::frame::{Body, Sum};
 use crate::db::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +38,25 @@ pub(crate) struct Last {
 }
 
 /// A checkpoint that is to be written, and who waits for it.
-pub(super) type Waiting = (Box<Checkpoint>, oneshot::Sender<Result<Tip>>);
+pub(super) struct Waiting {
+    checkpoint: Box<Checkpoint>,
+    keys: Keys,
+    waiter: oneshot::Sender<Result<Appended>>,
+}
+
+/// What a checkpoint's frame is sealed with, and all after it.
+enum Keys {
+    /// As the frames before it.
+    Same,
+    /// With these keys, or not at all. No commits may have been written since the state that the checkpoint has.
+    Other(Option<Arc<Sealing>>),
+}
+
+/// A checkpoint's frame that is durable, and what it says.
+pub(crate) struct Appended {
+    pub(crate) tip: Tip,
+    pub(crate) checkpoint: Box<Checkpoint>,
+}
 
 impl Engine {
     /// The state between two frames.
@@ -55,12 +73,26 @@ impl Engine {
     }
 
     /// Writes a checkpoint's frame, which is acknowledged as a commit's is.
-    pub(crate) async fn append(&self, checkpoint: Box<Checkpoint>) -> Result<Tip> {
+    pub(crate) async fn append(&self, checkpoint: Box<Checkpoint>) -> Result<Appended> {
+        self.append_with(checkpoint, Keys::Same).await
+    }
+
+    /// Writes the frame of a checkpoint from which on other keys hold. Commits must be [held](Engine::hold) since the
+    /// cut that it describes.
+    pub(crate) async fn append_rekeyed(
+        &self,
+        checkpoint: Box<Checkpoint>,
+        sealing: Option<Arc<Sealing>>,
+    ) -> Result<Appended> {
+        self.append_with(checkpoint, Keys::Other(sealing)).await
+    }
+
+    async fn append_with(&self, checkpoint: Box<Checkpoint>, keys: Keys) -> Result<Appended> {
         let (waiter, appended) = oneshot::channel();
         {
             let mut newest = self.newest.lock();
             if !newest.ended {
-                newest.checkpoint = Some((checkpoint, waiter));
+                newest.checkpoint = Some(Waiting { checkpoint, keys, waiter });
             }
         }
         self.wake.notify_one();
@@ -139,11 +171,24 @@ impl Engine {
 
     /// Writes the frame of a checkpoint that waits.
     pub(super) async fn checkpoint_waiting(&self, writer: &mut Writer) {
-        let Some((checkpoint, waiter)) = self.newest.lock().checkpoint.take() else { return };
+        let waiting = self.newest.lock().checkpoint.take();
+        let Some(Waiting { mut checkpoint, keys, waiter }) = waiting else { return };
         if waiter.is_closed() || self.stopped().is_some() {
             return;
         }
-        let appended = writer.append(Body::Checkpoint(checkpoint)).await.map_err(|error| {
+        let before = match keys {
+            Keys::Same => None,
+            Keys::Other(sealing) => {
+                // An objection may have been posted since the cut. It changed no table, but is sealed with the old keys.
+                checkpoint.covers = Covers::of(&writer.position());
+                Some(writer.rekey(sealing))
+            }
+        };
+        let appended = writer.append(Body::Checkpoint(checkpoint)).await;
+        if let (Err(_), Some(before)) = (&appended, before) {
+            writer.rekey(before);
+        }
+        let appended = appended.map_err(|error| {
             let for_good = matches!(error, AppendError::Unknown(_) | AppendError::Fenced(_));
             let error = self.error(error);
             if for_good {
@@ -151,6 +196,23 @@ impl Engine {
             }
             error
         });
-        let _ = waiter.send(appended.map(|(tip, _)| tip));
+        let _ = waiter.send(appended.and_then(|(tip, body)| match body {
+            Body::Checkpoint(checkpoint) => Ok(Appended { tip, checkpoint }),
+            _ => Err(self.over()),
+        }));
+    }
+}
+
+impl Covers {
+    /// The frame at a position of the chain.
+    pub(crate) fn of(position: &Position) -> Self {
+        let Position { tip, holder, .. } = position;
+        Self {
+            sum: tip.sum,
+            message: tip.message,
+            epoch: holder.epoch,
+            incarnation: holder.incarnation,
+            owner: holder.owner.clone(),
+        }
     }
 }

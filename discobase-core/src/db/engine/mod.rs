@@ -15,6 +15,7 @@ pub(crate) mod feed;
 mod flusher;
 mod follow;
 mod frame;
+mod hold;
 pub(crate) mod news;
 mod outcome;
 mod pace;
@@ -32,7 +33,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
-pub(crate) use checkpoint::{Cut, Last};
+pub(crate) use checkpoint::{Appended, Cut, Last};
 pub use outcome::Outcome;
 pub use role::{Lag, Role};
 pub(crate) use task::Duty;

@@ -51,6 +51,8 @@ pub(super) struct Newest {
     pub(super) cuts: Vec<oneshot::Sender<Cut>>,
     /// A checkpoint that is to be written.
     pub(super) checkpoint: Option<Waiting>,
+    /// Whether commits wait, because the key is being changed.
+    pub(super) held: bool,
 }
 
 /// Commits that go into one frame.
@@ -102,6 +104,7 @@ impl Newest {
             past,
             cuts: Vec::new(),
             checkpoint: None,
+            held: false,
         }
     }
 
@@ -120,7 +123,8 @@ impl Newest {
 
     pub(super) fn is_idle(&self) -> bool {
         let asked = self.look || self.doubt || self.closing || self.checkpoint.is_some();
-        self.queue.is_empty() && self.settling.is_empty() && self.cuts.is_empty() && !asked
+        let nothing = self.queue.is_empty() || self.held && self.stopped.is_none();
+        nothing && self.settling.is_empty() && self.cuts.is_empty() && !asked
     }
 
     /// Whether commits that wait take up `limit` bytes or more.
@@ -130,13 +134,16 @@ impl Newest {
 
     /// What the next frame would hold; `None` if there is no data to be written.
     pub(super) fn queued(&self) -> Option<Queued> {
-        let next = self.queue.front()?;
+        let next = self.queue.front().filter(|_| !self.held)?;
         let closed = next.after.is_some() || self.queue.len() > 1 || self.closing || self.stopped.is_some();
         Some(Queued { bytes: next.size, closed })
     }
 
     /// What is to be written next. A queue that is empty while closing stays empty.
     pub(super) fn next(&mut self) -> Next {
+        if self.held && self.stopped.is_none() {
+            return Next::Nothing;
+        }
         match self.queue.pop_front() {
             Some(mut batch) => {
                 batch.after.get_or_insert_with(|| self.tables.clone());
