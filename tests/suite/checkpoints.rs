@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use discobase::{Database, Table};
+use discobase::{Database, ErrorKind, Table};
+use discobase_guild::state::permission;
+use discobase_guild::{Action, Rule};
 
 use crate::support::Place;
 use crate::tables::User;
@@ -13,6 +15,13 @@ crate::in_process!(
     deletes_and_updates_win_over_older_runs,
     the_journal_is_trimmed_behind_a_checkpoint,
     random_histories_are_kept,
+    opening_costs_what_is_kept,
+    a_process_may_end_at_any_moment_of_a_checkpoint,
+    commits_go_on_during_a_checkpoint,
+    a_fenced_process_publishes_no_checkpoint,
+    a_lost_segment_is_named,
+    checkpoints_are_written_when_they_are_due,
+    a_checkpoint_that_fails_is_tried_again,
 );
 
 const NEVER: u64 = u64::MAX;
@@ -185,4 +194,209 @@ impl Random {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
+}
+
+/// Opening, as requests and bytes received.
+async fn cost_of_opening(place: &Place) -> (u64, u64) {
+    let before = place.local().stats();
+    let db = manual(place);
+    db.connect_guild(place.local()).await.unwrap();
+    let after = place.local().stats();
+    let requests = after.requests + after.downloads - before.requests - before.downloads;
+    let bytes = db.traffic().unwrap().bytes_received;
+    assert_eq!(User::count(&db).await.unwrap(), 20);
+    db.close().await.unwrap();
+    (requests, bytes)
+}
+
+/// Opening never gets slower with the number of commits ever made, only with the data kept.
+async fn opening_costs_what_is_kept(place: &Place) {
+    let mut costs = Vec::new();
+    let mut round = 0_u64;
+    for rounds in [3, 60] {
+        let db = open(place).await;
+        while round < rounds {
+            // All rows first, then a few at a time.
+            for id in (0..20).filter(|id| round == 0 || id % 5 == round % 5) {
+                match User::get(&db, id).await.unwrap() {
+                    Some(mut row) => {
+                        row.points = round as i64 * 100 + id as i64;
+                        row.update().await.unwrap();
+                    }
+                    None => drop(User::new(id, &id.to_string(), 0).save(&db).await.unwrap()),
+                }
+            }
+            db.checkpoint().await.unwrap();
+            round += 1;
+        }
+        until("trimming", || journal(place, &db) == 1).await;
+        db.close().await.unwrap();
+        costs.push(cost_of_opening(place).await);
+    }
+    let [(few_requests, few_bytes), (many_requests, many_bytes)] = costs[..] else { panic!("two costs") };
+    assert!(many_requests <= few_requests + 4, "{costs:?}");
+    assert!(many_bytes <= few_bytes + few_bytes / 2 + 4_096, "{costs:?}");
+}
+
+async fn a_process_may_end_at_any_moment_of_a_checkpoint(place: &Place) {
+    let mut random = Random::new();
+    let mut model = BTreeMap::new();
+    for round in 0..24_u64 {
+        let db = open(place).await;
+        assert_eq!(rows(&db).await, model, "before round {round}");
+        for id in [round, random.below(round + 1)] {
+            match User::get(&db, id).await.unwrap() {
+                Some(row) if round % 3 == 0 => {
+                    row.delete().await.unwrap();
+                    model.remove(&id);
+                }
+                Some(_) => {}
+                None => {
+                    User::new(id, &id.to_string(), round as i64).save(&db).await.unwrap();
+                    model.insert(id, (id.to_string(), round as i64));
+                }
+            }
+        }
+        place.local().faults().push(Rule::new(Action::Delay { ms: 6 }).times(1_000));
+        let moment = Duration::from_millis(random.below(140));
+        // Uploading, posting the frame, the catalog, trimming: whatever it has come to.
+        let _ = tokio::time::timeout(moment, db.checkpoint()).await;
+        tokio::time::sleep(Duration::from_millis(random.below(60))).await;
+        drop(db);
+        place.local().faults().clear();
+    }
+    let db = open(place).await;
+    assert_eq!(rows(&db).await, model);
+    // What was left lying about is found and deleted.
+    User::new(1_000, "last", 0).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    until("trimming", || journal(place, &db) == 1).await;
+    db.close().await.unwrap();
+}
+
+async fn commits_go_on_during_a_checkpoint(place: &Place) {
+    let db = open(place).await;
+    let all = (0..50).map(|id| User::new(id, &id.to_string(), 0));
+    User::save_all(all, &db).await.unwrap();
+    let journal = db.journal().unwrap();
+    // Every upload takes a while; the journal is as fast as ever.
+    let slow = Rule::new(Action::Delay { ms: 150 }).on("POST", "/channels/{channel}/messages").times(5);
+    let writing = {
+        let db = db.clone();
+        place.local().faults().push(slow);
+        tokio::spawn(async move { db.checkpoint().await })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut saved = 0_u64;
+    while !writing.is_finished() {
+        User::new(100 + saved, &format!("during {saved}"), 0).save(&db).await.unwrap();
+        saved += 1;
+    }
+    let covered = writing.await.unwrap().unwrap();
+    assert!(saved > 1, "no save went through while the checkpoint was written");
+    assert_eq!(covered.get(), 2, "the state when it began: the table, and the 50 rows");
+    let before = rows(&db).await;
+    assert_eq!(before.len() as u64, 50 + saved);
+    until("trimming", || {
+        let left = place.local().with_state(|state, _| state.messages_in(journal.get()).count());
+        left as u64 <= saved + 1
+    })
+    .await;
+    drop(db);
+    let db = open(place).await;
+    assert_eq!(rows(&db).await, before);
+    db.close().await.unwrap();
+}
+
+async fn a_fenced_process_publishes_no_checkpoint(place: &Place) {
+    let short = || {
+        let db = Database::builder(&place.name)
+            .timing(100, 300, 60_000)
+            .gateway(false)
+            .checkpoint_every(NEVER, NEVER)
+            .build();
+        db.table::<User>().unwrap();
+        db
+    };
+    let first = short();
+    first.connect_guild(place.local()).await.unwrap();
+    User::new(1, "first", 1).save(&first).await.unwrap();
+    let second = short();
+    second.connect_guild(place.local()).await.unwrap();
+    User::new(2, "second", 1).save(&second).await.unwrap();
+    let error = first.checkpoint().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
+    assert_eq!(first.checkpoints().unwrap().written, 0);
+    second.checkpoint().await.unwrap();
+    User::new(3, "third", 1).save(&second).await.unwrap();
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+    let db = short();
+    db.connect_guild(place.local()).await.unwrap();
+    assert_eq!(rows(&db).await.len(), 3);
+    db.close().await.unwrap();
+}
+
+async fn a_lost_segment_is_named(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    until("trimming", || journal(place, &db) == 1).await;
+    db.close().await.unwrap();
+    let guild = place.local();
+    let (channel, message) = guild.with_state(|state, _| {
+        let table = state.channels_of(guild.guild_id()).find(|channel| channel.name == "users").unwrap().id;
+        (table, state.messages_in(table).next().unwrap().id)
+    });
+    guild.delete_as_moderator(channel, message).unwrap();
+    let db = manual(place);
+    let error = db.connect_guild(guild).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert_eq!(error.place().table.as_deref(), Some("users"));
+    assert_eq!(error.place().channel.map(discobase::ChannelId::get), Some(channel));
+    assert_eq!(error.place().message.map(discobase::MessageId::get), Some(message));
+}
+
+async fn checkpoints_are_written_when_they_are_due(place: &Place) {
+    let every_ten = || {
+        let db = Database::builder(&place.name).timing(0, 0, 60_000).checkpoint_every(10, NEVER).build();
+        db.table::<User>().unwrap();
+        db
+    };
+    let db = every_ten();
+    db.connect_guild(place.local()).await.unwrap();
+    for id in 0..15 {
+        User::new(id, &id.to_string(), 0).save(&db).await.unwrap();
+    }
+    until("a checkpoint", || db.checkpoints().unwrap().written == 1).await;
+    let complete = db.checkpoints().unwrap().complete_to;
+    assert!(complete.get() >= 10, "{complete}");
+    db.close().await.unwrap();
+    // Less than is worth one at closing.
+    let db = every_ten();
+    db.connect_guild(place.local()).await.unwrap();
+    User::new(100, "100", 0).save(&db).await.unwrap();
+    assert_eq!(db.checkpoints().unwrap().complete_to, complete);
+    db.close().await.unwrap();
+}
+
+async fn a_checkpoint_that_fails_is_tried_again(place: &Place) {
+    let db = open(place).await;
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    let guild = place.local();
+    let table = guild.with_state(|state, _| {
+        state.channels_of(guild.guild_id()).find(|channel| channel.name == "users").unwrap().id
+    });
+    place.forbid(discobase::ChannelId::new(table), permission::ATTACH_FILES);
+    let error = db.checkpoint().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MissingPermissions, "{error}");
+    assert!(db.checkpoints().unwrap().error.is_some());
+    User::new(2, "b", 1).save(&db).await.unwrap();
+    place.forbid(discobase::ChannelId::new(table), 0);
+    db.checkpoint().await.unwrap();
+    assert!(db.checkpoints().unwrap().error.is_none());
+    drop(db);
+    let db = open(place).await;
+    assert_eq!(rows(&db).await.len(), 2);
+    db.close().await.unwrap();
 }
