@@ -8,7 +8,7 @@ use crate::codec::checkpoint::{Location, Run, Segment, TableCheckpoint};
 use crate::codec::segment::{Built, Part, SegmentOf, segment_message};
 use crate::env::Pieces;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, Epoch, Incarnation};
+use crate::ids::{ChannelId, Epoch, Incarnation, Seq};
 use crate::journal::post::{REFUSED_CONTENT, UNKNOWN_MESSAGE};
 use crate::transport::{Message, NewMessage, Transport, TransportError, TransportResult, explain};
 
@@ -70,7 +70,7 @@ impl Uploader {
         };
         let placed = |error: Error| error.in_table(&def.name).in_channel(channel);
         for attempt in 0..TRIES {
-            let nonce = self.nonce(channel, &built, attempt);
+            let nonce = self.nonce(channel, of.run.1, &built, attempt);
             let message = segment_message(of, self.epoch, self.incarnation, &built, nonce);
             match self.send(channel, message).await {
                 Ok(reply) => return stored(channel, built, &reply).map_err(placed),
@@ -97,12 +97,15 @@ impl Uploader {
         }
     }
 
-    /// The same for the same file, so that a file whose reply was lost is not stored twice.
-    fn nonce(&self, channel: ChannelId, built: &Built, attempt: u64) -> String {
+    /// The same for the same file of one checkpoint, so that a file whose reply was lost is not stored twice. Another
+    /// checkpoint gets another: an index whose keys do not change gives the same file again and again, and an earlier
+    /// message that held it may have been deleted since.
+    fn nonce(&self, channel: ChannelId, to: Seq, built: &Built, attempt: u64) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"discobase segment nonce\0");
         hasher.update(&channel.get().to_le_bytes());
         hasher.update(&self.incarnation.0);
+        hasher.update(&to.get().to_le_bytes());
         hasher.update(&built.hash);
         hasher.update(&attempt.to_le_bytes());
         hasher.finalize().to_hex().as_str().chars().take(24).collect()
