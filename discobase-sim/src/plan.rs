@@ -36,6 +36,11 @@ pub(crate) struct Plan {
     /// How many processes write, and how many callers each of them has.
     pub(crate) writers: usize,
     pub(crate) callers: u64,
+    /// How many processes follow.
+    pub(crate) followers: usize,
+    /// After how many frames a checkpoint is due, and how long after it what it covers is deleted, in milliseconds.
+    pub(crate) checkpoint_every: u64,
+    pub(crate) trim_after: u64,
     /// Whether each process keeps its owner name over restarts.
     pub(crate) named: bool,
     /// The callers' deadline, in milliseconds.
@@ -96,6 +101,9 @@ impl Plan {
             nonce_window,
             writers: usize::try_from(rng.pick(1, &[2, 2, 3])).unwrap_or(1),
             callers: rng.between(1, 4),
+            followers: usize::try_from(rng.pick(0, &[1, 2])).unwrap_or(0),
+            checkpoint_every: rng.pick(u64::MAX, &[4, 16, 64]),
+            trim_after: rng.between(20_000, 90_000),
             named: rng.chance(0.5),
             deadline: rng.pick(None, &[Some(5_000), Some(30_000)]),
             duration: rng.between(60_000, 240_000),

@@ -59,13 +59,18 @@ async fn simulate(mut plan: Plan) -> Outcome {
     let (world, oracle) = (World::new(plan), Arc::new(Oracle::default()));
     world.note(&format!("{:?}", world.plan));
     let mut lives = JoinSet::new();
-    for slot in 0..world.plan.writers {
-        let program =
-            Program { world: Arc::clone(&world), oracle: Arc::clone(&oracle), rng: rng.fork(), slot };
+    for slot in 0..world.plan.writers + world.plan.followers {
+        let program = Program {
+            world: Arc::clone(&world),
+            oracle: Arc::clone(&oracle),
+            rng: rng.fork(),
+            slot,
+            follows: slot >= world.plan.writers,
+        };
         lives.spawn(program.live());
     }
     lives.spawn(moderate(Arc::clone(&world), rng.fork()));
-    // A place for followers and for whoever watches: each a program of its own, judged like the writers' readers.
+    // A place for whoever watches: a program of its own, judged like the readers.
     let longest = Duration::from_millis(world.plan.duration + 3_600_000);
     if timeout(longest, async { while lives.join_next().await.is_some() {} }).await.is_err() {
         oracle.violation("an hour after the end a process still was not done".to_owned());
@@ -81,12 +86,12 @@ async fn simulate(mut plan: Plan) -> Outcome {
     Outcome { seed, violations, counts, hash, trace }
 }
 
-/// Opens the database twice, each time anew: it can be opened, and both find the same.
+/// Opens the database twice, each time anew, to write and to follow: it can be opened, and both find the same.
 async fn inspect(world: &Arc<World>, oracle: &Oracle, rng: &mut Rng) -> Dump {
     let mut dumps = Vec::new();
-    for life in [u64::MAX - 1, u64::MAX] {
+    for (life, follows) in [(u64::MAX - 1, false), (u64::MAX, true)] {
         let process = Arc::new(Process::new(life, format!("inspector {}", u64::MAX - life), false));
-        match inspect_once(world, process, rng.fork()).await {
+        match inspect_once(world, process, follows, rng.fork()).await {
             Ok(dump) => dumps.push(dump),
             Err(error) => oracle.violation(format!("at the end: {:?}: {error}", error.kind())),
         }
@@ -99,24 +104,34 @@ async fn inspect(world: &Arc<World>, oracle: &Oracle, rng: &mut Rng) -> Dump {
     dumps.pop().unwrap_or_default()
 }
 
-async fn inspect_once(world: &Arc<World>, process: Arc<Process>, mut rng: Rng) -> Result<Dump> {
-    let db = database(world, None, &mut rng)?;
+async fn inspect_once(
+    world: &Arc<World>,
+    process: Arc<Process>,
+    follows: bool,
+    mut rng: Rng,
+) -> Result<Dump> {
+    let db = database(world, None, follows, &mut rng)?;
     db.connect_over(Door::new(Arc::clone(world), process, rng)).await?;
     let dump = Dump::of(&db).await?;
     db.close().await?;
     Ok(dump)
 }
 
-fn database(world: &World, owner: Option<String>, rng: &mut Rng) -> Result<Database> {
+fn database(world: &World, owner: Option<String>, follows: bool, rng: &mut Rng) -> Result<Database> {
     let plan = &world.plan;
     let mut builder = Database::builder("bank")
         .timing(plan.visibility, plan.grace, plan.window)
+        .checkpoint_every(plan.checkpoint_every, 1 << 20)
+        .trim_after(Duration::from_millis(plan.trim_after), Duration::from_secs(5))
         .env(Arc::new(SimEnv::new(rng.fork())));
     if let Some(deadline) = plan.deadline {
         builder = builder.deadline(Duration::from_millis(deadline));
     }
     if let Some(owner) = owner {
         builder = builder.owner(owner);
+    }
+    if follows {
+        builder = builder.follower();
     }
     let db = builder.build();
     db.table::<Entry>()?.table::<Register>()?.table::<Claim>()?;
@@ -129,6 +144,8 @@ struct Program {
     oracle: Arc<Oracle>,
     rng: Rng,
     slot: usize,
+    /// Whether it only reads what others write.
+    follows: bool,
 }
 
 impl Program {
@@ -157,7 +174,7 @@ impl Program {
     /// One life. Says whether it ended without closing.
     async fn live_once(&mut self, process: &Arc<Process>) -> bool {
         let owner = self.world.plan.named.then(|| format!("owner {}", self.slot));
-        let db = match database(&self.world, owner, &mut self.rng) {
+        let db = match database(&self.world, owner, self.follows, &mut self.rng) {
             Ok(db) => db,
             Err(error) => {
                 self.oracle.violation(format!("{}: {error}", process.name));
@@ -180,7 +197,8 @@ impl Program {
             Err(error) => {
                 let expected = matches!(
                     error.kind(),
-                    ErrorKind::Fenced
+                    ErrorKind::NotCreated
+                        | ErrorKind::Fenced
                         | ErrorKind::Refused
                         | ErrorKind::Unreachable
                         | ErrorKind::UnknownOutcome
@@ -200,7 +218,10 @@ impl Program {
         for number in 0..self.world.plan.callers {
             let (world, oracle) = (Arc::clone(&self.world), Arc::clone(&self.oracle));
             let name = format!("{}/{number}", process.name);
-            callers.spawn(Caller { world, oracle, db: db.clone(), name, rng: self.rng.fork() }.work());
+            callers.spawn(
+                Caller { world, oracle, db: db.clone(), name, rng: self.rng.fork(), follows: self.follows }
+                    .work(),
+            );
         }
         let longest = self.rng.pick(10_000, &[60_000, 120_000]);
         let end = Duration::from_millis(self.rng.between(1_000, longest));

@@ -22,6 +22,8 @@ pub(crate) struct Caller {
     pub(crate) db: Database,
     pub(crate) name: String,
     pub(crate) rng: Rng,
+    /// Whether its process follows, and it only reads.
+    pub(crate) follows: bool,
 }
 
 impl Caller {
@@ -31,6 +33,7 @@ impl Caller {
         loop {
             sleep(Duration::from_millis(self.rng.between(1, self.world.plan.pause))).await;
             let done = match self.rng.below(10) {
+                _ if self.follows => self.read().await,
                 0..=2 => self.transfer().await,
                 3..=5 => self.append().await,
                 6 => self.claim(&mut held).await,
