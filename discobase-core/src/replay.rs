@@ -189,8 +189,8 @@ pub(crate) fn without(first: Seq, last: Seq, left_out: &[(Seq, Seq)]) -> Vec<(Se
     let mut left_out = left_out.to_vec();
     left_out.sort_unstable();
     let (mut parts, mut next) = (Vec::new(), first);
-    for (from, to) in left_out {
-        if from > next && from <= last {
+    for (from, to) in left_out.into_iter().take_while(|(from, _)| *from <= last) {
+        if from > next {
             parts.push((next, Seq::new(from.get().saturating_sub(1))));
         }
         next = next.max(to.next());
