@@ -20,6 +20,7 @@ crate::in_process!(
     commits_go_on_during_a_checkpoint,
     a_fenced_process_publishes_no_checkpoint,
     a_lost_segment_is_named,
+    a_late_copy_of_a_trimmed_frame_is_no_hole,
     checkpoints_are_written_when_they_are_due,
     a_checkpoint_that_fails_is_tried_again,
 );
@@ -398,5 +399,28 @@ async fn a_checkpoint_that_fails_is_tried_again(place: &Place) {
     drop(db);
     let db = open(place).await;
     assert_eq!(rows(&db).await.len(), 2);
+    db.close().await.unwrap();
+}
+
+/// A try of a post that was given up can be executed long afterwards, when Discord has forgotten its nonce.
+async fn a_late_copy_of_a_trimmed_frame_is_no_hole(place: &Place) {
+    let db = open(place).await;
+    let (guild, channel) = (place.local(), db.journal().unwrap().get());
+    for id in 0..4 {
+        User::new(id, &id.to_string(), 0).save(&db).await.unwrap();
+    }
+    let contents: Vec<String> = guild
+        .with_state(|state, _| state.messages_in(channel).map(|message| message.content.clone()).collect());
+    db.checkpoint().await.unwrap();
+    until("the trim", || journal(place, &db) <= 2).await;
+    let expected = rows(&db).await;
+    // The last save's frame: the one before it was trimmed.
+    let copy = contents.last().unwrap();
+    assert!(copy.contains("\"kind\":\"data\""), "{copy}");
+    guild.post_as(guild.application_id(), channel, copy).unwrap();
+    drop(db);
+    let db = open(place).await;
+    assert_eq!(rows(&db).await, expected);
+    User::new(9, "9", 0).save(&db).await.unwrap();
     db.close().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use crate::codec::checkpoint::{Covers, Root, Summary};
 use crate::codec::frame::{Body, Kind, Sum};
-use crate::ids::{Epoch, MessageId};
+use crate::ids::{Epoch, MessageId, Seq};
 use crate::journal::chain::{Holder, Link, walk};
 use crate::journal::reader::{Reader, Scan};
 use crate::journal::rules::{Position, Tip};
@@ -60,6 +60,25 @@ impl Base {
     /// what trimming has left, and no hole.
     pub(crate) fn covered(&self) -> MessageId {
         self.covers.as_ref().map_or(MessageId::default(), |covers| covers.message)
+    }
+
+    /// Whether all that a frame says is in the base already: then it is a copy that was made late, behind the base, of a
+    /// frame whose predecessor was trimmed, and no frame behind a hole.
+    pub(crate) fn holds(&self, link: &Link, scan: &Scan) -> bool {
+        let Some(covers) = &self.covers else { return false };
+        let base = match scan.frame(self.link.sum).map(|frame| &frame.body) {
+            Some(Body::Checkpoint(checkpoint)) => checkpoint.seq,
+            // What is sealed tells nobody who has no key which commits it holds.
+            _ => Seq::default(),
+        };
+        match scan.frame(link.sum).map(|frame| &frame.body) {
+            // The covered frame is of this term or of a later one.
+            Some(Body::Open) => link.header.epoch <= covers.epoch,
+            Some(Body::Data(commits)) => commits.last().is_some_and(|last| last.seq <= base),
+            Some(Body::Checkpoint(older)) => older.seq <= base,
+            // What an empty frame followed may have held anything.
+            _ => false,
+        }
     }
 
     /// Whether the base is one: a checkpoint that is not on the chain from what it covers is void.

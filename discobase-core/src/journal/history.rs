@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
 use crate::journal::base::{Base, find_base, rootless};
 use crate::journal::chain::{Holder, Link};
-use crate::journal::reader::{Reader, Scan, orphan, read_error, unreadable};
+use crate::journal::reader::{Reader, Scan, orphans, read_error, unreadable};
 use crate::journal::rules::{Position, Tip, undecided};
 use crate::transport::TransportError;
 
@@ -69,6 +69,8 @@ struct Walked {
     base: Base,
     chain: Vec<Link>,
     holder: Holder,
+    /// The first frame that follows a hole.
+    behind_hole: Option<Link>,
 }
 
 impl Walked {
@@ -100,9 +102,29 @@ async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>), Transport
         let (chain, holder) = reader.chain(&mut scan, tip.sum, holder, *timing).await?;
         // On the way something may have turned out to be no frame, and the base to be void without it.
         if base.is_on(&chain) {
-            return Ok((scan, Some(Walked { base, chain, holder })));
+            let behind_hole = behind_hole(reader, &mut scan, &base, &chain, &holder).await?;
+            return Ok((scan, Some(Walked { base, chain, holder, behind_hole })));
         }
     }
+}
+
+/// The oldest frame that follows a hole: one whose predecessor is nowhere, and that is no late copy of a frame from
+/// before the base, whose predecessor was trimmed.
+async fn behind_hole(
+    reader: &Reader,
+    scan: &mut Scan,
+    base: &Base,
+    chain: &[Link],
+    holder: &Holder,
+) -> Result<Option<Link>, TransportError> {
+    let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([base.start.tip.sum]).collect();
+    for link in orphans(scan, &known, holder.epoch, base.covered()) {
+        // What can't be read is reported as that, if it matters.
+        if reader.load(scan, &link).await? && !base.holds(&link, scan) {
+            return Ok(Some(link));
+        }
+    }
+    Ok(None)
 }
 
 /// Why a journal in which nothing begins is none, if it is not merely empty.
@@ -121,9 +143,7 @@ fn no_root(reader: &Reader, scan: &Scan) -> Option<Error> {
 /// What keeps the chain from being believed: a hole before a frame, or a message after the tip that claims to be a
 /// frame and is not one.
 fn trouble(reader: &Reader, scan: &Scan, walked: &Walked) -> Option<Error> {
-    let Walked { base, chain, holder } = walked;
-    let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([base.start.tip.sum]).collect();
-    if let Some(link) = orphan(scan, &known, holder.epoch, base.covered()) {
+    if let Some(link) = &walked.behind_hole {
         let text = format!(
             "the journal has a hole: a {} frame follows one that is not there, so messages before it were deleted. \
              Restore from an export, or delete the channels to start anew",

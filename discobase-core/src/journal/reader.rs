@@ -11,7 +11,7 @@ use crate::codec::frame::{Frame, Kind, Sum, Timing};
 use crate::codec::message::{Posted, format_version, open_attachment, read};
 use crate::env::{SharedEnv, heavy, sleep};
 use crate::error::{Error, ErrorKind};
-use crate::ids::{ChannelId, MessageId, UserId};
+use crate::ids::{ChannelId, Epoch, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
 use crate::seal::Keychain;
 use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportError};
@@ -246,14 +246,9 @@ impl Reader {
     }
 }
 
-/// A frame that extends a chain, whose predecessor is nowhere although no trimming explains it: the journal has a
-/// hole. Nothing needs the frames up to `covered`.
-pub(crate) fn orphan<'a>(
-    scan: &'a Scan,
-    known: &HashSet<Sum>,
-    epoch: crate::ids::Epoch,
-    covered: MessageId,
-) -> Option<&'a Link> {
+/// The frames of an epoch or a later one that follow a frame which is nowhere, the oldest first: each follows a hole, if
+/// it is not a late copy of what a checkpoint covers. Messages up to `covered` are what trimming has left.
+pub(crate) fn orphans(scan: &Scan, known: &HashSet<Sum>, epoch: Epoch, covered: MessageId) -> Vec<Link> {
     let all: HashSet<Sum> = scan.links.iter().map(|link| link.sum).collect();
     let unlinked = |link: &&Link| {
         link.kind != Kind::Genesis
@@ -263,7 +258,9 @@ pub(crate) fn orphan<'a>(
             && !known.contains(&link.header.prev)
             && !all.contains(&link.header.prev)
     };
-    scan.links.iter().filter(unlinked).min_by_key(|link| link.message)
+    let mut orphans: Vec<Link> = scan.links.iter().filter(unlinked).cloned().collect();
+    orphans.sort_unstable_by_key(|link| link.message);
+    orphans
 }
 
 /// The error for a message after `tip` that claims to be a frame and is none, if there is one.

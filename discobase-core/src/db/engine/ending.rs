@@ -58,6 +58,7 @@ impl Engine {
         newest.tables = Tables::clone(&self.tables());
         let all = newest.last();
         newest.tables.advance(all);
+        newest.in_flight = 0;
         let queued = newest.refuse_all(first);
         drop(newest);
         self.decided.set(all);

@@ -89,6 +89,7 @@ impl Engine {
             self.show(after, commits);
         }
         self.counters.frames.add(1);
+        self.newest.lock().in_flight = 0;
         self.decided.set(last);
         self.tell(waiters, &Ok(last));
     }

@@ -26,6 +26,8 @@ pub(super) type Waiter = oneshot::Sender<Result<Seq>>;
 pub(super) struct Newest {
     pub(super) tables: Tables,
     pub(super) queue: VecDeque<Batch>,
+    /// How many bytes the frame takes that is being posted: they make room when it is decided.
+    pub(super) in_flight: usize,
     /// When the next frame leaves.
     pub(super) pace: Pace,
     pub(super) next_seq: Seq,
@@ -93,6 +95,7 @@ impl Newest {
             tables,
             incarnation,
             queue: VecDeque::new(),
+            in_flight: 0,
             pace: Pace::default(),
             settling: Vec::new(),
             look: false,
@@ -127,9 +130,9 @@ impl Newest {
         nothing && self.settling.is_empty() && self.cuts.is_empty() && !asked
     }
 
-    /// Whether commits that wait take up `limit` bytes or more.
+    /// Whether commits that are not decided take up `limit` bytes or more.
     pub(super) fn is_full(&self, limit: usize) -> bool {
-        self.queue.iter().map(|batch| batch.size).sum::<usize>() >= limit
+        self.in_flight + self.queue.iter().map(|batch| batch.size).sum::<usize>() >= limit
     }
 
     /// What the next frame would hold; `None` if there is no data to be written.
@@ -147,6 +150,7 @@ impl Newest {
         match self.queue.pop_front() {
             Some(mut batch) => {
                 batch.after.get_or_insert_with(|| self.tables.clone());
+                self.in_flight = batch.size;
                 Next::Frame(batch)
             }
             None if self.closing => Next::Close,
