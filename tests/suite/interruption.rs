@@ -184,7 +184,8 @@ async fn a_full_queue_makes_writes_wait(place: &Place) {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let waiting = db.stats().unwrap().queued;
     assert!((5..40).contains(&waiting), "{waiting} commits wait");
-    let late = User::new(1_000, &text(1_000), 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    let late =
+        User::new(1_000, &text(1_000), 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Busy, "{late}");
     for save in saves {
         save.await.unwrap();
