@@ -23,6 +23,7 @@ crate::in_process!(
     a_late_copy_of_a_trimmed_frame_is_no_hole,
     checkpoints_are_written_when_they_are_due,
     a_checkpoint_that_fails_is_tried_again,
+    opening_costs_the_same_however_many_commits_were_made,
 );
 
 const NEVER: u64 = u64::MAX;
@@ -132,6 +133,51 @@ async fn the_journal_is_trimmed_behind_a_checkpoint(place: &Place) {
     let db = open(place).await;
     assert_eq!(rows(&db).await, before);
     db.close().await.unwrap();
+}
+
+/// How many messages an opening may have to read: those of all channels.
+fn messages(place: &Place) -> usize {
+    let guild = place.local().guild_id();
+    place.local().with_state(|state, _| {
+        state.channels_of(guild).map(|channel| state.messages_in(channel.id).count()).sum()
+    })
+}
+
+/// Writes every row again so many times, a checkpoint after each, and waits until what they cover is gone; then how many
+/// messages are left, and how many requests an opening takes.
+async fn cost_of_opening_after(place: &Place, rounds: i64, most: usize) -> (usize, u64) {
+    let db = open(place).await;
+    for points in 0..rounds {
+        for mut row in User::find(&db).all().await.unwrap() {
+            row.points += points + 1;
+            row.update().await.unwrap();
+        }
+        db.checkpoint().await.unwrap();
+    }
+    until("trimming", || journal(place, &db) == 1 && messages(place) <= most).await;
+    db.close().await.unwrap();
+    let requests = || {
+        let stats = place.local().stats();
+        stats.requests + stats.downloads
+    };
+    let (left, before) = (messages(place), requests());
+    let db = open(place).await;
+    let cost = requests() - before;
+    assert_eq!(User::count(&db).await.unwrap(), 3);
+    db.close().await.unwrap();
+    (left, cost)
+}
+
+async fn opening_costs_the_same_however_many_commits_were_made(place: &Place) {
+    let db = open(place).await;
+    let all = (0..3).map(|id| User::new(id, &id.to_string(), 0));
+    User::save_all(all, &db).await.unwrap();
+    db.close().await.unwrap();
+    let (few, cost_of_few) = cost_of_opening_after(place, 2, usize::MAX).await;
+    // The same rows, written six times as often.
+    let (many, cost_of_many) = cost_of_opening_after(place, 12, few + 6).await;
+    assert!(cost_of_many <= cost_of_few + 4, "{cost_of_few} requests, then {cost_of_many}");
+    assert!(many <= few + 6, "{few} messages, then {many}");
 }
 
 /// Random saves, updates, deletes, checkpoints and openings, against a map.

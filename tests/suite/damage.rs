@@ -22,6 +22,7 @@ crate::in_process!(
     a_wrong_token_and_a_wrong_address_say_so,
     an_unknown_guild_is_answered_with_an_invitation,
     several_guilds_ask_for_a_choice,
+    the_catalog_is_a_mirror,
 );
 
 async fn open(place: &Place) -> Database {
@@ -243,4 +244,37 @@ async fn several_guilds_ask_for_a_choice(place: &Place) {
     by_id.connect_guild(place.local()).await.unwrap();
     assert_eq!(by_id.guild().unwrap().id.get(), twin);
     by_id.close().await.unwrap();
+}
+
+async fn the_catalog_is_a_mirror(place: &Place) {
+    let db = open(place).await;
+    let catalog = db.catalog().unwrap();
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    User::new(2, "b", 2).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let all = messages(place, catalog);
+    assert!(!all.is_empty());
+    for message in all {
+        place.local().delete_as_moderator(catalog.get(), message).unwrap();
+    }
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 2);
+    assert_eq!(User::find(&db).filter(|u| u.name.eq("b")).all().await.unwrap().len(), 1);
+    User::new(3, "c", 3).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let told = |text: &str| {
+        place.local().with_state(|state, _| {
+            state.messages_in(catalog.get()).any(|message| message.content.contains(text))
+        })
+    };
+    assert!(told("\"users\""), "a table that changed is told of again");
+    place.local().delete_channel_as_owner(catalog.get()).unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 3);
+    User::new(4, "d", 4).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 4);
+    db.close().await.unwrap();
 }

@@ -426,3 +426,18 @@ fn a_checkpoint_whose_lists_are_out_of_order_is_refused() {
     assert!(!reads(&|it| it.past = vec![it.past[0]; 2]), "a commit that two wrote");
     assert!(!reads(&|it| it.past[0].first = Seq::new(11)), "a range that ends before it begins");
 }
+
+/// A file that is a frame of its own right, with the same header as the one its message tells of.
+#[test]
+fn a_file_of_another_frame_is_none_of_this_message() {
+    let frame = |row| {
+        let op = Op::Delete { table: TableId::new(1), row: RowId::new(row) };
+        Frame { body: Body::Data(vec![Commit { seq: Seq::new(1), ops: vec![op] }]), ..open() }
+    };
+    let file = |frame| message::encode_attached(&frame).unwrap().attachments[0].bytes.clone();
+    let sum = binary::sum(&binary::encode(&frame(1)));
+    let unpacked = binary::encode(&frame(1)).len();
+    let told = message::AttachedHeader { header: open().header, kind: Kind::Data, sum, unpacked };
+    assert_eq!(message::open_attachment(&told, &file(frame(1))), Ok(frame(1)));
+    assert!(message::open_attachment(&told, &file(frame(2))).is_err());
+}
