@@ -2,12 +2,11 @@
 //! index entries as files.
 
 pub(crate) mod binary;
-#[allow(dead_code, reason = "the engine writes and reads no checkpoint yet")]
 pub(crate) mod checkpoint;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod sealed;
-#[allow(dead_code, unused_imports, reason = "the engine writes and reads no segment yet")]
+#[allow(dead_code, unused_imports, reason = "index segments are written, and read by nobody yet")]
 pub(crate) mod segment;
 pub(crate) mod text;
 
