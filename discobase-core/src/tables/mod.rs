@@ -20,11 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use index::{IndexState, KeyValues, value_in};
-#[allow(unused_imports, reason = "checkpoints are read with it")]
-pub(crate) use load::{LoadError, TableLoad};
+pub(crate) use load::TableLoad;
 pub(crate) use sort_key::SortKey;
-#[allow(unused_imports, reason = "runs are written with it")]
-pub(crate) use table::LiveRow;
 pub(crate) use table::{Before, Stored, TableState, Taken, comparable};
 
 use crate::batch::{Commit, Op, TableDef};
