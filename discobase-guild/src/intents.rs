@@ -7,6 +7,8 @@
 pub const GUILDS: u64 = 1;
 /// Members; privileged.
 pub const GUILD_MEMBERS: u64 = 1 << 1;
+/// Invites.
+pub const GUILD_INVITES: u64 = 1 << 6;
 /// Presences; privileged.
 pub const GUILD_PRESENCES: u64 = 1 << 8;
 /// Messages in guilds.

@@ -16,6 +16,8 @@ pub(super) struct Call {
     pub(super) user: Snowflake,
     /// The ids in the path, in order.
     pub(super) ids: Vec<Snowflake>,
+    /// What else is in the path and is no id, in order.
+    pub(super) texts: Vec<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) json: Value,
     pub(super) files: Vec<Upload>,
@@ -51,6 +53,16 @@ impl Call {
     /// The n-th id of the path. The route's template guarantees that it is there.
     pub(super) fn id(&self, n: usize) -> Snowflake {
         self.ids.get(n).copied().unwrap_or_default()
+    }
+
+    /// The n-th text of the path. The route's template guarantees that it is there.
+    pub(super) fn text(&self, n: usize) -> &str {
+        self.texts.get(n).map_or("", String::as_str)
+    }
+
+    // Discord docs, "API Reference": Boolean Query Strings.
+    pub(super) fn flag_param(&self, name: &str) -> bool {
+        self.param(name).is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"))
     }
 
     pub(super) fn param(&self, name: &str) -> Option<&str> {

@@ -14,8 +14,7 @@ pub(super) fn create(_: &mut State, _: &mut Call) -> Result<Answer, Refusal> {
 pub(super) fn get(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
     let guild = state.guild_for(call.user, call.id(0))?;
     let mut data = wire::guild(guild);
-    let counts = call.param("with_counts").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    if let (true, Some(map)) = (counts, data.as_object_mut()) {
+    if let (true, Some(map)) = (call.flag_param("with_counts"), data.as_object_mut()) {
         map.insert("approximate_member_count".to_owned(), json!(guild.members.len()));
         map.insert("approximate_presence_count".to_owned(), json!(guild.members.len()));
     }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::form::Form;
 use crate::state::{
-    AllowedMentions, ChannelChange, MessageChange, NewChannel, NewMessage, Nonce, Overwrite, Place, Refusal,
-    Retained, Upload,
+    AllowedMentions, ChannelChange, MessageChange, NewChannel, NewInvite, NewMessage, Nonce, Overwrite,
+    Place, Refusal, Retained, Upload,
 };
 
 type Object = Map<String, Value>;
@@ -95,6 +95,19 @@ fn allowed_mentions(form: &mut Form<'_>) -> Option<AllowedMentions> {
         }
         allowed
     })
+}
+
+// Discord docs, "Channel": Create Channel Invite, JSON/Form Params.
+pub(super) fn new_invite(object: &Object) -> Result<NewInvite, Refusal> {
+    let mut form = Form::new(object);
+    let default = NewInvite::default();
+    let invite = NewInvite {
+        max_age: form.number("max_age").unwrap_or(default.max_age),
+        max_uses: form.number("max_uses").unwrap_or(default.max_uses),
+        temporary: form.flag("temporary").unwrap_or(default.temporary),
+        unique: form.flag("unique").unwrap_or(default.unique),
+    };
+    form.finish(invite)
 }
 
 // Discord docs, "Guild": Create Guild Channel, JSON Params.

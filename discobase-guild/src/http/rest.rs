@@ -16,7 +16,7 @@ use super::call::Call;
 use super::fault::{self, Fate};
 use super::multipart::percent;
 use super::reply::{self, Cut, ReplyBody};
-use super::routes::{self, Found, Route};
+use super::routes::{self, Filled, Found, Route};
 use crate::limits::{Charge, Headers, Limits, TooMany};
 use crate::server::Shared;
 use crate::state::{Flaws, Refusal, Snowflake};
@@ -34,12 +34,12 @@ pub(super) async fn answer(
     let (head, incoming) = request.into_parts();
     let found = match routes::find(head.method.as_str(), &path) {
         _ if version < 9 => Err(Refusal::BAD_VERSION),
-        Found::Route(route, ids) => Ok((route, Ok(ids))),
+        Found::Route(route, filled) => Ok((route, Ok(filled))),
         Found::BadId(route, refusal) => Ok((route, Err(refusal))),
         Found::OtherMethod => Err(Refusal::METHOD_NOT_ALLOWED),
         Found::Nothing => Err(Refusal::NOT_FOUND),
     };
-    let (route, ids) = match found {
+    let (route, filled) = match found {
         Ok(found) => found,
         Err(refusal) => {
             body::drain(incoming).await;
@@ -61,7 +61,7 @@ pub(super) async fn answer(
                 Err(Unread::Refused(refusal)) => Err(refusal),
                 Err(Unread::Gone) => return Err(Cut),
             };
-            let request = Received { route, ids, head, body, flaws: after.flaws };
+            let request = Received { route, filled, head, body, flaws: after.flaws };
             if let Some(ms) = after.late_ms {
                 execute_late(shared, request, ms);
                 return Err(Cut);
@@ -75,7 +75,7 @@ pub(super) async fn answer(
 /// A request that has arrived whole.
 struct Received {
     route: &'static Route,
-    ids: Result<Vec<Snowflake>, Refusal>,
+    filled: Result<Filled, Refusal>,
     head: Parts,
     body: Result<Bytes, Refusal>,
     flaws: Flaws,
@@ -95,7 +95,7 @@ fn execute_late(shared: &Arc<Shared>, request: Received, ms: u64) {
 }
 
 async fn execute(shared: &Arc<Shared>, request: Received) -> Response<ReplyBody> {
-    let Received { route, ids, head, body, flaws } = request;
+    let Received { route, filled, head, body, flaws } = request;
     let limits = shared.core.lock().state.limits().clone();
     let now_ms = shared.now_ms();
     if let Some(ms) = shared.core.lock().rates.banned_for(&limits, now_ms) {
@@ -112,13 +112,14 @@ async fn execute(shared: &Arc<Shared>, request: Received) -> Response<ReplyBody>
     let user = user.unwrap_or(0);
     let mut bucket = None;
     if !open {
-        match charge(shared, &limits, now_ms, user, route, ids.as_deref().unwrap_or_default()) {
+        let ids = filled.as_ref().map_or(&[][..], |filled| &filled.ids);
+        match charge(shared, &limits, now_ms, user, route, ids) {
             Ok(headers) => bucket = headers,
             Err((bucket, too_many)) => return reply::too_many(bucket.as_ref(), too_many),
         }
     }
-    let called = match (ids, body) {
-        (Ok(ids), Ok(body)) => call(shared, &limits, (user, flaws), route, ids, &head, &body).await,
+    let called = match (filled, body) {
+        (Ok(filled), Ok(body)) => call(shared, &limits, (user, flaws), route, filled, &head, &body).await,
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     };
     let mut response = called.unwrap_or_else(|refusal| reply::refusal(&refusal));
@@ -147,7 +148,7 @@ async fn call(
     limits: &Limits,
     (user, flaws): (Snowflake, Flaws),
     route: &'static Route,
-    ids: Vec<Snowflake>,
+    filled: Filled,
     head: &Parts,
     body: &Bytes,
 ) -> Result<Response<ReplyBody>, Refusal> {
@@ -156,7 +157,8 @@ async fn call(
     let mut call = Call {
         now_ms,
         user,
-        ids,
+        ids: filled.ids,
+        texts: filled.texts,
         query: head.uri.query().map(query).unwrap_or_default(),
         json: parsed.json,
         files: parsed.files,

@@ -3,7 +3,8 @@
 //! Callers: `http::rest`. The templates are the names under which statistics and faults know the routes.
 
 use super::call::{Answer, Call};
-use super::{channels, guilds, messages, users};
+use super::multipart::percent;
+use super::{channels, guilds, invites, messages, pins, users};
 use crate::limits::Charge;
 use crate::state::{Refusal, Snowflake, State};
 
@@ -39,6 +40,11 @@ const ROUTES: &[Route] = &[
     route("GET", "/guilds/{guild}/roles", guilds::roles),
     route("GET", "/guilds/{guild}/members", guilds::members),
     route("GET", "/guilds/{guild}/members/{user}", guilds::member),
+    route("GET", "/guilds/{guild}/invites", invites::of_guild),
+    route("GET", "/invites/{code}", invites::get),
+    route("DELETE", "/invites/{code}", invites::delete),
+    route("GET", "/channels/{channel}/invites", invites::of_channel),
+    route("POST", "/channels/{channel}/invites", invites::create),
     route("GET", "/channels/{channel}", channels::get),
     route("PATCH", "/channels/{channel}", channels::modify),
     route("DELETE", "/channels/{channel}", channels::delete),
@@ -48,16 +54,32 @@ const ROUTES: &[Route] = &[
     route("GET", "/channels/{channel}/messages", messages::page),
     route("POST", "/channels/{channel}/messages", messages::create),
     route("POST", "/channels/{channel}/messages/bulk-delete", messages::bulk_delete),
+    route("GET", "/channels/{channel}/messages/pins", pins::page),
+    route("PUT", "/channels/{channel}/messages/pins/{message}", pins::add),
+    route("DELETE", "/channels/{channel}/messages/pins/{message}", pins::remove),
+    route("GET", "/channels/{channel}/pins", pins::first),
+    route("PUT", "/channels/{channel}/pins/{message}", pins::add),
+    route("DELETE", "/channels/{channel}/pins/{message}", pins::remove),
     route("GET", "/channels/{channel}/messages/{message}", messages::get),
     route("PATCH", "/channels/{channel}/messages/{message}", messages::edit),
     route("DELETE", "/channels/{channel}/messages/{message}", messages::delete),
     route("POST", "/attachments/refresh-urls", messages::refresh_urls),
 ];
 
+/// What stands in a path where its template has placeholders.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    pub(super) ids: Vec<Snowflake>,
+    pub(super) texts: Vec<String>,
+}
+
+/// The placeholders that are no ids.
+const TEXTS: [&str; 3] = ["code", "emoji", "token"];
+
 /// What a method and a path lead to.
 pub(super) enum Found {
-    /// A route, with the ids in the path.
-    Route(&'static Route, Vec<Snowflake>),
+    /// A route, with what is in the path.
+    Route(&'static Route, Filled),
     /// A route whose path has something else where an id belongs.
     BadId(&'static Route, Refusal),
     /// A path that other methods have.
@@ -69,41 +91,41 @@ pub(super) enum Found {
 pub(super) fn find(method: &str, path: &str) -> Found {
     let mut found = Found::Nothing;
     for route in ROUTES {
-        let Some(ids) = matches(route.template, path) else { continue };
+        let Some(filled) = matches(route.template, path) else { continue };
         if route.method != method {
             found = Found::OtherMethod;
             continue;
         }
-        return match ids {
-            Ok(ids) => Found::Route(route, ids),
+        return match filled {
+            Ok(filled) => Found::Route(route, filled),
             Err(refusal) => Found::BadId(route, refusal),
         };
     }
     found
 }
 
-fn matches(template: &str, path: &str) -> Option<Result<Vec<Snowflake>, Refusal>> {
-    let mut ids = Ok(Vec::new());
+fn matches(template: &str, path: &str) -> Option<Result<Filled, Refusal>> {
+    let mut filled = Ok(Filled::default());
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));
     loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(ids),
-            (Some(wanted), Some(given)) => {
-                let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-                match (name, given.parse()) {
-                    (None, _) if wanted == given => {}
-                    (None, _) => return None,
-                    (Some(_), Ok(id)) => {
-                        if let Ok(ids) = &mut ids {
-                            ids.push(id);
-                        }
-                    }
-                    (Some(name), Err(_)) => {
-                        ids = Err(Refusal::not_snowflake(&format!("{name}_id"), given));
-                    }
-                }
-            }
+        let (wanted, given) = match (wanted.next(), given.next()) {
+            (None, None) => return Some(filled),
+            (Some(wanted), Some(given)) => (wanted, given),
             _ => return None,
+        };
+        let Some(name) = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+            if wanted == given {
+                continue;
+            }
+            return None;
+        };
+        let Ok(so_far) = &mut filled else { continue };
+        if TEXTS.contains(&name) {
+            so_far.texts.push(percent(given));
+        } else if let Ok(id) = given.parse() {
+            so_far.ids.push(id);
+        } else {
+            filled = Err(Refusal::not_snowflake(&format!("{name}_id"), given));
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn my_guilds(state: &mut State, call: &mut Call) -> Result<Answer, Re
     let limit = call.limit(200, 200)?;
     let after = call.id_param("after")?.unwrap_or(0);
     let before = call.id_param("before")?.unwrap_or(u64::MAX);
-    let counts = call.param("with_counts").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    let counts = call.flag_param("with_counts");
     let guilds = state.guilds_of(call.user).filter(|guild| guild.id > after && guild.id < before);
     let guilds: Vec<_> = guilds
         .take(limit)

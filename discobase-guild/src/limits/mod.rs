@@ -46,6 +46,10 @@ pub struct Limits {
     pub overwrites_at_create: usize,
     /// Overwrites of a channel.
     pub overwrites: u64,
+    /// Pins of a channel.
+    pub pins: u64,
+    /// Invites of a guild.
+    pub invites: u64,
 
     /// All requests of a bot.
     pub global: Option<Rate>,
@@ -123,6 +127,9 @@ impl Limits {
             category_channels: 50,
             overwrites_at_create: 100,
             overwrites: 1000,
+            // Discord docs, "Opcodes and Status Codes": errors 30003 and 30016.
+            pins: 250,
+            invites: 1000,
             // Discord docs, "Rate Limits": Global Rate Limit.
             global: rate(50, 1000),
             // The rest of the rates is observed: Discord asks not to hard-code them.

@@ -135,6 +135,7 @@ impl State {
             nsfw: new.nsfw,
             rate_limit_per_user: new.rate_limit_per_user,
             last_message_id: None,
+            last_pin_at: None,
         };
         self.keep_channel(channel.clone());
         self.emit_channel("CHANNEL_CREATE", &channel);
@@ -248,6 +249,7 @@ impl State {
             self.drop_message(id, message);
         }
         self.messages.remove(&id);
+        self.drop_invites_of(id);
         self.emit_channel("CHANNEL_DELETE", &channel);
         self.channels.remove(&id);
         self.effects.writes.push(Write::DropChannel(id));

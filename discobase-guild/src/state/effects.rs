@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use std::sync::Arc;
 
-use super::model::{Channel, Guild, Message, User};
+use super::model::{Channel, Guild, Invite, Message, User};
 use super::snowflake::Snowflake;
 
 /// What one or more mutations caused.
@@ -57,6 +57,10 @@ pub enum Write {
     Message(Arc<Message>),
     /// A message is gone.
     DropMessage(Snowflake, Snowflake),
+    /// An invite was added or used.
+    Invite(Box<Invite>),
+    /// An invite is gone.
+    DropInvite(String),
     /// A nonce was used.
     Nonce(super::nonces::Used),
     /// A nonce may be used again.

@@ -194,7 +194,7 @@ impl State {
         Ok(())
     }
 
-    fn emit_in_channel(
+    pub(super) fn emit_in_channel(
         &mut self,
         name: &'static str,
         intents: u64,

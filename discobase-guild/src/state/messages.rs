@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::model::{Attachment, Message, Nonce};
+use super::model::{Attachment, Message, Nonce, message_kind};
 use super::nonces::Used;
 use super::snowflake::Snowflake;
 use super::{AllowedMentions, Delivery, Event, FieldError, Flaws, Refusal, State, Write};
@@ -161,7 +161,7 @@ impl State {
         {
             found.users.push(original.author_id);
         }
-        let kind = if reply_to.is_some() { 19 } else { 0 };
+        let kind = if reply_to.is_some() { message_kind::REPLY } else { message_kind::DEFAULT };
         let id = self.ids.next_skewed(now_ms, flaws.skew_ms);
         let attachments = self.keep_files(now_ms, new.files);
         self.past.created(now_ms, id, now_ms + flaws.hidden_ms);
@@ -181,7 +181,7 @@ impl State {
             mention_everyone: found.everyone,
             mentions: found.users,
             mention_roles: found.roles,
-            pinned: false,
+            pinned_at: None,
             attachments,
             embeds,
             components: new.components,
@@ -192,6 +192,41 @@ impl State {
         self.keep_message(Arc::clone(&message));
         self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
         Ok(Posted { message, repeated: false })
+    }
+
+    /// Writes a message in Discord's own name about what a user did.
+    pub(super) fn write_note(
+        &mut self,
+        now_ms: u64,
+        author: Snowflake,
+        channel_id: Snowflake,
+        kind: u8,
+        about: Option<Snowflake>,
+    ) {
+        let Some(guild_id) = self.channels.get(&channel_id).map(|channel| channel.guild_id) else { return };
+        let id = self.ids.next(now_ms);
+        self.past.created(now_ms, id, now_ms);
+        let message = Arc::new(Message {
+            id,
+            channel_id,
+            author_id: author,
+            content: String::new(),
+            edited_at: None,
+            kind,
+            flags: 0,
+            tts: false,
+            mention_everyone: false,
+            mentions: Vec::new(),
+            mention_roles: Vec::new(),
+            pinned_at: None,
+            attachments: Vec::new(),
+            embeds: Vec::new(),
+            components: Vec::new(),
+            reply_to: about,
+            nonce: None,
+        });
+        self.keep_message(Arc::clone(&message));
+        self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
     }
 
     fn check_new_message(&self, new: &NewMessage) -> Result<(), Refusal> {
@@ -360,6 +395,7 @@ impl State {
 
     pub(super) fn drop_message(&mut self, channel: Snowflake, id: Snowflake) {
         let Some(message) = self.messages.get_mut(&channel).and_then(|all| all.remove(&id)) else { return };
+        self.pins.forget(&message);
         self.effects.writes.push(Write::DropMessage(channel, id));
         // As long as it exists the newest message tells that it is the newest; now the channel has to.
         let newest = self.channels.get(&channel).filter(|found| found.last_message_id == Some(id)).cloned();
@@ -377,7 +413,13 @@ impl State {
         }
     }
 
-    fn emit_message(&mut self, name: &'static str, now_ms: u64, guild_id: Snowflake, message: &Arc<Message>) {
+    pub(super) fn emit_message(
+        &mut self,
+        name: &'static str,
+        now_ms: u64,
+        guild_id: Snowflake,
+        message: &Arc<Message>,
+    ) {
         let mut deliveries = Vec::new();
         for user_id in self.bots_in(guild_id) {
             let Some(channel) = self.channels.get(&message.channel_id) else { continue };

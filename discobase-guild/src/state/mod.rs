@@ -9,6 +9,7 @@ mod channels;
 mod effects;
 mod embeds;
 mod history;
+mod invites;
 mod mentions;
 mod messages;
 mod model;
@@ -17,6 +18,7 @@ mod past;
 mod people;
 /// Permission bits, and who holds which.
 pub mod permission;
+mod pins;
 mod refusal;
 mod seed;
 mod snowflake;
@@ -25,16 +27,18 @@ mod text;
 pub use channels::{ChannelChange, NewChannel, Place};
 pub use effects::{Delivery, Effects, Event, Write};
 pub use history::Page;
+pub use invites::NewInvite;
 pub use mentions::AllowedMentions;
 pub use messages::{MessageChange, NewMessage, Posted, Retained, Upload};
 pub use model::{
-    Application, Attachment, Channel, Guild, Member, Message, Nonce, Overwrite, Role, User, channel_kind,
+    Application, Attachment, Channel, Guild, Invite, Member, Message, Nonce, Overwrite, Role, User,
+    channel_kind, message_kind,
 };
 pub use nonces::Used;
 pub use past::{Flaws, REACH_MS};
 pub use refusal::{FieldError, Refusal};
 pub use seed::{Seed, Snapshot};
-pub use snowflake::{Snowflake, at, time_of, timestamp};
+pub use snowflake::{Snowflake, at, parse_timestamp, time_of, timestamp};
 pub use text::ContentRules;
 
 use std::collections::{BTreeMap, HashMap};
@@ -56,6 +60,8 @@ pub struct State {
     channels: BTreeMap<Snowflake, Channel>,
     messages: HashMap<Snowflake, BTreeMap<Snowflake, Arc<Message>>>,
     attachments: HashMap<Snowflake, (Snowflake, Snowflake)>,
+    pins: pins::Pins,
+    invites: BTreeMap<String, Invite>,
     nonces: nonces::Nonces,
     past: past::Past,
     effects: Effects,
@@ -242,6 +248,7 @@ impl State {
         if let Some(channel) = self.channels.get_mut(&message.channel_id) {
             channel.last_message_id = channel.last_message_id.max(Some(message.id));
         }
+        self.pins.note(&message);
         self.messages.entry(message.channel_id).or_default().insert(message.id, message);
     }
 

@@ -112,6 +112,9 @@ pub struct Channel {
     pub rate_limit_per_user: u64,
     /// The id of the newest message ever posted, which may have been deleted since.
     pub last_message_id: Option<Snowflake>,
+    /// When the newest of its pins was pinned, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub last_pin_at: Option<u64>,
 }
 
 impl Channel {
@@ -154,6 +157,16 @@ impl Nonce {
     }
 }
 
+/// The kinds of message that are made here. Discord docs, "Message": Message Types.
+pub mod message_kind {
+    /// An ordinary message.
+    pub const DEFAULT: u8 = 0;
+    /// The note that a message was pinned.
+    pub const CHANNEL_PINNED_MESSAGE: u8 = 6;
+    /// A reply.
+    pub const REPLY: u8 = 19;
+}
+
 /// A message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Message {
@@ -167,7 +180,7 @@ pub struct Message {
     pub content: String,
     /// When it was last edited, in milliseconds since the Unix epoch.
     pub edited_at: Option<u64>,
-    /// Message type; 0 is an ordinary message, 19 a reply.
+    /// One of [`message_kind`].
     pub kind: u8,
     /// Message flags.
     pub flags: u64,
@@ -179,18 +192,49 @@ pub struct Message {
     pub mentions: Vec<Snowflake>,
     /// The roles it mentions.
     pub mention_roles: Vec<Snowflake>,
-    /// Whether it is pinned.
-    pub pinned: bool,
+    /// When it was pinned, in milliseconds since the Unix epoch, if it is.
+    #[serde(default)]
+    pub pinned_at: Option<u64>,
     /// Files.
     pub attachments: Vec<Attachment>,
     /// Embeds, as they were sent.
     pub embeds: Vec<Value>,
     /// Components, as they were sent.
     pub components: Vec<Value>,
-    /// The message this one replies to.
+    /// The message this one replies to, or tells about.
     pub reply_to: Option<Snowflake>,
     /// The nonce it was created with; shown to the creator and on the gateway only.
     pub nonce: Option<Nonce>,
+}
+
+/// A code by which people join a guild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// The code.
+    pub code: String,
+    /// The guild it lets people into.
+    pub guild_id: Snowflake,
+    /// The channel they arrive in.
+    pub channel_id: Snowflake,
+    /// Who made it.
+    pub inviter_id: Snowflake,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_at: u64,
+    /// For how many seconds it is valid; 0 is for ever.
+    pub max_age: u64,
+    /// How often it can be used; 0 is as often as one likes.
+    pub max_uses: u64,
+    /// How often it was used.
+    pub uses: u64,
+    /// Whether membership ends when the member goes offline; kept, without effect.
+    pub temporary: bool,
+}
+
+impl Invite {
+    /// When it ends, in milliseconds since the Unix epoch; nothing if it does not.
+    pub fn expires_at(&self) -> Option<u64> {
+        (self.max_age > 0).then(|| self.created_at + self.max_age * 1000)
+    }
 }
 
 /// A file of a message. The bytes are kept elsewhere, under the same id.

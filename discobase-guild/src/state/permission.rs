@@ -6,7 +6,7 @@
 use super::model::{Channel, Guild};
 use super::snowflake::Snowflake;
 
-/// Create invites; here only part of @everyone's bits.
+/// Create invites.
 pub const CREATE_INSTANT_INVITE: u64 = 1;
 /// Everything, everywhere.
 pub const ADMINISTRATOR: u64 = 1 << 3;
@@ -16,6 +16,8 @@ pub const MANAGE_CHANNELS: u64 = 1 << 4;
 pub const MANAGE_GUILD: u64 = 1 << 5;
 /// Add reactions.
 pub const ADD_REACTIONS: u64 = 1 << 6;
+/// See who did what in the guild.
+pub const VIEW_AUDIT_LOG: u64 = 1 << 7;
 /// See a channel.
 pub const VIEW_CHANNEL: u64 = 1 << 10;
 /// Post messages.

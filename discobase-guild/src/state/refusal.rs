@@ -49,6 +49,8 @@ impl Refusal {
     pub const UNKNOWN_CHANNEL: Self = Self::plain(404, 10_003, "Unknown Channel");
     /// Unknown guild.
     pub const UNKNOWN_GUILD: Self = Self::plain(404, 10_004, "Unknown Guild");
+    /// Unknown invite.
+    pub const UNKNOWN_INVITE: Self = Self::plain(404, 10_006, "Unknown Invite");
     /// Unknown member.
     pub const UNKNOWN_MEMBER: Self = Self::plain(404, 10_007, "Unknown Member");
     /// Unknown message.
@@ -83,6 +85,10 @@ impl Refusal {
     /// Messages in a category.
     pub const NOT_A_TEXT_CHANNEL: Self =
         Self::plain(400, 50_008, "Cannot send messages in a non-text channel");
+    /// An action on a message that Discord itself wrote.
+    pub const SYSTEM_MESSAGE: Self = Self::plain(403, 50_021, "Cannot execute action on a system message");
+    /// An action that this type of channel does not know.
+    pub const CHANNEL_TYPE: Self = Self::plain(400, 50_024, "Cannot execute action on this channel type");
     /// Bulk delete of fewer than 2 or more than 100 messages.
     pub const BULK_DELETE_COUNT: Self = Self::plain(
         400,
@@ -118,6 +124,16 @@ impl Refusal {
             30_060,
             format!("Maximum number of channel permission overwrites reached ({limit})"),
         )
+    }
+
+    /// The channel holds as many pins as it can.
+    pub fn pins(limit: u64) -> Self {
+        Self::worded(400, 30_003, format!("Maximum number of pins reached for the channel ({limit})"))
+    }
+
+    /// The guild holds as many invites as it can.
+    pub fn invites(limit: u64) -> Self {
+        Self::worded(400, 30_016, format!("Maximum number of invites reached ({limit})"))
     }
 
     fn worded(status: u16, code: u32, message: String) -> Self {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::model::{Application, Channel, Guild, Member, Message, Role, User};
+use super::model::{Application, Channel, Guild, Invite, Member, Message, Role, User};
 use super::nonces::{Nonces, Used};
 use super::past::Past;
 use super::snowflake::{Snowflake, Snowflakes};
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub channels: Vec<Channel>,
     /// All messages.
     pub messages: Vec<Message>,
+    /// All invites, those that have expired included.
+    pub invites: Vec<Invite>,
     /// All nonces that are remembered.
     pub nonces: Vec<Used>,
 }
@@ -77,6 +79,7 @@ impl State {
         state.users = snapshot.users.into_iter().map(|user| (user.id, user)).collect();
         state.guilds = snapshot.guilds.into_iter().map(|guild| (guild.id, guild)).collect();
         state.channels = snapshot.channels.into_iter().map(|channel| (channel.id, channel)).collect();
+        state.invites = snapshot.invites.into_iter().map(|invite| (invite.code.clone(), invite)).collect();
         for message in snapshot.messages {
             state.index_message(Arc::new(message));
         }
@@ -98,6 +101,8 @@ impl State {
             channels: BTreeMap::new(),
             messages: std::collections::HashMap::new(),
             attachments: std::collections::HashMap::new(),
+            pins: super::pins::Pins::default(),
+            invites: BTreeMap::new(),
             nonces: Nonces::default(),
             past: Past::default(),
             effects: Effects::default(),

@@ -84,6 +84,29 @@ pub fn timestamp(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
 }
 
+/// The time of an ISO 8601 timestamp with an offset from UTC, in milliseconds since the Unix epoch, any finer part cut off.
+pub fn parse_timestamp(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let rest = text.get(19..)?;
+    let end = rest.find(['Z', 'z', '+', '-', ' ']).unwrap_or(rest.len());
+    let (fraction, offset) = rest.split_at(end);
+    let ms = format!("{:0<3.3}", fraction.strip_prefix('.').unwrap_or_default()).parse::<u64>().ok()?;
+    // A plus sign that nobody encoded arrives as a blank.
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let offset_of =
+        |from: usize, to: usize| offset.get(from..to).map_or(Some(0), |part| part.parse::<i64>().ok());
+    let east = sign * (offset_of(1, 3)? * 60 + offset_of(4, 6)?);
+    // Days since 1970 from the civil date, in years that start in March.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let of_year = (153 * m + 2) / 5 + day.checked_sub(1)?;
+    let of_era = (y % 400) * 365 + (y % 400) / 4 - (y % 400) / 100 + of_year;
+    let days = (y / 400 * 146_097 + of_era).checked_sub(719_468)?;
+    let local = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms;
+    local.checked_add_signed(-east * 60_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +128,17 @@ mod tests {
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000+00:00");
         assert_eq!(timestamp(1_709_210_096_789), "2024-02-29T12:34:56.789000+00:00");
         assert_eq!(time_of(at(1_709_210_096_789)), 1_709_210_096_789);
+        for text in [
+            "2024-02-29T12:34:56.789000+00:00",
+            "2024-02-29T12:34:56.789Z",
+            "2024-02-29T14:04:56.789999+01:30",
+            "2024-02-29T11:34:56.789-01:00",
+        ] {
+            assert_eq!(parse_timestamp(text), Some(1_709_210_096_789), "{text}");
+        }
+        for days in (0..40_000).step_by(17) {
+            assert_eq!(parse_timestamp(&timestamp(days * 86_400_000)), Some(days * 86_400_000));
+        }
+        assert_eq!(parse_timestamp("yesterday"), None);
     }
 }

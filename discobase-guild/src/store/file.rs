@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
-    WriteTransaction,
+    TableError, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,9 @@ use tokio::sync::watch;
 
 use super::Publish;
 use super::backend::Backend;
-use super::schema::{CHANNELS, FORMAT, GUILDS, MESSAGES, META, NONCES, NUMBERS, PIECE, PIECES, USERS};
+use super::schema::{
+    CHANNELS, FORMAT, GUILDS, INVITES, MESSAGES, META, NONCES, NUMBERS, PIECE, PIECES, USERS,
+};
 use crate::error::GuildError;
 use crate::state::{Effects, Event, Home, Snapshot, Snowflake, Write};
 
@@ -183,6 +185,7 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Boxed> {
     drop(transaction.open_table(GUILDS)?);
     drop(transaction.open_table(CHANNELS)?);
     drop(transaction.open_table(MESSAGES)?);
+    drop(transaction.open_table(INVITES)?);
     drop(transaction.open_table(NONCES)?);
     drop(transaction.open_table(PIECES)?);
     Ok(())
@@ -191,7 +194,7 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Boxed> {
 fn apply<'a>(transaction: &WriteTransaction, writes: impl Iterator<Item = &'a Write>) -> Result<(), Boxed> {
     // Most transactions touch two or three tables, and each that is opened costs something at the commit.
     let (mut users, mut guilds, mut channels) = (None, None, None);
-    let (mut messages, mut nonces, mut pieces) = (None, None, None);
+    let (mut messages, mut invites, mut nonces, mut pieces) = (None, None, None, None);
     for write in writes {
         match write {
             Write::User(user) => {
@@ -212,6 +215,13 @@ fn apply<'a>(transaction: &WriteTransaction, writes: impl Iterator<Item = &'a Wr
             }
             Write::DropMessage(channel, id) => {
                 lazily(&mut messages, transaction, MESSAGES)?.remove((*channel, *id))?;
+            }
+            Write::Invite(invite) => {
+                lazily(&mut invites, transaction, INVITES)?
+                    .insert(invite.code.as_str(), json(invite)?.as_slice())?;
+            }
+            Write::DropInvite(code) => {
+                drop(lazily(&mut invites, transaction, INVITES)?.remove(code.as_str())?);
             }
             Write::Nonce(used) => {
                 lazily(&mut nonces, transaction, NONCES)?.insert(used.message_id, json(used)?.as_slice())?;
@@ -320,6 +330,12 @@ fn read_all(path: &Path, database: &Database) -> Result<Option<Snapshot>, GuildE
             guilds: rows(&transaction.open_table(GUILDS)?)?,
             channels: rows(&transaction.open_table(CHANNELS)?)?,
             messages: rows(&transaction.open_table(MESSAGES)?)?,
+            // Files of before there were invites have no table of them.
+            invites: match transaction.open_table(INVITES) {
+                Ok(table) => rows(&table)?,
+                Err(TableError::TableDoesNotExist(_)) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            },
             nonces: rows(&transaction.open_table(NONCES)?)?,
         })
     };

@@ -153,7 +153,7 @@ pub(crate) fn channel(channel: &Channel) -> Value {
     if channel.takes_messages() {
         map.insert("topic".to_owned(), json!(channel.topic));
         map.insert("last_message_id".to_owned(), maybe_id(channel.last_message_id));
-        map.insert("last_pin_timestamp".to_owned(), Value::Null);
+        map.insert("last_pin_timestamp".to_owned(), json!(channel.last_pin_at.map(timestamp)));
         map.insert("rate_limit_per_user".to_owned(), json!(channel.rate_limit_per_user));
     }
     if channel.kind == channel_kind::VOICE {
@@ -180,6 +180,7 @@ pub(crate) fn channel_for(state: &State, of: &Channel, viewer: Snowflake) -> Val
         nsfw: false,
         rate_limit_per_user: 0,
         last_message_id: None,
+        last_pin_at: None,
         ..of.clone()
     };
     let mut data = channel(&hidden);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::guild::partial_member;
 use super::{id, user};
-use crate::state::{Attachment, Message, Snowflake, State, time_of, timestamp};
+use crate::state::{Attachment, Message, Snowflake, State, message_kind, time_of, timestamp};
 
 /// A message. Discord docs, "Message": Message Object. The nonce is for the creator's reply and the gateway.
 pub(crate) fn message(state: &State, now_ms: u64, message: &Message, with_nonce: bool) -> Value {
@@ -26,7 +26,7 @@ pub(crate) fn message(state: &State, now_ms: u64, message: &Message, with_nonce:
             .map(|one| attachment(state, now_ms, message.channel_id, one)).collect::<Vec<_>>(),
         "embeds": message.embeds,
         "components": message.components,
-        "pinned": message.pinned,
+        "pinned": message.pinned_at.is_some(),
         "flags": message.flags,
     });
     let Some(map) = data.as_object_mut() else { return data };
@@ -36,6 +36,9 @@ pub(crate) fn message(state: &State, now_ms: u64, message: &Message, with_nonce:
             "message_reference".to_owned(),
             json!({"type": 0, "message_id": id(reply_to), "channel_id": id(message.channel_id), "guild_id": guild}),
         );
+    }
+    // Discord docs, "Message": Message Object. Only replies bring along what they refer to.
+    if let Some(reply_to) = message.reply_to.filter(|_| message.kind == message_kind::REPLY) {
         let original = state.message(message.channel_id, reply_to);
         // One level deep: the original's own reference stays a reference.
         let original = original.map(|one| {

@@ -4,9 +4,11 @@
 //! JSON; what a viewer must not see is left out here and nowhere else.
 
 mod guild;
+mod invite;
 mod message;
 
 pub(crate) use guild::{channel, channel_for, guild, guild_create, member, role};
+pub(crate) use invite::{invite, invite_create, invite_with_metadata};
 pub(crate) use message::{attachment_url, blank, concerns, message, message_event};
 
 use serde_json::{Value, json};

@@ -130,3 +130,44 @@ async fn a_torn_file_is_refused_or_whole() {
         assert!(matches!(error, GuildError::Damaged { .. } | GuildError::File { .. }), "{cut}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn pins_and_invites_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guild.redb");
+    let guild = open(&path).await;
+    let client = Client::of(&guild);
+    let channel = general(&guild);
+    let posted = client.post(&format!("/channels/{channel}/messages"), json!({"content": "a"})).await.ok();
+    let pins = format!("/channels/{channel}/messages/pins");
+    client.send("PUT", &format!("{pins}/{}", id(&posted["id"])), json!(null)).await;
+    let pinned = client.get(&pins).await.ok();
+    assert_eq!(pinned["items"][0]["message"]["id"], posted["id"]);
+    let invites = format!("/channels/{channel}/invites");
+    let invite = client.post(&invites, json!({"max_uses": 3})).await.ok();
+    let deleted = client.post(&invites, json!({"unique": true})).await.ok();
+    client.delete(&format!("/invites/{}", deleted["code"].as_str().unwrap())).await.ok();
+    guild.stop().await;
+
+    let guild = open(&path).await;
+    let client = Client::of(&guild);
+    assert_eq!(client.get(&pins).await.ok(), pinned);
+    let shown = client.get(&format!("/channels/{channel}")).await.ok();
+    assert_eq!(shown["last_pin_timestamp"], pinned["items"][0]["pinned_at"]);
+    assert_eq!(client.get(&invites).await.ok(), json!([invite]));
+    guild.stop().await;
+
+    // A file of before there were invites.
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let table: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("invites");
+    assert!(transaction.delete_table(table).unwrap());
+    transaction.commit().unwrap();
+    drop(database);
+    let guild = open(&path).await;
+    let client = Client::of(&guild);
+    assert_eq!(client.get(&invites).await.ok(), json!([]));
+    client.post(&invites, json!({})).await.ok();
+    guild.stop().await;
+    assert_eq!(Client::of(&open(&path).await).get(&invites).await.ok().as_array().unwrap().len(), 1);
+}
