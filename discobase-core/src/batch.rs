@@ -26,6 +26,10 @@ pub(crate) enum Op {
     Delete { table: TableId, row: RowId },
     /// Adds a table.
     Schema(Box<TableDef>),
+    /// Gives a table another definition: its rows stay as they are.
+    Alter(Box<TableDef>),
+    /// Removes a table and all that is in it.
+    Drop { table: TableId },
 }
 
 /// A table as the journal knows it: what a [`TableSchema`] declares, and where it lives in the guild.
@@ -43,6 +47,7 @@ pub(crate) struct TableDef {
 /// A column as the journal knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ColumnDef {
+    /// Empty for a column that was dropped: rows keep its place, because a column's id is its place.
     pub(crate) name: String,
     /// [`ColumnType::name`].
     pub(crate) ty: String,
@@ -96,6 +101,26 @@ impl TableDef {
             columns: columns.collect(),
             indexes: indexes.collect(),
         }
+    }
+
+    /// Whether an index of this definition orders rows otherwise than the same index of `other` would.
+    pub(crate) fn index_differs(&self, other: &Self, position: usize) -> bool {
+        let (Some(index), Some(before)) = (self.indexes.get(position), other.indexes.get(position)) else {
+            return true;
+        };
+        let ordering = |def: &Self, column: usize| {
+            let column = def.columns.get(column)?;
+            Some((column.variants.clone(), column.default.clone()))
+        };
+        index.kind != before.kind
+            || index.columns != before.columns
+            || index.columns.iter().any(|&column| ordering(self, column) != ordering(other, column))
+    }
+
+    /// Whether what segments hold of a table of the definition `other` serves this one as well: rows always do.
+    pub(crate) fn shares_segments(&self, other: &Self) -> bool {
+        self.indexes.len() == other.indexes.len()
+            && (0..self.indexes.len()).all(|position| !self.index_differs(other, position))
     }
 
     /// The key's index, by its position.

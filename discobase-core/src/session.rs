@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::tables::{TableState, Tables, Taken, Undo, value_in};
+use crate::tables::{ApplyError, TableState, Tables, Taken, Undo, Unfit, value_in};
 
 /// One change a caller wants.
 #[derive(Debug, Clone)]
@@ -20,6 +20,12 @@ pub(crate) enum Write {
     Delete { table: TableId, row: RowId, version: Seq },
     /// A new table; the commit gives it its id.
     Schema(Box<TableDef>),
+    /// Gives a table, by its id, another definition.
+    #[allow(dead_code, reason = "migrations make them")]
+    Alter(Box<TableDef>),
+    /// Removes a table.
+    #[allow(dead_code, reason = "migrations make them")]
+    Drop { table: TableId },
 }
 
 /// Checks the writes against `tables`, makes them commit `seq` and applies it. On an error `tables` is as before.
@@ -38,8 +44,9 @@ pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result
                 if let Err(error) = tables.apply_op(seq, &op) {
                     // The last one was not applied.
                     undo.pop();
+                    let error = apply_error(tables, &op, &error);
                     take_back(tables, undo);
-                    return Err(Error::new(ErrorKind::Damaged, error.to_string()));
+                    return Err(error);
                 }
                 ops.push(op);
             }
@@ -88,6 +95,19 @@ fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
             let id = tables.next_table();
             Ok(Op::Schema(Box::new(TableDef { id, ..TableDef::clone(def) })))
         }
+        Write::Alter(def) => {
+            if tables.named(&def.name).is_some_and(|other| other.def().id != def.id) {
+                let text = "there is another table of this name: choose another one";
+                return Err(Error::new(ErrorKind::DuplicateTable, text).in_table(&def.name));
+            }
+            let state = state(def.id)?;
+            state.check_values(def).map_err(|unfit| unfit_error(state, def, &unfit))?;
+            Ok(Op::Alter(def.clone()))
+        }
+        Write::Drop { table } => {
+            state(*table)?;
+            Ok(Op::Drop { table: *table })
+        }
     }
 }
 
@@ -124,6 +144,37 @@ fn no_collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(),
     match state.collision(row, values) {
         None => Ok(()),
         Some(taken) => Err(taken_error(state.def(), &taken, values)),
+    }
+}
+
+/// Why an operation that was checked can't be applied after all.
+fn apply_error(tables: &Tables, op: &Op, error: &ApplyError) -> Error {
+    match (op, error) {
+        (Op::Alter(def), ApplyError::UnfitDefinition { why, .. }) => match tables.get(def.id) {
+            Some(state) => unfit_error(state, def, why),
+            None => Error::new(ErrorKind::Damaged, error.to_string()),
+        },
+        _ => Error::new(ErrorKind::Damaged, error.to_string()),
+    }
+}
+
+/// The error of a definition that does not fit its table.
+fn unfit_error(state: &TableState, def: &TableDef, unfit: &Unfit) -> Error {
+    let kind = match unfit {
+        Unfit::Taken { .. } => ErrorKind::UniqueViolated,
+        Unfit::Value { .. } => ErrorKind::Invalid,
+        Unfit::FewerColumns | Unfit::Dropped(_) | Unfit::Key => ErrorKind::SchemaChanged,
+    };
+    let text = format!("the table can't be altered, and was not: {unfit}");
+    let error = Error::new(kind, text).in_table(&state.def().name);
+    let error = match unfit.column(def) {
+        Some(column) => error.in_field(column),
+        None => error,
+    };
+    let key = state.def().key().map(|(position, _)| position);
+    match unfit.row().and_then(|row| state.row(row)) {
+        Some(stored) if key.is_some() => error.with_key(key_text(state.def(), key, stored.row)),
+        _ => error,
     }
 }
 

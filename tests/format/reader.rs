@@ -263,6 +263,13 @@ impl State {
             let name = op[1]["name"].as_str().unwrap().to_owned();
             return self.create(seq, op[1]["table"].as_u64().unwrap(), name);
         }
+        if op[0] == "alter" {
+            let name = op[1]["name"].as_str().unwrap().to_owned();
+            return self.rename(seq, op[1]["table"].as_u64().unwrap(), name);
+        }
+        if op[0] == "drop" {
+            return self.end(seq, op[1].as_u64().unwrap());
+        }
         let row = op.get(3).map(|row| row.as_array().unwrap().clone());
         self.put(seq, op[1].as_u64().unwrap(), op[2].as_u64().unwrap(), row);
     }
@@ -272,6 +279,13 @@ impl State {
         if code == 4 {
             let (table, name) = body.definition();
             return self.create(seq, table, name);
+        }
+        if code == 5 {
+            let (table, name) = body.definition();
+            return self.rename(seq, table, name);
+        }
+        if code == 6 {
+            return self.end(seq, body.varint());
         }
         let (table, id) = (body.varint(), body.varint());
         let row = (code != 3).then(|| body.row());
@@ -284,10 +298,24 @@ impl State {
         }
     }
 
+    fn rename(&mut self, seq: u64, table: u64, name: String) {
+        if seq > self.seq {
+            self.tables.get_mut(&table).unwrap().0 = name;
+        }
+    }
+
+    fn end(&mut self, seq: u64, table: u64) {
+        if seq > self.seq {
+            self.tables.remove(&table);
+        }
+    }
+
     fn put(&mut self, seq: u64, table: u64, id: u64, row: Option<Vec<Json>>) {
+        if seq <= self.seq {
+            return;
+        }
         let rows = &mut self.tables.get_mut(&table).unwrap().1;
         match row {
-            _ if seq <= self.seq => {}
             Some(row) => drop(rows.insert(id, row)),
             None => drop(rows.remove(&id)),
         }

@@ -80,6 +80,8 @@ impl Wanted {
         {
             return put(send, described(table, known.runs.clone(), known.indexes.clone()));
         }
+        // An index that is new or ordered otherwise has no entries of the rows that are there already.
+        let known = known.filter(|known| table.def().shares_segments(&known.def));
         let old: &[Run] = known.map_or(&[], |known| &known.runs);
         let since = old.last().map_or(Seq::default(), |last| last.to);
         let changed = table.rows_since(since).count() + table.deleted_since(since).count();

@@ -82,6 +82,8 @@ fn ops() -> impl Strategy<Value = Op> {
         }),
         (table, row).prop_map(|(table, row)| Op::Delete { table, row }),
         tables().prop_map(|table| Op::Schema(Box::new(table))),
+        tables().prop_map(|table| Op::Alter(Box::new(table))),
+        any::<u64>().prop_map(|table| Op::Drop { table: TableId::new(table) }),
     ]
 }
 

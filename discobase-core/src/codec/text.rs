@@ -94,6 +94,14 @@ fn write_op(out: &mut String, op: &Op) {
             write_table(out, table);
             out.push(']');
         }
+        Op::Alter(table) => {
+            out.push_str("[\"alter\",");
+            write_table(out, table);
+            out.push(']');
+        }
+        Op::Drop { table } => {
+            let _ = write!(out, "[\"drop\",{table}]");
+        }
     }
 }
 
@@ -291,7 +299,12 @@ fn read_op(json: &Json) -> Option<Op> {
         Some(row.finish())
     };
     match json.as_array()?.as_slice() {
-        [name, table] if name == "schema" => Some(Op::Schema(Box::new(read_table(table)?))),
+        [name, table] => match name.as_str()? {
+            "schema" => Some(Op::Schema(Box::new(read_table(table)?))),
+            "alter" => Some(Op::Alter(Box::new(read_table(table)?))),
+            "drop" => Some(Op::Drop { table: TableId::new(table.as_u64()?) }),
+            _ => None,
+        },
         [name, table, id] if name == "delete" => {
             Some(Op::Delete { table: TableId::new(table.as_u64()?), row: RowId::new(id.as_u64()?) })
         }

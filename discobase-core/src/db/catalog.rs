@@ -160,16 +160,18 @@ fn metadata(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
         (names.join("_"), Json::String(index.channel.to_string()))
     });
     let indexes: serde_json::Map<String, Json> = indexes.collect();
+    // A column that was dropped has no name; only its place is left.
+    let live = || def.columns.iter().enumerate().filter(|(_, column)| !column.name.is_empty());
     json!({
         "name": def.name,
-        "fields": fields,
+        "fields": live().map(|(_, column)| column.name.as_str()).collect::<Vec<_>>(),
         "table_channel": def.channel.to_string(),
         "index_channels": indexes,
         "current_records": table.len(),
         "max_records": Json::Null,
         "format": 1,
         "fingerprint": format!("{:016x}", def.fingerprint),
-        "columns": def.columns.iter().enumerate().map(|(id, one)| column(def, id, one)).collect::<Vec<_>>(),
+        "columns": live().map(|(id, one)| column(def, id, one)).collect::<Vec<_>>(),
         "segments": segments,
         "complete_to": complete_to,
     })

@@ -69,7 +69,7 @@ pub(crate) struct Handle {
     /// Column ids by the position of the field.
     columns: Vec<usize>,
     /// Positions of the fields by column id.
-    positions: Vec<usize>,
+    positions: Vec<Option<usize>>,
     /// Positions of the key's fields, in the struct's order.
     key: &'static [usize],
     bounded: bool,
@@ -97,7 +97,7 @@ impl Handle {
             .in_table(&def.name));
         }
         let column = |name: &str| def.columns.iter().position(|column| column.name == name).unwrap_or(0);
-        let position = |name: &str| schema.columns.iter().position(|column| column.name == name).unwrap_or(0);
+        let position = |name: &str| schema.columns.iter().position(|column| column.name == name);
         Ok(Self {
             id: def.id,
             columns: schema.columns.iter().map(|one| column(one.name)).collect(),
@@ -122,6 +122,10 @@ impl Handle {
     pub(crate) fn encode<T: Entity>(&self, value: &T) -> Result<Row> {
         let mut row = RowWriter::new(self.positions.len());
         for &position in &self.positions {
+            let Some(position) = position else {
+                row.put(ValueRef::Null);
+                continue;
+            };
             value.encode(position, &mut row).map_err(|error| self.field_error(position, &error))?;
         }
         let row = row.finish();
@@ -193,7 +197,7 @@ impl Fields for RowFields<'_> {
 /// What differs between a struct and the table in the guild, a sentence each.
 fn differences(schema: &TableSchema, def: &TableDef) -> Vec<String> {
     let mut found = Vec::new();
-    for column in &def.columns {
+    for column in def.columns.iter().filter(|column| !column.name.is_empty()) {
         let Some(declared) = schema.columns.iter().find(|declared| declared.name == column.name) else {
             found.push(format!("field {} is in the guild, not in the struct", column.name));
             continue;

@@ -5,6 +5,7 @@
 //!
 //! [`Tables::apply`] is the only way a commit changes them, whether it was just acknowledged or is replayed.
 
+mod alter;
 mod hash;
 mod index;
 mod load;
@@ -19,6 +20,7 @@ mod trie;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use alter::Unfit;
 pub(crate) use index::{IndexState, KeyValues, value_in};
 pub(crate) use load::TableLoad;
 pub(crate) use sort_key::SortKey;
@@ -39,11 +41,12 @@ pub(crate) struct Tables {
     next_table: TableId,
 }
 
-/// How one operation is taken back: a row's former state, or that there was no table.
-#[derive(Debug)]
-pub(crate) struct Undo {
-    row: Option<(TableId, RowId, Before)>,
-    next_table: TableId,
+/// How one operation is taken back.
+pub(crate) enum Undo {
+    /// The row becomes what it was.
+    Row(TableId, RowId, Before),
+    /// The table becomes what it was, or is none again.
+    Table { id: TableId, before: Option<Arc<TableState>>, next_table: TableId },
 }
 
 /// A commit that does not fit the tables it is applied to: the journal is not what this program wrote.
@@ -55,6 +58,8 @@ pub(crate) enum ApplyError {
     UnknownTable { seq: Seq, table: TableId },
     #[error("commit {seq} creates table {table}, which exists")]
     DuplicateTable { seq: Seq, table: TableId },
+    #[error("commit {seq} gives table {table} a definition that does not fit it: {why}")]
+    UnfitDefinition { seq: Seq, table: TableId, why: Unfit },
     #[error("commit {seq} inserts row {row} of table {table}, whose id was used before")]
     DuplicateRow { seq: Seq, table: TableId, row: RowId },
     #[error("commit {seq} inserts row {row} of table {table}, and no table has so many rows")]
@@ -135,6 +140,11 @@ impl Tables {
     pub(crate) fn apply_op(&mut self, seq: Seq, op: &Op) -> Result<(), ApplyError> {
         match op {
             Op::Schema(def) => self.create(seq, def),
+            Op::Alter(def) => self.alter(seq, def),
+            Op::Drop { table } => match Arc::make_mut(&mut self.by_id).remove(table) {
+                Some(_) => Ok(()),
+                None => Err(ApplyError::UnknownTable { seq, table: *table }),
+            },
             Op::Insert { table, row, .. } if *row >= ID_LIMIT => {
                 Err(ApplyError::RowBeyond { seq, table: *table, row: *row })
             }
@@ -155,39 +165,57 @@ impl Tables {
 
     /// What [`Tables::undo`] needs to take the operation back once it was applied.
     pub(crate) fn before(&self, op: &Op) -> Undo {
-        let row = match op {
-            Op::Schema(_) => None,
+        let whole =
+            |id: TableId| Undo::Table { id, before: self.get(id).cloned(), next_table: self.next_table };
+        match op {
+            Op::Schema(def) | Op::Alter(def) => whole(def.id),
+            Op::Drop { table } => whole(*table),
             Op::Insert { table, row, .. } | Op::Update { table, row, .. } | Op::Delete { table, row } => {
-                self.get(*table).map(|state| (*table, *row, state.before(*row)))
+                match self.get(*table) {
+                    Some(state) => Undo::Row(*table, *row, state.before(*row)),
+                    None => whole(*table),
+                }
             }
-        };
-        Undo { row, next_table: self.next_table }
+        }
     }
 
     /// Takes back the operation that was applied last.
     pub(crate) fn undo(&mut self, undo: Undo) {
         let tables = Arc::make_mut(&mut self.by_id);
-        match undo.row {
-            Some((table, row, before)) => {
+        match undo {
+            Undo::Row(table, row, before) => {
                 if let Some(table) = tables.get_mut(&table) {
                     Arc::make_mut(table).put_back(row, before);
                 }
             }
-            // It made the table with the highest id.
-            None => {
-                tables.pop_last();
-                self.next_table = undo.next_table;
+            Undo::Table { id, before, next_table } => {
+                match before {
+                    Some(before) => tables.insert(id, before),
+                    None => tables.remove(&id),
+                };
+                self.next_table = next_table;
             }
         }
     }
 
     fn create(&mut self, seq: Seq, def: &TableDef) -> Result<(), ApplyError> {
-        let fresh = !self.by_id.contains_key(&def.id) && self.named(&def.name).is_none();
+        // The id of a table that was dropped is not given out again.
+        let fresh = def.id >= self.next_table && self.named(&def.name).is_none();
         if !fresh {
             return Err(ApplyError::DuplicateTable { seq, table: def.id });
         }
         Arc::make_mut(&mut self.by_id).insert(def.id, Arc::new(TableState::new(def.clone())));
         self.next_table = self.next_table.max(def.id.next());
+        Ok(())
+    }
+
+    fn alter(&mut self, seq: Seq, def: &TableDef) -> Result<(), ApplyError> {
+        let table = def.id;
+        if self.named(&def.name).is_some_and(|other| other.def().id != table) {
+            return Err(ApplyError::DuplicateTable { seq, table });
+        }
+        let state = self.table_mut(seq, table)?;
+        *state = state.altered(def, seq).map_err(|why| ApplyError::UnfitDefinition { seq, table, why })?;
         Ok(())
     }
 

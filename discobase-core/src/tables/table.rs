@@ -75,6 +75,17 @@ impl TableState {
         }
     }
 
+    /// The same rows under another definition, or the two rows that may not have the same values in its index.
+    pub(super) fn under(&self, def: TableDef, seq: Seq) -> Result<Self, (RowId, Taken)> {
+        let index = |(position, index)| match self.index(position) {
+            Some(known) if !def.index_differs(&self.def, position) => Ok(known.clone()),
+            _ => IndexState::of(&def, index, &self.rows)
+                .map_err(|(by, row)| (row, Taken { index: position, by })),
+        };
+        let indexes = def.indexes.iter().enumerate().map(index).collect::<Result<_, _>>()?;
+        Ok(Self { def: Arc::new(def), indexes, last_change: seq, ..self.clone() })
+    }
+
     /// A table of rows that are there already, and of tombstones.
     pub(crate) fn of(
         def: TableDef,

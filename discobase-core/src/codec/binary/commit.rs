@@ -11,6 +11,8 @@ const INSERT: u8 = 1;
 const UPDATE: u8 = 2;
 const DELETE: u8 = 3;
 const SCHEMA: u8 = 4;
+const ALTER: u8 = 5;
+const DROP: u8 = 6;
 
 pub(super) fn put_commits(out: &mut Vec<u8>, commits: &[Commit]) {
     put_varint(out, commits.first().map_or(0, |commit| commit.seq.get()));
@@ -38,6 +40,14 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
             out.push(SCHEMA);
             put_table(out, table);
         }
+        Op::Alter(table) => {
+            out.push(ALTER);
+            put_table(out, table);
+        }
+        Op::Drop { table } => {
+            out.push(DROP);
+            put_varint(out, table.get());
+        }
     }
 }
 
@@ -51,8 +61,8 @@ fn put_row_op(out: &mut Vec<u8>, code: u8, table: TableId, row: RowId) {
 pub(crate) fn commit_size(commit: &Commit) -> usize {
     let op_size = |op: &Op| match op {
         Op::Insert { values, .. } | Op::Update { values, .. } => values.as_bytes().len() + 16,
-        Op::Delete { .. } => 16,
-        Op::Schema(table) => 256 + table.columns.len() * 256,
+        Op::Delete { .. } | Op::Drop { .. } => 16,
+        Op::Schema(table) | Op::Alter(table) => 256 + table.columns.len() * 256,
     };
     10 + commit.ops.iter().map(op_size).sum::<usize>()
 }
@@ -71,8 +81,11 @@ pub(super) fn commits(input: &mut Input<'_>) -> Result<Vec<Commit>, DecodeError>
 
 fn op(input: &mut Input<'_>) -> Result<Op, DecodeError> {
     let code = input.byte()?;
-    if code == SCHEMA {
-        return Ok(Op::Schema(Box::new(table(input)?)));
+    match code {
+        SCHEMA => return Ok(Op::Schema(Box::new(table(input)?))),
+        ALTER => return Ok(Op::Alter(Box::new(table(input)?))),
+        DROP => return Ok(Op::Drop { table: TableId::new(input.varint()?) }),
+        _ => {}
     }
     let (table, row) = (TableId::new(input.varint()?), RowId::new(input.varint()?));
     match code {

@@ -3,7 +3,7 @@
 //! [`Engine::show`] is the one place where durable commits become visible, own ones and those of others. While nobody
 //! watches it costs a lock that nobody else wants.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -137,7 +137,7 @@ fn news_of_commit(
 ) -> Option<News> {
     let mut rows: Vec<RowNews> = Vec::new();
     let mut places: HashMap<RowId, usize> = HashMap::new();
-    for op in &commit.ops {
+    let mut note = |written: &mut HashMap<RowId, Option<Kept>>, op: &Op| {
         let (row, new) = match op {
             Op::Insert { table: one, row, values } | Op::Update { table: one, row, values }
                 if *one == table =>
@@ -145,7 +145,7 @@ fn news_of_commit(
                 (*row, Some(Kept { version: commit.seq, row: values.clone() }))
             }
             Op::Delete { table: one, row } if *one == table => (*row, None),
-            _ => continue,
+            _ => return,
         };
         let known = written.insert(row, new.clone());
         match places.get(&row).and_then(|&place| rows.get_mut(place)) {
@@ -156,10 +156,32 @@ fn news_of_commit(
                 rows.push(RowNews { row, old, new });
             }
         }
+    };
+    for op in &commit.ops {
+        match op {
+            Op::Drop { table: one } if *one == table => {
+                ends(state, written, table).iter().for_each(|end| note(written, end));
+            }
+            op => note(written, op),
+        }
     }
     // A row that came and went in one commit was never seen.
     rows.retain(|row| row.old.is_some() || row.new.is_some());
     (!rows.is_empty()).then_some(News { seq: commit.seq, rows })
+}
+
+/// The end of a table, as the end of each row that it has.
+fn ends(state: Option<&Arc<TableState>>, written: &HashMap<RowId, Option<Kept>>, table: TableId) -> Vec<Op> {
+    let mut left: BTreeSet<RowId> =
+        state.into_iter().flat_map(|state| state.rows()).map(|(row, _)| row).collect();
+    for (&row, kept) in written {
+        if kept.is_some() {
+            left.insert(row);
+        } else {
+            left.remove(&row);
+        }
+    }
+    left.into_iter().map(|row| Op::Delete { table, row }).collect()
 }
 
 /// What differs between two states of a table, as if one commit had done it all.
