@@ -32,3 +32,6 @@ mod following {}
 
 #[doc = include_str!("../docs/guide/10-encryption.md")]
 mod encryption {}
+
+#[doc = include_str!("../docs/guide/11-sessions.md")]
+mod sessions {}

@@ -77,8 +77,8 @@ pub use error::{Error, ErrorKind, Place, Result};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Table,
-    Update, Watch, Watched,
+    Background, Change, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Snapshot,
+    Source, Table, Update, Watch, Watched,
 };
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::key::Key;

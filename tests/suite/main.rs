@@ -26,6 +26,7 @@ mod requests;
 mod rotation;
 mod saving;
 mod schema;
+mod sessions;
 mod tables;
 mod takeover;
 mod visibility;

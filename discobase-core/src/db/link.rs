@@ -19,7 +19,8 @@ use crate::ids::Seq;
 use crate::schema::Entity;
 use crate::transport::{BotUser, Guild};
 
-type Handles = HashMap<TypeId, Arc<Handle>, foldhash::fast::RandomState>;
+/// How each struct fits its table.
+pub(crate) type Handles = HashMap<TypeId, Arc<Handle>, foldhash::fast::RandomState>;
 
 /// One connection of a database to its guild.
 pub(crate) struct Link {
@@ -61,6 +62,11 @@ impl Link {
     /// Lends the handle of a struct whose table is ready.
     pub(crate) fn with_handle<T: Entity, R>(&self, work: impl FnOnce(Option<&Arc<Handle>>) -> R) -> R {
         work(self.handles.load().get(&TypeId::of::<T>()))
+    }
+
+    /// The handles of all structs whose tables are ready now.
+    pub(crate) fn handles(&self) -> Arc<Handles> {
+        self.handles.load_full()
     }
 
     /// Makes the handles of all registered structs whose tables exist.

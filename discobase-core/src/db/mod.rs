@@ -11,7 +11,7 @@ mod create;
 mod discover;
 pub(crate) mod engine;
 pub(crate) mod layout;
-mod link;
+pub(crate) mod link;
 mod listen;
 #[cfg(feature = "local")]
 mod local;
@@ -44,7 +44,7 @@ use crate::seal::KeySource;
 use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Guild, Traffic, Transport};
 
-use link::Link;
+use link::{Handles, Link};
 use options::Options;
 use registry::{Handle, Registered, Registry};
 
@@ -406,7 +406,14 @@ impl Database {
         })
     }
 
-    fn no_table<T: Entity>(&self) -> Error {
+    /// The engine, and how each struct fits its table.
+    pub(crate) fn running(&self) -> Result<(Arc<engine::Engine>, Arc<Handles>)> {
+        let link = &self.connection()?.link;
+        Ok((Arc::clone(&link.engine), link.handles()))
+    }
+
+    /// Why a struct has no table that is ready.
+    pub(crate) fn no_table<T: Entity>(&self) -> Error {
         let name = T::SCHEMA.name;
         let registered =
             self.0.registry.lock().tables.iter().any(|table| table.type_id == std::any::TypeId::of::<T>());

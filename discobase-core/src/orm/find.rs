@@ -5,11 +5,10 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use crate::db::Database;
-use crate::db::engine::Engine;
-use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::orm::record::{Record, comparable_operand};
+use crate::orm::source::sealed::Source as _;
+use crate::orm::source::{Origin, Reading, Source};
 use crate::query::column::{Filter, Order};
 use crate::query::exec::Query;
 use crate::query::expr::Expr;
@@ -20,7 +19,7 @@ use crate::tables::TableState;
 /// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables.
 #[must_use = "a query does nothing until all, first or count is called"]
 pub struct Find<T> {
-    db: Database,
+    origin: Origin,
     filters: Vec<Expr>,
     order: Vec<(usize, bool)>,
     limit: Option<usize>,
@@ -29,9 +28,9 @@ pub struct Find<T> {
 }
 
 impl<T: Entity> Find<T> {
-    pub(crate) fn new(db: &Database) -> Self {
-        let db = db.clone();
-        Self { db, filters: Vec::new(), order: Vec::new(), limit: None, offset: 0, table: PhantomData }
+    pub(crate) fn new(source: &impl Source) -> Self {
+        let origin = source.origin();
+        Self { origin, filters: Vec::new(), order: Vec::new(), limit: None, offset: 0, table: PhantomData }
     }
 
     /// Only records that satisfy the filter. Several filters must all be satisfied.
@@ -82,7 +81,7 @@ impl<T: Entity> Find<T> {
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn count(self) -> impl Future<Output = Result<usize>> + Send {
         std::future::ready(
-            self.on_table(|_, _, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
+            self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
         )
     }
 
@@ -91,29 +90,26 @@ impl<T: Entity> Find<T> {
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn explain(self) -> Result<Explain> {
-        let explained = self.on_table(|_, _, query, table| Ok(query.explain(table)))?;
+        let explained = self.on_table(|_, query, table| Ok(query.explain(table)))?;
         explained
             .ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
     }
 
     fn run(self) -> Result<Vec<Record<T>>> {
-        let db = self.db.clone();
-        let found = self.on_table(|engine, handle, query, table| {
-            let (rows, journal) = (query.run(table), engine.journal());
-            rows.into_iter()
-                .map(|(id, stored)| Record::from_stored(&db, journal, handle, id, stored))
-                .collect()
+        let found = self.on_table(|reading, query, table| {
+            query.run(table).into_iter().map(|(id, stored)| reading.record(id, stored)).collect()
         });
         found.map(Option::unwrap_or_default)
     }
 
-    /// Runs `work` on the table as it is now, with the query in the table's own terms.
+    /// Runs `work` on the table as the source shows it now, with the query in the table's own terms.
     fn on_table<R>(
         self,
-        work: impl FnOnce(&Engine, &Handle, &Query, &TableState) -> Result<R>,
+        work: impl FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R>,
     ) -> Result<Option<R>> {
-        let Self { db, filters, order, limit, offset, .. } = self;
-        db.with::<T, _>(|engine, handle| {
+        let Self { origin, filters, order, limit, offset, .. } = self;
+        origin.read::<T, _>(|reading| {
+            let handle = reading.handle;
             let mut filter = match filters.len() {
                 0 => None,
                 _ => Some(Expr::And(filters)),
@@ -125,8 +121,8 @@ impl<T: Entity> Find<T> {
             let order =
                 order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
             let query = Query { filter, order, limit, offset };
-            match engine.tables().get(handle.id) {
-                Some(table) => work(engine, handle, &query, table).map(Some),
+            match reading.table() {
+                Some(table) => work(reading, &query, table).map(Some),
                 None => Ok(None),
             }
         })
@@ -136,7 +132,7 @@ impl<T: Entity> Find<T> {
 impl<T> Clone for Find<T> {
     fn clone(&self) -> Self {
         Self {
-            db: self.db.clone(),
+            origin: self.origin.clone(),
             filters: self.filters.clone(),
             order: self.order.clone(),
             limit: self.limit,

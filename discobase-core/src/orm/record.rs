@@ -8,8 +8,9 @@ use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
 use crate::orm::save::{Delete, Save, Update};
+use crate::orm::source::Source;
 use crate::schema::Entity;
-use crate::tables::{KeyValues, Stored, Tables, comparable};
+use crate::tables::{KeyValues, Stored, comparable};
 use crate::value::Value;
 
 /// One row of a table: the struct, which row it is, and which commit wrote it last.
@@ -124,10 +125,10 @@ impl<T: Entity> Record<T> {
     }
 
     /// The record with these key values.
-    pub(crate) fn get(db: &Database, key: &[Value]) -> Result<Option<Self>> {
-        db.with::<T, _>(|engine, handle| {
-            let tables: &Tables = &engine.tables();
-            let Some(table) = tables.get(handle.id) else { return Ok(None) };
+    pub(crate) fn get(source: &impl Source, key: &[Value]) -> Result<Option<Self>> {
+        source.read::<T, _>(|reading| {
+            let handle = reading.handle;
+            let Some(table) = reading.table() else { return Ok(None) };
             let Some((_, index)) = handle.def.key() else { return Ok(None) };
             // The key's columns may have another order in the guild than in the struct.
             let values: KeyValues<'_> = index
@@ -136,7 +137,7 @@ impl<T: Entity> Record<T> {
                 .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
                 .collect();
             match table.by_key(&values) {
-                Some((id, stored)) => Self::from_stored(db, engine.journal(), handle, id, stored).map(Some),
+                Some((id, stored)) => reading.record(id, stored).map(Some),
                 None => Ok(None),
             }
         })

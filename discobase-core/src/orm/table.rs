@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::orm::find::{Find, FindUnique};
 use crate::orm::record::Record;
 use crate::orm::save::{Save, SaveAll};
+use crate::orm::source::Source;
 use crate::orm::watch::Watch;
 use crate::query::column::Filter;
 use crate::query::key::Key;
@@ -65,17 +66,20 @@ pub trait Table: Entity {
         self.save(db)
     }
 
-    /// Begins a query over all records.
-    fn find(db: &Database) -> Find<Self> {
-        Find::new(db)
+    /// Begins a query over all records, of a database or a [`Snapshot`](crate::Snapshot).
+    fn find(source: &impl Source) -> Find<Self> {
+        Find::new(source)
     }
 
     /// The one record that satisfies the filter. [`FindUnique::lenient`] makes none and several no errors.
     ///
     /// # Errors
     /// `NotFound` when no record does, `NotUnique` when several do. Otherwise as [`Find::all`].
-    fn find_unique(db: &Database, filter: impl FnOnce(Self::Columns) -> Filter<Self>) -> FindUnique<Self> {
-        FindUnique::new(Find::new(db).filter(filter))
+    fn find_unique(
+        source: &impl Source,
+        filter: impl FnOnce(Self::Columns) -> Filter<Self>,
+    ) -> FindUnique<Self> {
+        FindUnique::new(Find::new(source).filter(filter))
     }
 
     /// The record with this key, or `None`. One probe of a hash index, no request.
@@ -83,10 +87,10 @@ pub trait Table: Entity {
     /// # Errors
     /// As [`Find::all`].
     fn get(
-        db: &Database,
+        source: &impl Source,
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
-        std::future::ready(Record::get(db, &key.into_values()))
+        std::future::ready(Record::get(source, &key.into_values()))
     }
 
     /// The changes of the table from now on, as they become durable, of this process and of others: see [`Watch`].
@@ -101,8 +105,8 @@ pub trait Table: Entity {
     ///
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
-    fn count(db: &Database) -> impl Future<Output = Result<usize>> + Send {
-        Find::<Self>::new(db).count()
+    fn count(source: &impl Source) -> impl Future<Output = Result<usize>> + Send {
+        Find::<Self>::new(source).count()
     }
 }
 
