@@ -30,6 +30,23 @@ pub(crate) enum Op {
     Alter(Box<TableDef>),
     /// Removes a table and all that is in it.
     Drop { table: TableId },
+    /// Records that a migration step was applied, in the commit that did what the step says.
+    Applied(Box<AppliedStep>),
+    /// Takes back the record of the step that was applied last.
+    Reverted { version: String },
+}
+
+/// A migration step that was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppliedStep {
+    /// The semantic version that the step leads to.
+    pub(crate) version: String,
+    /// What the step is called.
+    pub(crate) name: String,
+    /// The first bytes of the blake3 over what the step does.
+    pub(crate) checksum: [u8; 16],
+    /// When, in microseconds since the Unix epoch.
+    pub(crate) at: i64,
 }
 
 /// A table as the journal knows it: what a [`TableSchema`] declares, and where it lives in the guild.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Commit, Op, TableDef};
+use crate::batch::{AppliedStep, Commit, Op, TableDef};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::{Row, RowRef};
@@ -26,6 +26,12 @@ pub(crate) enum Write {
     /// Removes a table.
     #[allow(dead_code, reason = "migrations make them")]
     Drop { table: TableId },
+    /// Records a migration step.
+    #[allow(dead_code, reason = "migrations make them")]
+    Applied(Box<AppliedStep>),
+    /// Takes the record of the last migration step back.
+    #[allow(dead_code, reason = "migrations make them")]
+    Reverted { version: String },
 }
 
 /// Checks the writes against `tables`, makes them commit `seq` and applies it. On an error `tables` is as before.
@@ -104,6 +110,8 @@ fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
             state.check_values(def).map_err(|unfit| unfit_error(state, def, &unfit))?;
             Ok(Op::Alter(def.clone()))
         }
+        Write::Applied(step) => Ok(Op::Applied(step.clone())),
+        Write::Reverted { version } => Ok(Op::Reverted { version: version.clone() }),
         Write::Drop { table } => {
             state(*table)?;
             Ok(Op::Drop { table: *table })
@@ -154,6 +162,11 @@ fn apply_error(tables: &Tables, op: &Op, error: &ApplyError) -> Error {
             Some(state) => unfit_error(state, def, why),
             None => Error::new(ErrorKind::Damaged, error.to_string()),
         },
+        (_, ApplyError::Step { version, .. }) => {
+            let text =
+                format!("another process applied or reverted the migration step {version} at the same time");
+            Error::new(ErrorKind::Conflict, text)
+        }
         _ => Error::new(ErrorKind::Damaged, error.to_string()),
     }
 }

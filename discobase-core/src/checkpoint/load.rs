@@ -47,7 +47,7 @@ impl Loader<'_> {
         for table in &checkpoint.tables {
             tables.push(self.table(table).await?);
         }
-        Ok(Tables::restore(tables, checkpoint.seq, checkpoint.next_table))
+        Ok(Tables::restore(tables, checkpoint.seq, checkpoint.next_table, checkpoint.steps.clone()))
     }
 
     /// Loads one table: its runs in their order, so that a later one wins.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::batch::TableDef;
+use crate::batch::{AppliedStep, TableDef};
 use crate::codec::frame::{Genesis, Sum};
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
 
@@ -25,6 +25,8 @@ pub(crate) struct Checkpoint {
     pub(crate) tables: Vec<TableCheckpoint>,
     /// Which openings wrote which commits, the latest ones only, in the order of the commits.
     pub(crate) past: Vec<Wrote>,
+    /// The migration steps that were applied, in their order.
+    pub(crate) steps: Vec<AppliedStep>,
     /// Messages that were part of an earlier checkpoint and are not part of this one.
     pub(crate) drop: Vec<Location>,
 }

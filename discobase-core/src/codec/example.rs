@@ -132,6 +132,7 @@ fn checkpoint() -> Frame {
             indexes: vec![keys, names],
         }],
         past: vec![Wrote { incarnation: incarnation(), first: Seq::new(1), last: Seq::new(4) }],
+        steps: Vec::new(),
         drop: Vec::new(),
     };
     let header = Header {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::batch::{ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::codec::checkpoint::{
     Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
@@ -84,6 +84,8 @@ fn ops() -> impl Strategy<Value = Op> {
         tables().prop_map(|table| Op::Schema(Box::new(table))),
         tables().prop_map(|table| Op::Alter(Box::new(table))),
         any::<u64>().prop_map(|table| Op::Drop { table: TableId::new(table) }),
+        applied_steps().prop_map(|step| Op::Applied(Box::new(step))),
+        any::<String>().prop_map(|version| Op::Reverted { version }),
     ]
 }
 
@@ -145,6 +147,11 @@ fn segments(rising: impl IntoIterator<Item = u64>) -> Vec<Segment> {
     segments
 }
 
+fn applied_steps() -> impl Strategy<Value = AppliedStep> {
+    (any::<String>(), any::<String>(), any::<[u8; 16]>(), any::<i64>())
+        .prop_map(|(version, name, checksum, at)| AppliedStep { version, name, checksum, at })
+}
+
 /// Two runs, the first of them with the positions that are given.
 fn runs(seq: u64, positions: BTreeSet<u64>) -> Vec<Run> {
     let middle = Seq::new(seq / 2);
@@ -157,7 +164,9 @@ fn runs(seq: u64, positions: BTreeSet<u64>) -> Vec<Run> {
 fn checkpoints() -> impl Strategy<Value = Checkpoint> {
     let positions = proptest::collection::btree_set(any::<u64>(), 0..8);
     let tables = proptest::collection::vec((tables(), positions), 0..3);
-    (tables, 2..=u64::MAX, any::<[u8; 32]>(), "\\PC{0,20}").prop_map(|(tables, seq, sum, owner)| {
+    let steps = proptest::collection::vec(applied_steps(), 0..3);
+    let rest = (2..=u64::MAX, any::<[u8; 32]>(), "\\PC{0,20}", steps);
+    (tables, rest).prop_map(|(tables, (seq, sum, owner, steps))| {
         let tables = tables.into_iter().zip(1..).map(|((mut def, positions), id)| {
             def.id = TableId::new(id);
             TableCheckpoint {
@@ -194,6 +203,7 @@ fn checkpoints() -> impl Strategy<Value = Checkpoint> {
             next_table: TableId::new(4),
             tables: tables.collect(),
             past: vec![wrote(1, 1), wrote(2, seq)],
+            steps,
             drop: vec![Location { channel: ChannelId::new(seq), message: MessageId::new(7) }],
         }
     })
@@ -408,6 +418,7 @@ fn a_checkpoint_whose_lists_are_out_of_order_is_refused() {
             indexes: Vec::new(),
         }],
         past: vec![Wrote { incarnation: Incarnation([1; 8]), first: Seq::new(1), last: Seq::new(10) }],
+        steps: Vec::new(),
         drop: Vec::new(),
     };
     let reads = |change: &dyn Fn(&mut Checkpoint)| {

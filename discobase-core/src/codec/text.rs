@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
 
-use crate::batch::{ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing, hex_digit};
 use crate::codec::sealed::Sealed;
 use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId};
@@ -101,6 +101,20 @@ fn write_op(out: &mut String, op: &Op) {
         }
         Op::Drop { table } => {
             let _ = write!(out, "[\"drop\",{table}]");
+        }
+        Op::Applied(step) => {
+            let AppliedStep { version, name, checksum, at } = &**step;
+            out.push_str("[\"applied\",{\"version\":");
+            write_text(out, version);
+            out.push_str(",\"name\":");
+            write_text(out, name);
+            let checksum = u128::from_be_bytes(*checksum);
+            let _ = write!(out, ",\"checksum\":\"{checksum:032x}\",\"at\":{at}}}]");
+        }
+        Op::Reverted { version } => {
+            out.push_str("[\"reverted\",");
+            write_text(out, version);
+            out.push(']');
         }
     }
 }
@@ -271,11 +285,15 @@ fn read_keying(json: &Json) -> Option<Keying> {
         },
         _ => return None,
     };
-    let bytes = |field| match text(json, field)? {
+    kdf.is_sane().then_some(Keying { kdf, salt: bytes16(json, "salt")?, check: bytes16(json, "check")? })
+}
+
+/// 16 bytes as hexadecimal digits.
+fn bytes16(json: &Json, field: &str) -> Option<[u8; 16]> {
+    match text(json, field)? {
         digits if digits.len() == 32 => u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes),
         _ => None,
-    };
-    kdf.is_sane().then_some(Keying { kdf, salt: bytes("salt")?, check: bytes("check")? })
+    }
 }
 
 fn read_commits(json: &Json) -> Option<Vec<Commit>> {
@@ -299,10 +317,12 @@ fn read_op(json: &Json) -> Option<Op> {
         Some(row.finish())
     };
     match json.as_array()?.as_slice() {
-        [name, table] => match name.as_str()? {
-            "schema" => Some(Op::Schema(Box::new(read_table(table)?))),
-            "alter" => Some(Op::Alter(Box::new(read_table(table)?))),
-            "drop" => Some(Op::Drop { table: TableId::new(table.as_u64()?) }),
+        [name, operand] => match name.as_str()? {
+            "schema" => Some(Op::Schema(Box::new(read_table(operand)?))),
+            "alter" => Some(Op::Alter(Box::new(read_table(operand)?))),
+            "drop" => Some(Op::Drop { table: TableId::new(operand.as_u64()?) }),
+            "applied" => Some(Op::Applied(Box::new(read_step(operand)?))),
+            "reverted" => Some(Op::Reverted { version: operand.as_str()?.to_owned() }),
             _ => None,
         },
         [name, table, id] if name == "delete" => {
@@ -318,6 +338,15 @@ fn read_op(json: &Json) -> Option<Op> {
         }
         _ => None,
     }
+}
+
+fn read_step(json: &Json) -> Option<AppliedStep> {
+    Some(AppliedStep {
+        version: text(json, "version")?.to_owned(),
+        name: text(json, "name")?.to_owned(),
+        checksum: bytes16(json, "checksum")?,
+        at: json.get("at")?.as_i64()?,
+    })
 }
 
 fn read_table(json: &Json) -> Option<TableDef> {

@@ -26,7 +26,7 @@ pub(crate) use load::TableLoad;
 pub(crate) use sort_key::SortKey;
 pub(crate) use table::{Before, Stored, TableState, Taken, comparable};
 
-use crate::batch::{Commit, Op, TableDef};
+use crate::batch::{AppliedStep, Commit, Op, TableDef};
 use crate::ids::{RowId, Seq, TableId};
 use crate::tables::rows::ID_LIMIT;
 
@@ -39,6 +39,8 @@ pub(crate) struct Tables {
     seq: Seq,
     /// One more than the highest id ever given out; 0 while none was.
     next_table: TableId,
+    /// The migration steps that were applied, in their order.
+    steps: Arc<Vec<AppliedStep>>,
 }
 
 /// How one operation is taken back.
@@ -47,6 +49,8 @@ pub(crate) enum Undo {
     Row(TableId, RowId, Before),
     /// The table becomes what it was, or is none again.
     Table { id: TableId, before: Option<Arc<TableState>>, next_table: TableId },
+    /// The steps become what they were.
+    Steps(Arc<Vec<AppliedStep>>),
 }
 
 /// A commit that does not fit the tables it is applied to: the journal is not what this program wrote.
@@ -60,6 +64,10 @@ pub(crate) enum ApplyError {
     DuplicateTable { seq: Seq, table: TableId },
     #[error("commit {seq} gives table {table} a definition that does not fit it: {why}")]
     UnfitDefinition { seq: Seq, table: TableId, why: Unfit },
+    #[error(
+        "commit {seq} applies or reverts the migration step {version}, and it is not the next or the last one"
+    )]
+    Step { seq: Seq, version: String },
     #[error("commit {seq} inserts row {row} of table {table}, whose id was used before")]
     DuplicateRow { seq: Seq, table: TableId, row: RowId },
     #[error("commit {seq} inserts row {row} of table {table}, and no table has so many rows")]
@@ -94,6 +102,11 @@ impl Tables {
         self.seq = self.seq.max(seq);
     }
 
+    /// The migration steps that were applied, in their order.
+    pub(crate) fn steps(&self) -> &[AppliedStep] {
+        &self.steps
+    }
+
     /// The id the next table gets.
     pub(crate) fn next_table(&self) -> TableId {
         self.next_table.max(TableId::new(1))
@@ -105,11 +118,12 @@ impl Tables {
         tables: impl IntoIterator<Item = TableState>,
         seq: Seq,
         next_table: TableId,
+        steps: Vec<AppliedStep>,
     ) -> Self {
         let by_id: BTreeMap<_, _> =
             tables.into_iter().map(|table| (table.def().id, Arc::new(table))).collect();
         let beyond = by_id.last_key_value().map_or(TableId::new(1), |(last, _)| last.next());
-        Self { by_id: Arc::new(by_id), seq, next_table: next_table.max(beyond) }
+        Self { by_id: Arc::new(by_id), seq, next_table: next_table.max(beyond), steps: Arc::new(steps) }
     }
 
     /// Forgets the tombstones of a table's rows that were deleted by commit `upto` or an earlier one: when no run that
@@ -141,6 +155,15 @@ impl Tables {
         match op {
             Op::Schema(def) => self.create(seq, def),
             Op::Alter(def) => self.alter(seq, def),
+            Op::Applied(step) => {
+                let fresh = self.steps.iter().all(|known| known.version != step.version);
+                Arc::make_mut(&mut self.steps).push(AppliedStep::clone(step));
+                if fresh { Ok(()) } else { Err(ApplyError::Step { seq, version: step.version.clone() }) }
+            }
+            Op::Reverted { version } => match Arc::make_mut(&mut self.steps).pop() {
+                Some(last) if last.version == *version => Ok(()),
+                _ => Err(ApplyError::Step { seq, version: version.clone() }),
+            },
             Op::Drop { table } => match Arc::make_mut(&mut self.by_id).remove(table) {
                 Some(_) => Ok(()),
                 None => Err(ApplyError::UnknownTable { seq, table: *table }),
@@ -169,6 +192,7 @@ impl Tables {
             |id: TableId| Undo::Table { id, before: self.get(id).cloned(), next_table: self.next_table };
         match op {
             Op::Schema(def) | Op::Alter(def) => whole(def.id),
+            Op::Applied(_) | Op::Reverted { .. } => Undo::Steps(Arc::clone(&self.steps)),
             Op::Drop { table } => whole(*table),
             Op::Insert { table, row, .. } | Op::Update { table, row, .. } | Op::Delete { table, row } => {
                 match self.get(*table) {
@@ -188,6 +212,7 @@ impl Tables {
                     Arc::make_mut(table).put_back(row, before);
                 }
             }
+            Undo::Steps(before) => self.steps = before,
             Undo::Table { id, before, next_table } => {
                 match before {
                     Some(before) => tables.insert(id, before),

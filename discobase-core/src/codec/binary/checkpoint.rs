@@ -1,6 +1,6 @@
 //! Checkpoints: what their frames hold.
 
-use crate::codec::binary::definition::{put_table, table};
+use crate::codec::binary::definition::{put_step, put_table, step, table};
 use crate::codec::binary::{DecodeError, Input, genesis, put_genesis};
 use crate::codec::checkpoint::{
     Block, Checkpoint, Covers, Directory, Location, MAX_PAST, Root, Run, Segment, Summary, TableCheckpoint,
@@ -22,7 +22,7 @@ pub(super) fn put_summary(out: &mut Vec<u8>, summary: &Summary) {
 
 /// All the rest.
 pub(super) fn put_contents(out: &mut Vec<u8>, checkpoint: &Checkpoint) {
-    let Checkpoint { root: _, covers: _, seq: _, next_table, tables, past, drop } = checkpoint;
+    let Checkpoint { root: _, covers: _, seq: _, next_table, tables, past, steps, drop } = checkpoint;
     put_varint(out, next_table.get());
     put_list(out, tables, put_table_checkpoint);
     put_list(out, past, |out, wrote| {
@@ -30,6 +30,7 @@ pub(super) fn put_contents(out: &mut Vec<u8>, checkpoint: &Checkpoint) {
         put_varint(out, wrote.first.get());
         put_varint(out, wrote.last.get());
     });
+    put_list(out, steps, put_step);
     put_list(out, drop, |out, location| put_location(out, *location));
 }
 
@@ -100,6 +101,7 @@ pub(super) fn contents(summary: Summary, input: &mut Input<'_>) -> Result<Checkp
         next_table: TableId::new(input.varint()?),
         tables: input.list(table_checkpoint)?,
         past: input.list(wrote)?,
+        steps: input.list(step)?,
         drop: input.list(location)?,
     };
     if checkpoint.is_in_order() { Ok(checkpoint) } else { Err(DecodeError::Order) }

@@ -1,11 +1,11 @@
 //! Commits: what a data frame holds.
 
 use crate::batch::{Commit, Op};
-use crate::codec::binary::definition::{put_table, table};
+use crate::codec::binary::definition::{put_step, put_table, step, table};
 use crate::codec::binary::{DecodeError, Input};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::read_row;
-use crate::wire::put_varint;
+use crate::wire::{put_bytes, put_varint};
 
 const INSERT: u8 = 1;
 const UPDATE: u8 = 2;
@@ -13,6 +13,8 @@ const DELETE: u8 = 3;
 const SCHEMA: u8 = 4;
 const ALTER: u8 = 5;
 const DROP: u8 = 6;
+const APPLIED: u8 = 7;
+const REVERTED: u8 = 8;
 
 pub(super) fn put_commits(out: &mut Vec<u8>, commits: &[Commit]) {
     put_varint(out, commits.first().map_or(0, |commit| commit.seq.get()));
@@ -48,6 +50,14 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
             out.push(DROP);
             put_varint(out, table.get());
         }
+        Op::Applied(step) => {
+            out.push(APPLIED);
+            put_step(out, step);
+        }
+        Op::Reverted { version } => {
+            out.push(REVERTED);
+            put_bytes(out, version.as_bytes());
+        }
     }
 }
 
@@ -62,6 +72,8 @@ pub(crate) fn commit_size(commit: &Commit) -> usize {
     let op_size = |op: &Op| match op {
         Op::Insert { values, .. } | Op::Update { values, .. } => values.as_bytes().len() + 16,
         Op::Delete { .. } | Op::Drop { .. } => 16,
+        Op::Applied(step) => 64 + step.version.len() + step.name.len(),
+        Op::Reverted { version } => 16 + version.len(),
         Op::Schema(table) | Op::Alter(table) => 256 + table.columns.len() * 256,
     };
     10 + commit.ops.iter().map(op_size).sum::<usize>()
@@ -85,6 +97,8 @@ fn op(input: &mut Input<'_>) -> Result<Op, DecodeError> {
         SCHEMA => return Ok(Op::Schema(Box::new(table(input)?))),
         ALTER => return Ok(Op::Alter(Box::new(table(input)?))),
         DROP => return Ok(Op::Drop { table: TableId::new(input.varint()?) }),
+        APPLIED => return Ok(Op::Applied(Box::new(step(input)?))),
+        REVERTED => return Ok(Op::Reverted { version: input.owned_text()? }),
         _ => {}
     }
     let (table, row) = (TableId::new(input.varint()?), RowId::new(input.varint()?));

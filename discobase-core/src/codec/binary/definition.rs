@@ -1,6 +1,6 @@
-//! Definitions of tables: in schema operations and in checkpoints.
+//! Definitions of tables, and the migration steps that were applied: in operations and in checkpoints.
 
-use crate::batch::{ColumnDef, IndexDef, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, IndexDef, TableDef};
 use crate::codec::binary::{DecodeError, Input};
 use crate::ids::{ChannelId, TableId};
 use crate::schema::IndexKind;
@@ -73,4 +73,20 @@ fn index(input: &mut Input<'_>, columns: usize) -> Result<IndexDef, DecodeError>
         _ => Err(DecodeError::Range),
     })?;
     Ok(IndexDef { kind, columns: members, channel: ChannelId::new(input.varint()?) })
+}
+
+pub(super) fn put_step(out: &mut Vec<u8>, step: &AppliedStep) {
+    put_bytes(out, step.version.as_bytes());
+    put_bytes(out, step.name.as_bytes());
+    out.extend_from_slice(&step.checksum);
+    out.extend_from_slice(&step.at.to_le_bytes());
+}
+
+pub(super) fn step(input: &mut Input<'_>) -> Result<AppliedStep, DecodeError> {
+    Ok(AppliedStep {
+        version: input.owned_text()?,
+        name: input.owned_text()?,
+        checksum: input.array()?,
+        at: i64::from_le_bytes(input.array()?),
+    })
 }

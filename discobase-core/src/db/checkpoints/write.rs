@@ -87,6 +87,7 @@ impl Task {
             next_table: cut.tables.next_table(),
             tables,
             past: cut.past.clone(),
+            steps: cut.tables.steps().to_vec(),
             drop: Vec::new(),
         };
         let undeleted = self.pending.as_ref().map_or(&[][..], |pending| &pending.dropped);

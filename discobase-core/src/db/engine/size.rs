@@ -23,7 +23,7 @@ pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> 
     let rows = || {
         writes.iter().filter_map(|write| match write {
             Write::Insert { values, .. } | Write::Update { values, .. } => Some(values),
-            Write::Delete { .. } | Write::Schema(_) | Write::Alter(_) | Write::Drop { .. } => None,
+            _ => None,
         })
     };
     let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * OPERATION;

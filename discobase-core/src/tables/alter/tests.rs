@@ -124,8 +124,9 @@ fn an_enum_whose_variants_move_is_ordered_anew() {
     tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(definition.clone()))] }).unwrap();
     let insert = |key: i128, name| {
         let mut row = RowWriter::new(4);
-        [ValueRef::Int(key), ValueRef::Null, ValueRef::Text(name), ValueRef::Null]
-            .map(|value| row.put(value));
+        for value in [ValueRef::Int(key), ValueRef::Null, ValueRef::Text(name), ValueRef::Null] {
+            row.put(value);
+        }
         Write::Insert { table: TABLE, values: row.finish() }
     };
     prepare(&mut tables, Seq::new(2), &[insert(1, "low"), insert(2, "high")]).unwrap();

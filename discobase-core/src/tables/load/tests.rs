@@ -75,7 +75,7 @@ proptest! {
         for index in 0..3 {
             prop_assert_eq!(loaded.keys_since(index, Seq::default()), table.keys_since(index, Seq::default()));
         }
-        let restored = Tables::restore([loaded], tables.seq(), tables.next_table());
+        let restored = Tables::restore([loaded], tables.seq(), tables.next_table(), Vec::new());
         agree(&restored, &model);
         prop_assert_eq!(restored.seq(), tables.seq());
         prop_assert_eq!(restored.next_table(), tables.next_table());
