@@ -13,6 +13,13 @@ pub trait Env: Send + Sync + 'static {
     /// Time on a clock that never goes back, from an arbitrary start.
     fn monotonic(&self) -> Duration;
 
+    /// What the calendar says: microseconds since the Unix epoch, for `created_at` and its like. No rule of the database
+    /// counts on it. An environment that does not say otherwise begins with Discord's epoch and counts from there, so
+    /// that a simulation stays one that a seed decides.
+    fn now(&self) -> i64 {
+        i64::try_from(self.monotonic().as_micros()).unwrap_or(i64::MAX).saturating_add(1_420_070_400_000_000)
+    }
+
     /// Fills `bytes` with random bytes.
     fn random(&self, bytes: &mut [u8]);
 
@@ -131,6 +138,16 @@ impl Default for SystemEnv {
 impl Env for SystemEnv {
     fn monotonic(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the environment everything else is handed")]
+    fn now(&self) -> i64 {
+        let since = |earlier: std::time::SystemTime, later: std::time::SystemTime| {
+            let micros = later.duration_since(earlier).map_or(0, |duration| duration.as_micros());
+            i64::try_from(micros).unwrap_or(i64::MAX)
+        };
+        let (epoch, now) = (std::time::SystemTime::UNIX_EPOCH, std::time::SystemTime::now());
+        since(epoch, now) - since(now, epoch)
     }
 
     fn random(&self, bytes: &mut [u8]) {

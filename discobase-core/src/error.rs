@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use crate::ids::{ChannelId, CommitId, MessageId};
 
+mod violation;
+
+pub use violation::{Reason, Violation};
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -40,6 +44,8 @@ pub enum ErrorKind {
     UniqueViolated,
     /// A key field of a saved record was changed.
     KeyChanged,
+    /// Fields break rules that their struct declares: [`Error::violations`] lists them all.
+    Violated,
     /// A text or bytes value is longer than its column allows.
     TooLong,
     /// A commit does not fit into one frame.
@@ -102,6 +108,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     place: Place,
+    violations: Vec<Violation>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -126,7 +133,31 @@ pub struct Place {
 impl Error {
     /// An error of `kind` whose message is one sentence that says what happened and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), place: Place::default(), source: None }))
+        let (place, violations) = (Place::default(), Vec::new());
+        Self(Arc::new(Inner { kind, message: message.into(), place, violations, source: None }))
+    }
+
+    /// Every rule that was broken, if the kind is [`ErrorKind::Violated`]; empty otherwise.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.0.violations
+    }
+
+    /// The error that says what these violations are; a single field is its place, too.
+    pub(crate) fn violated(violations: Vec<Violation>) -> Self {
+        let texts: Vec<String> = violations.iter().map(Violation::to_string).collect();
+        let text = match texts.as_slice() {
+            [one] => format!("a rule is broken: {one}"),
+            many => format!("{} rules are broken: {}", many.len(), many.join("; ")),
+        };
+        let field = match violations.as_slice() {
+            [one] if !one.field().is_empty() => Some(one.field().to_owned()),
+            _ => None,
+        };
+        Self::new(ErrorKind::Violated, text).with(|inner| {
+            inner.place.field = field;
+            inner.violations = violations;
+        })
     }
 
     /// What kind of error this is.

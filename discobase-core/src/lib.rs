@@ -11,13 +11,13 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, count, value, wire, row, field, schema, batch, seal, transport, codec, tables, lookup, journal, model,
+//! `ids, error, env, count, value, wire, row, field, validate, schema, batch, seal, transport, codec, tables, lookup, journal, model,
 //! checkpoint, replay, session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
-//! - `value`, `wire`, `row`, `field`, `schema`, `batch`: data without a database: values, their bytes, rows, Rust types,
-//!   tables as structs declare them, commits.
+//! - `value`, `wire`, `row`, `field`, `validate`, `schema`, `batch`: data without a database: values, their bytes, rows,
+//!   Rust types, rules for them, tables as structs declare them, commits.
 //! - `seal`: encryption at rest: keys, and the sealing of what leaves the process.
 //! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
 //! - `codec`: frames as bytes, as text and as messages.
@@ -65,6 +65,7 @@ mod seal;
 mod session;
 mod tables;
 pub mod transport;
+mod validate;
 mod value;
 mod wire;
 
@@ -73,18 +74,18 @@ pub use db::{
     CheckpointState, Confirm, Database, DatabaseBuilder, Lag, LoginTask, LoginThread, Outcome, Role, Stats,
 };
 pub use env::{Env, SharedEnv, SystemEnv};
-pub use error::{Error, ErrorKind, Place, Result};
+pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Delete, Find, FindLenient, FindUnique, NotSavedYet, Record, Save, SaveAll, Snapshot,
-    Source, Table, Update, Watch, Watched,
+    Background, Change, Delete, Find, FindLenient, FindUnique, Hooks, NotSavedYet, Record, Save, SaveAll,
+    Snapshot, SoftDelete, Source, Table, Update, Watch, Watched,
 };
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::key::Key;
 pub use query::plan::Explain;
 pub use row::Row;
-pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, TableSchema};
+pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
 pub use seal::EncryptionKey;
 pub use value::{Value, ValueRef};
 

@@ -1,15 +1,23 @@
 //! What generated code uses. Not part of the public API: it may change with every release.
 
+pub use std::any::Any;
+
 pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
+pub use crate::db::Database;
 pub use crate::field::{
     Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Fields, Indexable, KeyValue, NotOption, Stored,
     decode_enum, encode_json,
 };
+pub use crate::orm::model::builder::{Assign, Given, Missing, NoBuilder, given, unfilled};
+pub use crate::orm::model::{HookTable, Hooks, SoftDelete};
+pub use crate::orm::{Save, Table};
+use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
 pub use crate::row::RowWriter;
-pub use crate::schema::{ColumnSchema, Entity, IndexKind, IndexSchema, TableSchema};
+pub use crate::schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
+pub use crate::validate::{Pattern, Violations, at_least, at_most, length};
 pub use crate::value::{Value, ValueRef};
 
 /// What a struct has as its schema while its derive reports a mistake.
@@ -77,4 +85,33 @@ pub const fn is_indexable(ty: ColumnType) -> bool {
 #[must_use]
 pub const fn is_bounded(ty: ColumnType) -> bool {
     matches!(ty, ColumnType::Text | ColumnType::Bytes)
+}
+
+/// Whether the type is one that `auto` can number.
+#[must_use]
+pub const fn is_integer(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::Signed { .. } | ColumnType::Unsigned { .. })
+}
+
+/// Whether the type is a point in time.
+#[must_use]
+pub const fn is_timestamp(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::Timestamp)
+}
+
+/// Whether the type's values are more or less, and not only before or after each other.
+#[must_use]
+pub const fn is_ranged(ty: ColumnType) -> bool {
+    is_integer(ty) || matches!(ty, ColumnType::Float { .. } | ColumnType::Timestamp)
+}
+
+/// Whether the type is text.
+#[must_use]
+pub const fn is_text(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::Text)
+}
+
+/// A bound of `range` for a field of type `V`.
+pub fn bound<V>(bound: impl Operand<V>) -> Value {
+    bound.into_value()
 }

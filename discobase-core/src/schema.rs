@@ -1,8 +1,11 @@
 //! What the derive macro knows of a table at compile time, and the trait it implements.
 
+use std::any::Any;
+
 use crate::field::{ColumnType, FieldError, Fields};
 use crate::row::RowWriter;
-use crate::value::Value;
+use crate::validate::Violations;
+use crate::value::{Value, ValueRef};
 
 /// One column of a table, as its struct declares it.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,24 @@ pub struct TableSchema {
     pub columns: &'static [ColumnSchema],
     /// The indexes: the key first, if there is one.
     pub indexes: &'static [IndexSchema],
+}
+
+/// The columns that the database fills by itself, as positions in [`TableSchema::columns`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Model {
+    /// `key, auto`: numbered when a record is saved.
+    pub auto: Option<usize>,
+    /// `created_at`: the time of the save.
+    pub created_at: Option<usize>,
+    /// `updated_at`: the time of the last write.
+    pub updated_at: Option<usize>,
+    /// `soft_delete`: the time of the delete.
+    pub deleted_at: Option<usize>,
+}
+
+impl Model {
+    /// The database fills nothing.
+    pub const PLAIN: Self = Self { auto: None, created_at: None, updated_at: None, deleted_at: None };
 }
 
 impl TableSchema {
@@ -149,6 +170,12 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The table, as the struct declares it.
     const SCHEMA: &'static TableSchema;
 
+    /// What the database fills by itself.
+    const MODEL: Model = Model::PLAIN;
+
+    /// What `builder` begins with.
+    type Builder;
+
     /// The fingerprint of the schema, computed at compile time.
     const FINGERPRINT: u64 = Self::SCHEMA.fingerprint();
 
@@ -169,4 +196,29 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// # Errors
     /// The position of the first field whose value is not one of its type, and what is wrong with it.
     fn decode(fields: &dyn Fields) -> Result<Self, (usize, FieldError)>;
+
+    /// A builder that has no field yet.
+    fn new_builder() -> Self::Builder;
+
+    /// Puts a value into a field that [`Entity::MODEL`] names.
+    ///
+    /// # Errors
+    /// When the field can't hold the value.
+    fn assign(&mut self, position: usize, value: ValueRef<'_>) -> Result<(), FieldError> {
+        let _ = (position, value);
+        Ok(())
+    }
+
+    /// Looks for rules that the fields break.
+    fn validate(&self, found: &mut Violations) {
+        let _ = found;
+    }
+
+    /// Runs `after_load`.
+    fn loaded(&mut self) {}
+
+    /// The struct's hooks, as what the module that knows of databases makes of them.
+    fn hooks() -> Option<&'static dyn Any> {
+        None
+    }
 }

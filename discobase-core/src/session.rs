@@ -9,11 +9,17 @@ use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
 use crate::tables::{ApplyError, TableState, Tables, Taken, Undo, Unfit, value_in};
 
+mod auto;
+
+pub(crate) use auto::with_value;
+
 /// One change a caller wants.
 #[derive(Debug, Clone)]
 pub(crate) enum Write {
     /// A new row; the commit gives it its id.
     Insert { table: TableId, values: Row },
+    /// A new row of a table whose key is in the column `key`, and is numbered by the commit where it is 0.
+    InsertAuto { table: TableId, values: Row, key: usize },
     /// A row's new values; `version` is the one the caller read.
     Update { table: TableId, row: RowId, version: Seq, values: Row },
     /// A row's end; `version` is the one the caller read.
@@ -81,6 +87,12 @@ fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
             let (state, row) = (state(*table)?, state(*table)?.next_row());
             no_collision(state, row, values)?;
             Ok(Op::Insert { table: *table, row, values: values.clone() })
+        }
+        Write::InsertAuto { table, values, key } => {
+            let state = state(*table)?;
+            let (row, values) = auto::number(state, *key, values)?;
+            no_collision(state, row, &values)?;
+            Ok(Op::Insert { table: *table, row, values })
         }
         Write::Update { table, row, version, values } => {
             let (table, row, state) = (*table, *row, state(*table)?);

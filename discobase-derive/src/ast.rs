@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
+use syn::{Data, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
 use crate::attr::{self, FieldOptions, Place};
 use crate::case::snake_case;
@@ -22,6 +22,10 @@ pub(crate) struct Table<'a> {
     pub(crate) fields: Vec<Field<'a>>,
     /// Whether this is a struct with named fields; otherwise that is the mistake to report.
     pub(crate) shaped: bool,
+    /// `hooks`, where it stands.
+    pub(crate) hooks: Option<Ident>,
+    /// The function that checks the whole struct.
+    pub(crate) validate: Option<Expr>,
 }
 
 /// A name, and the tokens it came from.
@@ -83,6 +87,8 @@ impl<'a> Table<'a> {
             krate: krate::path(options.krate),
             fields: fields(input, errors),
             shaped: matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))),
+            hooks: options.hooks,
+            validate: options.validate.map(|(_, function)| function),
         }
     }
 
@@ -159,6 +165,27 @@ fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Vec<Field<'a>> {
 }
 
 impl<'a> Field<'a> {
+    /// Whether a builder can do without the field: something else says what is in it.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        let options = &self.options;
+        options.skip.is_some()
+            || options.default.is_some()
+            || options.default_with.is_some()
+            || self.is_filled()
+            || self.is_option()
+    }
+
+    /// Whether the database puts something into it when it is saved.
+    pub(crate) fn is_filled(&self) -> bool {
+        let options = &self.options;
+        options.auto.is_some() || options.created_at.is_some() || options.updated_at.is_some()
+    }
+
+    /// Whether the type is written as an `Option`; what an alias stands for nobody knows here.
+    pub(crate) fn is_option(&self) -> bool {
+        matches!(self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"))
+    }
+
     fn from_syn(field: &'a syn::Field, errors: &mut Errors) -> Option<Self> {
         let ident = field.ident.as_ref()?;
         let options = attr::field(&field.attrs, Place::Field, errors);

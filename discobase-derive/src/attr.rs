@@ -1,10 +1,13 @@
 //! `#[table(...)]` attributes: from tokens to options that remember the tokens they came from.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
+use syn::token::Paren;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token};
+
+mod arguments;
 
 use crate::case::closest;
 use crate::errors::Errors;
@@ -25,8 +28,26 @@ pub(crate) enum Place {
 impl Place {
     fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Struct => &["name", "crate"],
-            Self::Field => &["key", "unique", "index", "max_len", "default", "rename", "skip", "json"],
+            Self::Struct => &["name", "crate", "hooks", "validate"],
+            Self::Field => &[
+                "key",
+                "auto",
+                "unique",
+                "index",
+                "max_len",
+                "default",
+                "default_with",
+                "rename",
+                "skip",
+                "json",
+                "created_at",
+                "updated_at",
+                "soft_delete",
+                "length",
+                "range",
+                "pattern",
+                "validate",
+            ],
             Self::Enum => &["crate"],
             Self::Variant => &["rename"],
         }
@@ -59,6 +80,10 @@ pub(crate) struct ContainerOptions {
     pub(crate) name: Option<LitStr>,
     /// `crate = "…"`.
     pub(crate) krate: Option<Path>,
+    /// `hooks`.
+    pub(crate) hooks: Option<Ident>,
+    /// `validate = path`.
+    pub(crate) validate: Option<(Ident, Expr)>,
 }
 
 /// The options of a field or a variant. A flag is kept as its identifier.
@@ -72,6 +97,29 @@ pub(crate) struct FieldOptions {
     pub(crate) rename: Option<(Ident, LitStr)>,
     pub(crate) skip: Option<Ident>,
     pub(crate) json: Option<Ident>,
+    pub(crate) auto: Option<Ident>,
+    pub(crate) default_with: Option<(Ident, Expr)>,
+    pub(crate) created_at: Option<Ident>,
+    pub(crate) updated_at: Option<Ident>,
+    pub(crate) soft_delete: Option<Ident>,
+    pub(crate) length: Option<(Ident, Length)>,
+    pub(crate) range: Option<(Ident, Range)>,
+    pub(crate) pattern: Option<(Ident, LitStr)>,
+    pub(crate) validate: Option<(Ident, Expr)>,
+}
+
+/// `length(min = …, max = …)`.
+#[derive(Default)]
+pub(crate) struct Length {
+    pub(crate) min: Option<u32>,
+    pub(crate) max: Option<u32>,
+}
+
+/// `range(min = …, max = …)`.
+#[derive(Default)]
+pub(crate) struct Range {
+    pub(crate) min: Option<Expr>,
+    pub(crate) max: Option<Expr>,
 }
 
 impl FieldOptions {
@@ -79,24 +127,37 @@ impl FieldOptions {
     pub(crate) fn set(&self) -> impl Iterator<Item = &Ident> {
         [
             self.key.as_ref(),
+            self.auto.as_ref(),
             self.unique.as_ref(),
             self.index.as_ref(),
             self.max_len.as_ref().map(|(ident, _)| ident),
             self.default.as_ref().map(|(ident, _)| ident),
+            self.default_with.as_ref().map(|(ident, _)| ident),
             self.rename.as_ref().map(|(ident, _)| ident),
             self.skip.as_ref(),
             self.json.as_ref(),
+            self.created_at.as_ref(),
+            self.updated_at.as_ref(),
+            self.soft_delete.as_ref(),
+            self.length.as_ref().map(|(ident, _)| ident),
+            self.range.as_ref().map(|(ident, _)| ident),
+            self.pattern.as_ref().map(|(ident, _)| ident),
+            self.validate.as_ref().map(|(ident, _)| ident),
         ]
         .into_iter()
         .flatten()
     }
 }
 
-/// One `name` or `name = value`.
+/// One `name`, `name = value` or `name(arguments)`.
 struct Item {
     name: Ident,
     value: Option<Expr>,
+    arguments: Option<Group>,
 }
+
+/// The options that take arguments in parentheses.
+const WITH_ARGUMENTS: [&str; 2] = ["length", "range"];
 
 /// Reads the options of a struct or an enum.
 pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) -> ContainerOptions {
@@ -104,6 +165,10 @@ pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) 
     for item in items(attrs, place, errors) {
         if item.name == "name" {
             options.name = text(&item, "\"users\"", errors);
+        } else if item.name == "hooks" {
+            options.hooks = flag(item, errors);
+        } else if item.name == "validate" {
+            options.validate = function(item, errors);
         } else if let Some(literal) = text(&item, "\"discobase\"", errors) {
             match literal.parse_with(Path::parse_mod_style) {
                 Ok(path) => options.krate = Some(path),
@@ -127,6 +192,15 @@ pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> F
             "index" => options.index = flag(item, errors),
             "skip" => options.skip = flag(item, errors),
             "json" => options.json = flag(item, errors),
+            "auto" => options.auto = flag(item, errors),
+            "created_at" => options.created_at = flag(item, errors),
+            "updated_at" => options.updated_at = flag(item, errors),
+            "soft_delete" => options.soft_delete = flag(item, errors),
+            "default_with" => options.default_with = function(item, errors),
+            "validate" => options.validate = function(item, errors),
+            "length" => options.length = arguments::length(&item, errors).map(|length| (item.name, length)),
+            "range" => options.range = arguments::range(&item, errors).map(|range| (item.name, range)),
+            "pattern" => options.pattern = pattern(&item, errors).map(|pattern| (item.name, pattern)),
             "max_len" => options.max_len = length(&item, errors).map(|length| (item.name, length)),
             "rename" => {
                 options.rename = text(&item, "\"display-name\"", errors).map(|name| (item.name, name));
@@ -193,9 +267,14 @@ fn parse_item(input: ParseStream<'_>, place: Place) -> syn::Result<Item> {
         let message = format!("expected an option; {} takes {}", place.noun(), place.options().join(", "));
         syn::Error::new(error.span(), message)
     })?;
-    let value = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
+    let arguments = match input.peek(Paren) && WITH_ARGUMENTS.iter().any(|with| name == with) {
+        true => Some(input.parse()?),
+        false => None,
+    };
+    let has_value = arguments.is_none() && input.parse::<Option<Token![=]>>()?.is_some();
+    let value = if has_value { Some(input.parse()?) } else { None };
     if input.is_empty() || input.peek(Token![,]) {
-        Ok(Item { name, value })
+        Ok(Item { name, value, arguments })
     } else {
         Err(input.error("options are written `name` or `name = value`, with a comma between them"))
     }
@@ -224,6 +303,30 @@ fn flag(item: Item, errors: &mut Errors) -> Option<Ident> {
         errors.at(value, format!("`{}` takes no value", item.name));
     }
     Some(item.name)
+}
+
+/// `name = function`.
+fn function(item: Item, errors: &mut Errors) -> Option<(Ident, Expr)> {
+    match item.value {
+        Some(function @ (Expr::Path(_) | Expr::Closure(_))) => Some((item.name, function)),
+        _ => {
+            let message = format!("`{name}` takes a function: `{name} = path::of::it`", name = item.name);
+            errors.at(tokens(&item), message);
+            None
+        }
+    }
+}
+
+/// `pattern = "…"`, which must be a regular expression.
+fn pattern(item: &Item, errors: &mut Errors) -> Option<LitStr> {
+    let pattern = text(item, "\"^[a-z]+$\"", errors)?;
+    match regex_lite::Regex::new(&pattern.value()) {
+        Ok(_) => Some(pattern),
+        Err(error) => {
+            errors.at(&pattern, format!("not a pattern that can be matched: {error}"));
+            None
+        }
+    }
 }
 
 fn text(item: &Item, example: &str, errors: &mut Errors) -> Option<LitStr> {

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::ast::{Enum, Table};
-use crate::expand::{columns, header, key};
+use crate::expand::{builder, columns, header, key, model};
 
 /// An `Entity` without meaning, and the columns as far as they are known.
 pub(crate) fn table(table: &Table<'_>) -> TokenStream {
@@ -16,12 +16,21 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
     let known = table.columns().next().is_some();
     let (columns, columns_type) =
         if known { columns::expand(table) } else { (TokenStream::new(), quote!(())) };
+    let builder::Builder { items, ty, value } = builder::expand(table, true);
+    let soft_delete = model::soft_delete(table, true);
     quote! {
         #columns
+        const _: () = {
+        #items
+        #soft_delete
         #[automatically_derived]
         #header {
             type Columns = #columns_type;
             type Key = #key;
+            type Builder = #ty;
+            fn new_builder() -> Self::Builder {
+                #value
+            }
             const SCHEMA: &'static #krate::private::TableSchema = #krate::private::NO_TABLE;
             fn columns() -> Self::Columns {
                 ::core::unreachable!()
@@ -42,6 +51,7 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
                 ::core::unreachable!()
             }
         }
+        };
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules that a single attribute can't check: what fits together, and which names are possible.
 
-use syn::{GenericParam, Generics};
+use syn::{GenericParam, Generics, Ident};
 
 use crate::ast::{Enum, Field, Index, Kind, Name, Table};
 use crate::case::{MAX_NAME, channel_form, unsupported_char};
@@ -24,6 +24,7 @@ pub(crate) fn table(table: &Table<'_>, errors: &mut Errors) {
         options(field, errors);
     }
     columns(table, errors);
+    filled_once(table, errors);
     indexes(&table.indexes(), errors);
 }
 
@@ -66,11 +67,28 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
         return;
     }
     if options.json.is_some() {
-        for other in
-            options.set().filter(|option| ["key", "unique", "index", "max_len"].iter().any(|o| *option == o))
-        {
+        let wrong = [
+            "key",
+            "unique",
+            "index",
+            "max_len",
+            "auto",
+            "created_at",
+            "updated_at",
+            "soft_delete",
+            "length",
+            "range",
+            "pattern",
+        ];
+        for other in options.set().filter(|option| wrong.iter().any(|wrong| *option == wrong)) {
             let message = match other.to_string().as_str() {
                 "max_len" => "JSON has no length to bound: remove `max_len` or `json`".to_owned(),
+                filled @ ("auto" | "created_at" | "updated_at" | "soft_delete") => {
+                    format!("what `{filled}` fills is no JSON: remove `{filled}` or `json`")
+                }
+                rule @ ("length" | "range" | "pattern") => {
+                    format!("`{rule}` can't look into JSON: check the value with `validate = function`")
+                }
                 other => format!("JSON has no order, so it can't be compared: remove `{other}` or `json`"),
             };
             errors.at(other, message);
@@ -85,6 +103,61 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
     }
     if let (Some(_), Some(index)) = (&options.unique, &options.index) {
         errors.at(index, "a unique column has an index already: remove `index`");
+    }
+    if let (Some(_), Some((default_with, _))) = (&options.default, &options.default_with) {
+        errors.at(default_with, "`default` says already what a new record has: keep one");
+    }
+    filled(field, errors);
+}
+
+/// A field that the database fills has one thing in it, and nobody else puts anything there.
+fn filled(field: &Field<'_>, errors: &mut Errors) {
+    let options = &field.options;
+    if let (Some(auto), None) = (&options.auto, &options.key) {
+        errors.at(auto, "`auto` numbers keys: write #[table(key, auto)]");
+    }
+    let ways = [&options.auto, &options.created_at, &options.updated_at, &options.soft_delete];
+    let mut ways = ways.into_iter().flatten();
+    let Some(first) = ways.next() else { return };
+    for second in ways {
+        errors.at(
+            second,
+            format!("the field is filled by `{first}` already: give `{second}` a field of its own"),
+        );
+    }
+    let default = options.default.as_ref().map(|(option, _)| option);
+    for default in default.into_iter().chain(options.default_with.as_ref().map(|(option, _)| option)) {
+        if first != "soft_delete" {
+            errors.at(default, format!("`{first}` fills the field: remove `{default}`"));
+        }
+    }
+    if let (Some(key), true) = (&options.key, first != "auto") {
+        errors.at(
+            key,
+            format!("`{first}` changes the field, and a key never changes: remove `key` or `{first}`"),
+        );
+    }
+}
+
+/// What the database fills, it fills in one field.
+fn filled_once(table: &Table<'_>, errors: &mut Errors) {
+    let ways: [for<'f> fn(&'f Field<'_>) -> Option<&'f Ident>; 4] = [
+        |field| field.options.auto.as_ref(),
+        |field| field.options.created_at.as_ref(),
+        |field| field.options.updated_at.as_ref(),
+        |field| field.options.soft_delete.as_ref(),
+    ];
+    for way in ways {
+        for second in table.columns().filter_map(way).skip(1) {
+            errors.at(second, format!("two fields are `{second}`: a table has one"));
+        }
+    }
+    let keys = table.columns().filter(|field| field.options.key.is_some()).count();
+    for auto in table.columns().filter_map(|field| field.options.auto.as_ref()).filter(|_| keys > 1) {
+        errors.at(
+            auto,
+            "`auto` numbers a key of one field, and this one is composite: remove `auto` or the other `key`",
+        );
     }
 }
 

@@ -412,6 +412,11 @@ impl Database {
         Ok((Arc::clone(&link.engine), link.handles()))
     }
 
+    /// The time that a write of `T` gets, in microseconds since the Unix epoch.
+    pub(crate) fn now<T: Entity>(&self) -> Result<i64> {
+        self.with::<T, _>(|engine, _| Ok(engine.now()))
+    }
+
     /// Why a struct has no table that is ready.
     pub(crate) fn no_table<T: Entity>(&self) -> Error {
         let name = T::SCHEMA.name;

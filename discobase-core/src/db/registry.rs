@@ -157,7 +157,9 @@ impl Handle {
     /// Makes a struct from a row.
     pub(crate) fn decode<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
         let fields = RowFields::new(&self.columns, row);
-        T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))
+        let mut value = T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))?;
+        value.loaded();
+        Ok(value)
     }
 
     fn field_error(&self, position: usize, error: &FieldError) -> Error {

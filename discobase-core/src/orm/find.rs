@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::orm::model::SoftDelete;
+use crate::orm::model::deleted::Scope;
 use crate::orm::record::{Record, comparable_operand};
 use crate::orm::source::sealed::Source as _;
 use crate::orm::source::{Origin, Reading, Source};
@@ -24,13 +26,22 @@ pub struct Find<T> {
     order: Vec<(usize, bool)>,
     limit: Option<usize>,
     offset: usize,
+    scope: Scope,
     table: PhantomData<fn() -> T>,
 }
 
 impl<T: Entity> Find<T> {
     pub(crate) fn new(source: &impl Source) -> Self {
-        let origin = source.origin();
-        Self { origin, filters: Vec::new(), order: Vec::new(), limit: None, offset: 0, table: PhantomData }
+        let (origin, scope) = (source.origin(), Scope::default());
+        Self {
+            origin,
+            filters: Vec::new(),
+            order: Vec::new(),
+            limit: None,
+            offset: 0,
+            scope,
+            table: PhantomData,
+        }
     }
 
     /// Only records that satisfy the filter. Several filters must all be satisfied.
@@ -107,7 +118,8 @@ impl<T: Entity> Find<T> {
         self,
         work: impl FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R>,
     ) -> Result<Option<R>> {
-        let Self { origin, filters, order, limit, offset, .. } = self;
+        let Self { origin, mut filters, order, limit, offset, scope, .. } = self;
+        filters.extend(scope.filter::<T>());
         origin.read::<T, _>(|reading| {
             let handle = reading.handle;
             let mut filter = match filters.len() {
@@ -129,6 +141,20 @@ impl<T: Entity> Find<T> {
     }
 }
 
+impl<T: SoftDelete> Find<T> {
+    /// Records that are deleted, too: without it, a query is as if they were not there.
+    pub fn with_deleted(mut self) -> Self {
+        self.scope = Scope::All;
+        self
+    }
+
+    /// Only records that are deleted.
+    pub fn only_deleted(mut self) -> Self {
+        self.scope = Scope::Deleted;
+        self
+    }
+}
+
 impl<T> Clone for Find<T> {
     fn clone(&self) -> Self {
         Self {
@@ -137,6 +163,7 @@ impl<T> Clone for Find<T> {
             order: self.order.clone(),
             limit: self.limit,
             offset: self.offset,
+            scope: self.scope,
             table: PhantomData,
         }
     }

@@ -1,6 +1,7 @@
 //! What users write: tables, records, queries, writes.
 
 mod find;
+pub(crate) mod model;
 mod record;
 mod save;
 mod snapshot;
@@ -9,6 +10,7 @@ mod table;
 mod watch;
 
 pub use find::{Find, FindLenient, FindUnique};
+pub use model::{Hooks, SoftDelete};
 pub use record::{NotSavedYet, Record};
 pub use save::{Background, Delete, Save, SaveAll, Update};
 pub use snapshot::Snapshot;

@@ -7,6 +7,7 @@ use crate::db::Database;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
+use crate::orm::model::deleted;
 use crate::orm::save::{Delete, Save, Update};
 use crate::orm::source::Source;
 use crate::schema::Entity;
@@ -137,6 +138,7 @@ impl<T: Entity> Record<T> {
                 .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
                 .collect();
             match table.by_key(&values) {
+                Some((_, stored)) if deleted::is_deleted::<T>(handle, stored.row) => Ok(None),
                 Some((id, stored)) => reading.record(id, stored).map(Some),
                 None => Ok(None),
             }

@@ -11,6 +11,7 @@ use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
+use crate::orm::model::{deleted, lifecycle};
 use crate::orm::record::Record;
 use crate::schema::Entity;
 use crate::session::Write;
@@ -75,12 +76,13 @@ impl<T: Entity> Save<T> {
     }
 
     async fn run(self) -> Result<Record<T>> {
-        let Self { value, db, deadline } = self;
-        let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
-            Ok(vec![Write::Insert { table: handle.id, values: handle.encode(&value)? }])
-        })
-        .await?;
+        let Self { mut value, db, deadline } = self;
+        lifecycle::before_save(&db, std::slice::from_mut(&mut value)).await?;
+        let Committed { journal, version, rows } =
+            commit::<T>(&db, deadline, |_, handle| Ok(vec![lifecycle::insert(handle, &value)?])).await?;
         let id = rows.first().copied().unwrap_or_default();
+        lifecycle::numbered(&mut value, id)?;
+        lifecycle::after_save(&db, &value).await;
         Ok(Record::new(db, journal, id, version, value))
     }
 }
@@ -119,15 +121,21 @@ impl<T: Entity> SaveAll<T> {
     }
 
     async fn run(self) -> Result<Vec<Record<T>>> {
-        let Self { values, db, deadline } = self;
+        let Self { mut values, db, deadline } = self;
         if values.is_empty() {
             return Ok(Vec::new());
         }
+        lifecycle::before_save(&db, &mut values).await?;
         let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
-            let insert = |value| Ok(Write::Insert { table: handle.id, values: handle.encode(value)? });
-            values.iter().map(insert).collect()
+            values.iter().map(|value| lifecycle::insert(handle, value)).collect()
         })
         .await?;
+        for (value, id) in values.iter_mut().zip(&rows) {
+            lifecycle::numbered(value, *id)?;
+        }
+        for value in &values {
+            lifecycle::after_save(&db, value).await;
+        }
         let records = values.into_iter().zip(rows);
         Ok(records.map(|(value, id)| Record::new(db.clone(), journal, id, version, value)).collect())
     }
@@ -161,21 +169,27 @@ impl<'a, T: Entity> Update<'a, T> {
         let Self { record, deadline } = self;
         let (id, version) = (record.id(), record.version());
         let db = record.db().clone();
-        let value: &T = record;
+        lifecycle::before_update::<T>(&db, record).await?;
         let (engine, write) = db.with::<T, _>(|engine, handle| {
             record.check_home(engine.journal())?;
-            let values = handle.encode(value)?;
+            let value: &mut T = record;
+            let mut values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.
             let tables = engine.tables();
             let stored = tables.get(handle.id).and_then(|table| table.row(id));
             let same =
                 stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow());
+            if !same && T::MODEL.updated_at.is_some() {
+                lifecycle::touch(value, engine.now())?;
+                values = handle.encode(value)?;
+            }
             let write = Write::Update { table: handle.id, row: id, version, values };
             Ok((Arc::clone(engine), (!same).then_some(write)))
         })?;
         let Some(write) = write else { return Ok(()) };
         let (version, _) = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
         record.set_version(version);
+        lifecycle::after_update::<T>(&db, record).await;
         Ok(())
     }
 }
@@ -195,11 +209,18 @@ impl<'a, T: Entity> IntoFuture for Update<'a, T> {
 pub struct Delete<T> {
     record: Record<T>,
     deadline: Option<Duration>,
+    forever: bool,
 }
 
 impl<T: Entity> Delete<T> {
     pub(crate) fn new(record: Record<T>) -> Self {
-        Self { record, deadline: None }
+        Self { record, deadline: None, forever: false }
+    }
+
+    /// Removes the row, even of a table whose deletes only mark a record.
+    pub(crate) fn forever(mut self) -> Self {
+        self.forever = true;
+        self
     }
 
     deadline!();
@@ -213,13 +234,18 @@ impl<T: Entity> Delete<T> {
     }
 
     async fn run(self) -> Result<T> {
-        let Self { record, deadline } = self;
-        let (row, version) = (record.id(), record.version());
-        commit::<T>(record.db(), deadline, |engine, handle| {
+        let Self { mut record, deadline, forever } = self;
+        let db = record.db().clone();
+        lifecycle::before_delete::<T>(&db, &mut record).await?;
+        if !forever && deleted::is_marked::<T>(&record)? {
+            return Ok(record.into_inner());
+        }
+        commit::<T>(&db, deadline, |engine, handle| {
             record.check_home(engine.journal())?;
-            Ok(vec![Write::Delete { table: handle.id, row, version }])
+            Ok(vec![deleted::delete(engine, handle, &mut record, forever)?])
         })
         .await?;
+        lifecycle::after_delete::<T>(&db, &record).await;
         Ok(record.into_inner())
     }
 }

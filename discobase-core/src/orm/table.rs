@@ -38,6 +38,35 @@ use crate::schema::Entity;
 /// # }
 /// ```
 pub trait Table: Entity {
+    /// Makes a struct field by field. A function of the field's name gives each; then `build()` makes the struct, and
+    /// `save(&db)` saves it. A field that must be given and was not is an error of the compiler that names it. May be
+    /// left out: fields with a `default` or `default_with`, those the database fills (`auto`, `created_at`,
+    /// `updated_at`), an `Option`, which is `None` then, and skipped fields.
+    ///
+    /// ```no_run
+    /// # use discobase_core as discobase;
+    /// # use discobase::{Database, Result, Table};
+    /// #[derive(Debug, Table)]
+    /// # #[table(crate = "discobase_core")]
+    /// struct User {
+    ///     #[table(key, auto)]
+    ///     id: u64,
+    ///     name: String,
+    ///     #[table(default = 10)]
+    ///     points: i64,
+    ///     nickname: Option<String>,
+    /// }
+    ///
+    /// # async fn run(db: Database) -> Result<()> {
+    /// let peter = User::builder().name("Peter").nickname("Pete").save(&db).await?;
+    /// assert_eq!((peter.id, peter.points), (1, 10));
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn builder() -> Self::Builder {
+        Self::new_builder()
+    }
+
     /// Saves this struct as a new record: one commit, durable when it returns.
     ///
     /// # Errors

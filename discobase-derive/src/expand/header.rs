@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Ident, Path, WherePredicate, parse_quote};
+use syn::{Generics, Ident, Path, WherePredicate, parse_quote};
 
 use crate::ast::{Field, Table};
 
@@ -20,6 +20,18 @@ pub(crate) fn stub(table: &Table<'_>) -> TokenStream {
 
 fn header(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> TokenStream {
     let (ident, krate) = (table.ident, &table.krate);
+    let generics = bounded(table, bounds);
+    let (impl_generics, _, clause) = generics.split_for_impl();
+    let (_, type_generics, _) = table.generics.split_for_impl();
+    quote!(impl #impl_generics #krate::private::Entity for #ident #type_generics #clause)
+}
+
+/// The table's generics with the bounds under which it is an entity.
+pub(crate) fn generics(table: &Table<'_>, stub: bool) -> Generics {
+    bounded(table, |field| if stub { TokenStream::new() } else { bounds(field, &table.krate) })
+}
+
+fn bounded(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> Generics {
     let mut predicates: Vec<WherePredicate> = Vec::new();
     for lifetime in table.generics.lifetimes() {
         let lifetime = &lifetime.lifetime;
@@ -37,9 +49,7 @@ fn header(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> Toke
     if !predicates.is_empty() {
         generics.make_where_clause().predicates.extend(predicates);
     }
-    let (impl_generics, _, clause) = generics.split_for_impl();
-    let (_, type_generics, _) = table.generics.split_for_impl();
-    quote!(impl #impl_generics #krate::private::Entity for #ident #type_generics #clause)
+    generics
 }
 
 /// What generated code needs of a field's type: `A + B +`.
@@ -60,6 +70,9 @@ fn bounds(field: &Field<'_>, krate: &Path) -> TokenStream {
     }
     if options.unique.is_some() || options.index.is_some() {
         bounds.extend(quote!(#krate::private::Indexable +));
+    }
+    if options.auto.is_some() || options.created_at.is_some() || options.updated_at.is_some() {
+        bounds.extend(quote!(#krate::private::ColumnValue +));
     }
     if options.max_len.is_some() {
         bounds.extend(quote!(#krate::private::Bounded +));

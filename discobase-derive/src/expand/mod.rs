@@ -1,8 +1,10 @@
 //! From the derive's input to its output: read, check, write.
 
+pub(crate) mod builder;
 mod column_enum;
 pub(crate) mod columns;
 pub(crate) mod header;
+pub(crate) mod model;
 mod row;
 mod schema;
 #[cfg(test)]
@@ -49,21 +51,33 @@ fn entity(table: &Table<'_>) -> TokenStream {
     let (columns, columns_type) = columns::expand(table);
     let columns_value = columns::value(table);
     let schema = schema::expand(table);
-    let checks = schema::checks(table);
+    let checks = [schema::checks(table), model::checks(table)];
+    let model = model::expand(table);
+    let soft_delete = model::soft_delete(table, false);
+    let builder::Builder { items, ty, value } = builder::expand(table, false);
     let row = row::expand(table);
     let key = key(table);
     quote! {
         #columns
-        #checks
-        #[automatically_derived]
-        #[allow(deprecated)]
-        #header {
-            type Columns = #columns_type;
-            type Key = #key;
-            #schema
-            #columns_value
-            #row
-        }
+        #(#checks)*
+        const _: () = {
+            #items
+            #soft_delete
+            #[automatically_derived]
+            #[allow(deprecated)]
+            #header {
+                type Columns = #columns_type;
+                type Key = #key;
+                type Builder = #ty;
+                fn new_builder() -> Self::Builder {
+                    #value
+                }
+                #schema
+                #columns_value
+                #row
+                #model
+            }
+        };
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, ExprLit, Lit, Path};
 
 use crate::ast::{Field, Table};
 
@@ -47,23 +47,28 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
 }
 
 fn default(table: &Table<'_>, field: &Field<'_>, at: usize) -> Option<TokenStream> {
-    let (_, expr) = field.options.default.as_ref()?;
+    let value = default_expr(&table.krate, field)?;
     let (krate, ty, at) = (&table.krate, field.ty, Literal::usize_unsuffixed(at));
-    let json = field.options.json.is_some();
-    let value = match expr {
-        None => quote!(<#ty as ::core::default::Default>::default()),
-        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if !json => {
-            quote!(<#ty as #krate::private::TextDefault>::text_default(#text))
-        }
-        Some(expr) => quote!(#expr),
-    };
-    let helper = if json { quote!(default_json) } else { quote!(default_value) };
+    let helper = if field.options.json.is_some() { quote!(default_json) } else { quote!(default_value) };
     let local = Ident::new("value", Span::mixed_site());
     Some(quote! {
         #at => {
             let #local: #ty = #value;
             #krate::private::#helper(&#local)
         }
+    })
+}
+
+/// The value of `default`.
+pub(super) fn default_expr(krate: &Path, field: &Field<'_>) -> Option<TokenStream> {
+    let (_, expr) = field.options.default.as_ref()?;
+    let ty = field.ty;
+    Some(match expr {
+        None => quote!(<#ty as ::core::default::Default>::default()),
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if field.options.json.is_none() => {
+            quote!(<#ty as #krate::private::TextDefault>::text_default(#text))
+        }
+        Some(expr) => quote!(#expr),
     })
 }
 

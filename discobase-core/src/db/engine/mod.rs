@@ -106,6 +106,11 @@ pub(crate) struct Start {
 }
 
 impl Engine {
+    /// What the calendar says: microseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> i64 {
+        self.env.now()
+    }
+
     /// Starts the task on the current runtime.
     pub(crate) fn start(start: Start) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
         let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit } =

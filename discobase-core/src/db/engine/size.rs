@@ -11,7 +11,7 @@ use crate::session::Write;
 /// Room for a frame's fields beside its commits.
 const FRAME_MARGIN: usize = 4 << 10;
 
-/// What each operation counts beside its row.
+/// What each operation counts beside its row, and beside the number that the commit may write into it.
 const OPERATION: usize = 24;
 
 // A frame gets a last commit while it is still below its target, and a reader allows a frame so many items. A commit
@@ -22,7 +22,9 @@ const _: () = assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION < MAX_ITEMS, 
 pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> {
     let rows = || {
         writes.iter().filter_map(|write| match write {
-            Write::Insert { values, .. } | Write::Update { values, .. } => Some(values),
+            Write::Insert { values, .. }
+            | Write::InsertAuto { values, .. }
+            | Write::Update { values, .. } => Some(values),
             _ => None,
         })
     };

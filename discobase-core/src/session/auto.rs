@@ -1,0 +1,56 @@
+//! The keys that commits give.
+//!
+//! A key that is 0 is one that was not given. Its record gets the id of its row as its key: a row's id is above every
+//! one its table ever had, so a number is given once, even if its record, or the whole process, is gone afterwards. A
+//! number that somebody chose is left out as long as a record has it.
+
+use smallvec::smallvec;
+
+use crate::batch::TableDef;
+use crate::error::{Error, ErrorKind};
+use crate::ids::RowId;
+use crate::row::{Row, RowWriter};
+use crate::session::column_name;
+use crate::tables::{TableState, value_in};
+use crate::value::ValueRef;
+
+/// The id and the values of a new row whose key is in `column`.
+pub(super) fn number(state: &TableState, column: usize, values: &Row) -> Result<(RowId, Row), Error> {
+    let mut row = state.next_row();
+    if !matches!(values.value(column), Some(ValueRef::Int(0))) {
+        return Ok((row, values.clone()));
+    }
+    while state.by_key(&smallvec![ValueRef::Int(row.get().into())]).is_some() {
+        row = row.next();
+    }
+    if row.get() > highest(state.def(), column) {
+        let text = "every number that fits the field was given to a record already: give it a wider type";
+        return Err(Error::new(ErrorKind::Invalid, text)
+            .in_table(&state.def().name)
+            .in_field(column_name(state.def(), column)));
+    }
+    Ok((row, with_value(state.def(), values, column, ValueRef::Int(row.get().into()))))
+}
+
+/// The highest number that a column of integers can hold.
+fn highest(def: &TableDef, column: usize) -> u64 {
+    match def.columns.get(column).map_or("", |column| column.ty.as_str()) {
+        "i8" => i8::MAX as u64,
+        "i16" => i16::MAX as u64,
+        "i32" => i32::MAX as u64,
+        "i64" => i64::MAX as u64,
+        "u8" => u64::from(u8::MAX),
+        "u16" => u64::from(u16::MAX),
+        "u32" => u64::from(u32::MAX),
+        _ => u64::MAX,
+    }
+}
+
+/// The row with another value in one column.
+pub(crate) fn with_value(def: &TableDef, row: &Row, column: usize, value: ValueRef<'_>) -> Row {
+    let mut changed = RowWriter::new(def.columns.len());
+    for at in 0..def.columns.len() {
+        changed.put(if at == column { value } else { value_in(def, row.borrow(), at) });
+    }
+    changed.finish()
+}

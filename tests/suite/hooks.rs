@@ -1,0 +1,176 @@
+//! What structs do around their writes.
+
+use std::sync::Mutex;
+
+use discobase::{Database, Error, ErrorKind, Hooks, Result, Table};
+use twilight_model::util::Timestamp;
+
+use crate::support::Place;
+
+/// What ran, by the database it ran for: tests run side by side.
+static RAN: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+fn ran(db: &Database, what: String) {
+    RAN.lock().unwrap().push((format!("{db:?}"), what));
+}
+
+fn take(db: &Database) -> Vec<String> {
+    let name = format!("{db:?}");
+    let mut all = RAN.lock().unwrap();
+    let (mine, others) = all.drain(..).partition(|(of, _)| *of == name);
+    *all = others;
+    Vec::into_iter(mine).map(|(_, what)| what).collect()
+}
+
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(hooks)]
+struct Account {
+    #[table(key, auto)]
+    id: u64,
+    #[table(length(max = 20))]
+    email: String,
+    owner: Option<u64>,
+    #[table(soft_delete)]
+    deleted_at: Option<Timestamp>,
+    #[table(skip)]
+    domain: String,
+}
+
+impl Account {
+    fn refuse(&self, what: &str) -> Result<()> {
+        if self.email.contains(what) { Err(Error::new(ErrorKind::Invalid, "refused")) } else { Ok(()) }
+    }
+}
+
+impl Hooks for Account {
+    async fn before_save(&mut self, db: &Database) -> Result<()> {
+        ran(db, format!("before_save {} {}", self.id, self.email));
+        self.email = self.email.trim().to_lowercase();
+        if let Some(owner) = self.owner {
+            // Records can be read from here.
+            let found = Account::get(db, owner).await?;
+            found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such owner"))?;
+        }
+        self.refuse("nosave")
+    }
+
+    async fn after_save(&self, db: &Database) {
+        ran(db, format!("after_save {} {}", self.id, self.email));
+        if self.email == "parent@x" {
+            // And written.
+            Account::builder().email("child@x").owner(self.id).save(db).await.unwrap();
+        }
+    }
+
+    async fn before_update(&mut self, db: &Database) -> Result<()> {
+        ran(db, format!("before_update {}", self.email));
+        self.refuse("noupdate")
+    }
+
+    async fn after_update(&self, db: &Database) {
+        ran(db, format!("after_update {}", self.email));
+    }
+
+    async fn before_delete(&mut self, db: &Database) -> Result<()> {
+        ran(db, format!("before_delete {}", self.email));
+        self.refuse("nodelete")
+    }
+
+    async fn after_delete(&self, db: &Database) {
+        ran(db, format!("after_delete {} {}", self.email, self.deleted_at.is_some()));
+    }
+
+    fn after_load(&mut self) {
+        self.domain = self.email.split('@').nth(1).unwrap_or_default().to_owned();
+    }
+}
+
+async fn open(place: &Place) -> Database {
+    let db = place.database();
+    db.table::<Account>().unwrap();
+    place.connect(&db).await.unwrap();
+    db
+}
+
+async fn save(db: &Database, email: &str) -> Result<discobase::Record<Account>> {
+    Account::builder().email(email).save(db).await
+}
+
+crate::everywhere!(
+    hooks_run_around_writes,
+    a_failing_hook_writes_nothing,
+    hooks_may_read_and_write,
+    a_write_that_fails_runs_no_after_hook,
+);
+
+async fn hooks_run_around_writes(place: &Place) {
+    let db = open(place).await;
+    let mut account = save(&db, " A@B ").await.unwrap();
+    account.email = "c@d".into();
+    account.update().await.unwrap();
+    assert_eq!(Account::get(&db, 1).await.unwrap().unwrap().domain, "d");
+    let mut found = Account::find(&db).first().await.unwrap().unwrap();
+    assert_eq!(found.domain, "d");
+    found.clone().delete().await.unwrap();
+    found = Account::find(&db).only_deleted().first().await.unwrap().unwrap();
+    found.restore().await.unwrap();
+    found.delete_forever().await.unwrap();
+    let expected = [
+        "before_save 0  A@B ",
+        "after_save 1 a@b",
+        "before_update c@d",
+        "after_update c@d",
+        "before_delete c@d",
+        "after_delete c@d true",
+        "before_update c@d",
+        "after_update c@d",
+        "before_delete c@d",
+        "after_delete c@d false",
+    ];
+    assert_eq!(take(&db), expected);
+    db.close().await.unwrap();
+}
+
+async fn a_failing_hook_writes_nothing(place: &Place) {
+    let db = open(place).await;
+    let mut account = save(&db, "a@nodelete").await.unwrap();
+    let frames = db.frames().unwrap();
+    assert_eq!(save(&db, "NOSAVE").await.unwrap_err().kind(), ErrorKind::Invalid);
+    let batch = ["x@y", "nosave@y"].map(|email| Account::builder().email(email).build());
+    assert_eq!(Account::save_all(batch, &db).await.unwrap_err().kind(), ErrorKind::Invalid);
+    account.email = "b@noupdate".into();
+    assert!(account.update().await.is_err());
+    account.email = "b@nodelete".into();
+    assert!(account.delete().await.is_err());
+    assert_eq!(db.frames().unwrap(), frames);
+    let all = Account::find(&db).all().await.unwrap();
+    assert_eq!(all.iter().map(|one| one.email.as_str()).collect::<Vec<_>>(), ["a@nodelete"]);
+    assert!(take(&db).iter().skip(2).all(|what| what.starts_with("before")));
+    db.close().await.unwrap();
+}
+
+async fn hooks_may_read_and_write(place: &Place) {
+    let db = open(place).await;
+    let error = Account::builder().email("a@b").owner(9u64).save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let parent = save(&db, "parent@x").await.unwrap();
+    let child = Account::find_unique(&db, |a| a.owner.eq(parent.id)).await.unwrap();
+    assert_eq!(child.email, "child@x");
+    db.close().await.unwrap();
+}
+
+async fn a_write_that_fails_runs_no_after_hook(place: &Place) {
+    let db = open(place).await;
+    let mut account = save(&db, "a@b").await.unwrap();
+    let mut stale = account.clone();
+    account.email = "b@b".into();
+    account.update().await.unwrap();
+    take(&db);
+    stale.email = "c@b".into();
+    assert_eq!(stale.update().await.unwrap_err().kind(), ErrorKind::Conflict);
+    account.update().await.unwrap();
+    let error = save(&db, "12345678901234567890@b").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Violated);
+    assert_eq!(take(&db), ["before_update c@b", "before_update b@b", "before_save 0 12345678901234567890@b"]);
+    db.close().await.unwrap();
+}
