@@ -138,6 +138,7 @@ impl Builder {
             clock: self.clock,
             address,
             stop: watch::Sender::new(false),
+            answered: tokio::sync::Notify::new(),
         });
         let ticket = shared.settle(&mut shared.core.lock());
         let safe = shared.store.safe(ticket).await;
@@ -265,6 +266,15 @@ impl LocalGuild {
         let Home { guild_id, bot_id, .. } = self.home;
         // The home guild always has its bot's role, unless the bot was kicked: then there is nothing to set.
         let _kicked = self.with_state(|state, _| state.set_bot_permissions(guild_id, bot_id, permissions));
+    }
+
+    /// Switches all privileged intents of the bot on in the developer portal, for bots that ask for them all.
+    pub fn allow_privileged_intents(&self) {
+        let bot = self.home.bot_id;
+        self.with_state(|state, _| {
+            state.set_privileged_intents(bot, true, true);
+            state.set_presence_intent(bot, true);
+        });
     }
 
     /// Breaks all gateway connections without a word. Sessions stay and can be resumed.

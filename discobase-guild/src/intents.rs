@@ -13,8 +13,12 @@ pub const GUILD_INVITES: u64 = 1 << 6;
 pub const GUILD_PRESENCES: u64 = 1 << 8;
 /// Messages in guilds.
 pub const GUILD_MESSAGES: u64 = 1 << 9;
+/// Reactions in guilds.
+pub const GUILD_MESSAGE_REACTIONS: u64 = 1 << 10;
 /// Typing in guilds.
 pub const GUILD_MESSAGE_TYPING: u64 = 1 << 11;
+/// Direct messages; here ephemeral ones.
+pub const DIRECT_MESSAGES: u64 = 1 << 12;
 /// The content of other people's messages; privileged.
 pub const MESSAGE_CONTENT: u64 = 1 << 15;
 /// Every intent there is.

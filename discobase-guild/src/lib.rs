@@ -1,7 +1,7 @@
 //! A Discord of one's own: a server on a loopback port that speaks Discord's REST interface and gateway and
 //! obeys Discord's documented rules, for development and for tests.
 //!
-//! It is *not* Discord: no voice, no threads, no reactions, no interactions, no compression, and nothing to
+//! It is *not* Discord: no voice, no direct messages, no roles to hand out, no compression, and nothing to
 //! look at. What it does and does not do is listed in the README.
 //!
 //! ```text

@@ -28,6 +28,9 @@ struct Arguments {
     /// Do not wait for the disk: survives the end of the program, perhaps not that of the system
     #[arg(long)]
     no_sync: bool,
+    /// Switch the bot's privileged intents on: members, presences, message content
+    #[arg(long)]
+    privileged_intents: bool,
     /// Switch off all rate limits; sizes and counts stay
     #[arg(long)]
     no_rate_limits: bool,
@@ -89,7 +92,11 @@ async fn start(arguments: Arguments) -> Result<LocalGuild, GuildError> {
     if let Some(token) = arguments.token {
         builder = builder.token(token);
     }
-    builder.start().await
+    let guild = builder.start().await?;
+    if arguments.privileged_intents {
+        guild.allow_privileged_intents();
+    }
+    Ok(guild)
 }
 
 /// Ctrl-C, or the signal by which service managers end a program.

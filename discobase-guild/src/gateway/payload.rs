@@ -32,6 +32,8 @@ pub(super) struct Identify {
     pub(super) token: String,
     pub(super) intents: u64,
     pub(super) shard: Option<(u64, u64)>,
+    /// Guilds with more members are large.
+    pub(super) large_threshold: usize,
 }
 
 pub(super) fn parse(text: &str) -> Result<Command, Close> {
@@ -83,7 +85,10 @@ fn identify(data: &Value) -> Result<Identify, Close> {
     if !data.get("properties").is_some_and(Value::is_object) {
         return Err(Close::DecodeError);
     }
-    Ok(Identify { token: string(data, "token")?, intents, shard })
+    // Discord docs, "Gateway Events": Identify Structure. Between 50, the default, and 250.
+    let large = data.get("large_threshold").and_then(Value::as_u64).unwrap_or(50).clamp(50, 250);
+    let large_threshold = usize::try_from(large).unwrap_or(50);
+    Ok(Identify { token: string(data, "token")?, intents, shard, large_threshold })
 }
 
 fn string(data: &Value, name: &str) -> Result<String, Close> {

@@ -74,7 +74,7 @@ where
             ended
         }
         // Discord docs, "Opcodes and Status Codes": which close codes allow to reconnect is the client's
-        // business; the session itself stays.
+        // business. The session itself stays, unless it is what has ended: "reconnect and start a new one".
         End::Close(close) => {
             let frame = CloseFrame { code: CloseCode::from(close.code()), reason: close.reason().into() };
             let closing = async {
@@ -82,7 +82,7 @@ where
                 while let Some(Ok(_)) = connection.socket.next().await {}
             };
             let _late = tokio::time::timeout(Duration::from_secs(1), closing).await;
-            false
+            close.code() == Close::SessionTimedOut.code()
         }
         End::Gone | End::Cut => false,
     };
@@ -259,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let shard = identify.shard.unwrap_or((0, 1));
         let id = format!("{:032x}", core.state.next_id(now_ms));
-        let first = first_events(&core.state, &bot, identify.intents, shard, &id, &self.shared.gateway_url());
+        let first = first_events(&core.state, &bot, identify, shard, &id, &self.shared.gateway_url());
         // Under the lock of the state, so that no event falls between these and the following ones.
         let asked = Asked { user_id: bot.id, intents: identify.intents, shard };
         self.shared.hub.open(&id, asked, self.number, limits.replay_events, &first);
@@ -374,7 +374,7 @@ async fn until(instant: Option<tokio::time::Instant>) {
 fn first_events(
     state: &State,
     bot: &User,
-    asked: u64,
+    identify: &Identify,
     shard: (u64, u64),
     session_id: &str,
     url: &str,
@@ -401,8 +401,11 @@ fn first_events(
         "_trace": [],
     });
     let mut first = vec![("READY", ready.to_string())];
-    if asked & intents::GUILDS != 0 {
-        let create = |guild: &Guild| wire::guild_create(state, guild, bot.id).to_string();
+    if identify.intents & intents::GUILDS != 0 {
+        let presences = identify.intents & intents::GUILD_PRESENCES != 0;
+        let threshold = identify.large_threshold;
+        let create =
+            |guild: &Guild| wire::guild_create(state, guild, bot.id, threshold, presences).to_string();
         first.extend(guilds.into_iter().map(|guild| ("GUILD_CREATE", create(guild))));
     }
     first

@@ -19,12 +19,12 @@ pub(super) fn positions(state: &mut State, call: &mut Call) -> Result<Answer, Re
 
 pub(super) fn get(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
     let (channel, _) = state.channel_for(call.user, call.id(0))?;
-    Ok(Answer::json(&wire::channel(channel)))
+    Ok(Answer::json(&wire::thread_for(channel, call.user)))
 }
 
 pub(super) fn modify(state: &mut State, call: &mut Call) -> Result<Answer, Refusal> {
     let change = parse::channel_change(call.object()?)?;
-    let channel = state.modify_channel(call.user, call.id(0), change)?;
+    let channel = state.modify_channel(call.now_ms, call.user, call.id(0), change)?;
     Ok(Answer::json(&wire::channel(&channel)))
 }
 

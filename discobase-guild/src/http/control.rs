@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::body::{self, Unread};
-use super::people;
 use super::reply::{self, ReplyBody};
+use super::{doings, people};
 use crate::faults::Rule;
 use crate::gateway::{Close, Order};
 use crate::server::Shared;
@@ -60,6 +60,11 @@ async fn act(shared: &Arc<Shared>, method: &str, path: &str, body: &Value) -> Re
             Ok(json!({}))
         }
         ("POST", "gateway") => gateway(shared, body),
+        ("POST", "interactions") => doings::act(shared, body).await,
+        ("GET", path) if path.starts_with("interactions/") => {
+            let id = path.strip_prefix("interactions/").and_then(|id| id.parse().ok());
+            doings::look(shared, id.ok_or(Refusal::UNKNOWN_INTERACTION)?)
+        }
         ("POST", path) => {
             let now_ms = shared.now_ms();
             let (result, ticket) = {

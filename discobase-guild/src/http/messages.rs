@@ -8,7 +8,7 @@ use crate::state::{Message, Page, Refusal, State};
 use crate::wire;
 
 pub(super) fn show(state: &State, call: &Call, message: &Message, with_nonce: bool) -> Value {
-    let mut data = wire::message(state, call.now_ms, message, with_nonce);
+    let mut data = wire::message(state, call.now_ms, message, call.user, with_nonce);
     if !state.shows_content(call.user, message) {
         wire::blank(&mut data);
     }

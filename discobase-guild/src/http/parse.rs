@@ -4,11 +4,12 @@ use serde_json::{Map, Value};
 
 use super::form::Form;
 use crate::state::{
-    AllowedMentions, ChannelChange, MessageChange, NewChannel, NewInvite, NewMessage, Nonce, Overwrite,
-    Place, Refusal, Retained, Upload,
+    AllowedMentions, ChannelChange, MessageChange, NewChannel, NewInvite, NewMessage, NewThread, Nonce,
+    Overwrite, Place, Refusal, Retained, ThreadChange, Upload,
 };
 
-type Object = Map<String, Value>;
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
 
 // Discord docs, "Message": Create Message, JSON/Form Params.
 pub(super) fn new_message(object: &Object, mut files: Vec<Upload>) -> Result<NewMessage, Refusal> {
@@ -97,6 +98,19 @@ fn allowed_mentions(form: &mut Form<'_>) -> Option<AllowedMentions> {
     })
 }
 
+// Discord docs, "Channel": Start Thread from Message, Start Thread without Message, JSON Params.
+pub(super) fn new_thread(object: &Object) -> Result<NewThread, Refusal> {
+    let mut form = Form::new(object);
+    let thread = NewThread {
+        name: form.required_string("name"),
+        kind: form.number("type").map(|kind| kind.try_into().unwrap_or(u8::MAX)),
+        auto_archive_minutes: form.number("auto_archive_duration"),
+        rate_limit_per_user: form.number("rate_limit_per_user").unwrap_or(0),
+        invitable: form.flag("invitable"),
+    };
+    form.finish(thread)
+}
+
 // Discord docs, "Channel": Create Channel Invite, JSON/Form Params.
 pub(super) fn new_invite(object: &Object) -> Result<NewInvite, Refusal> {
     let mut form = Form::new(object);
@@ -137,6 +151,12 @@ pub(super) fn channel_change(object: &Object) -> Result<ChannelChange, Refusal> 
         overwrites: overwrites(&mut form),
         nsfw: form.flag("nsfw"),
         rate_limit_per_user: form.number("rate_limit_per_user"),
+        thread: ThreadChange {
+            archived: form.flag("archived"),
+            locked: form.flag("locked"),
+            auto_archive_minutes: form.number("auto_archive_duration"),
+            invitable: form.flag("invitable"),
+        },
     };
     form.finish(change)
 }

@@ -43,6 +43,8 @@ pub(super) fn act(state: &mut State, now_ms: u64, path: &str, body: &Value) -> D
         "messages" => post(state, act),
         "delete-message" => delete_message(state, act),
         "pins" => pin(state, act),
+        "reactions" => react(state, act),
+        "threads" => start_thread(state, act),
         "invites" => invite(state, act),
         "join" => join(state, act),
         "delete-channel" => delete_channel(state, act),
@@ -78,7 +80,7 @@ fn post(state: &mut State, act: Act<'_>) -> Done {
     let content = form.required_string("content");
     form.finish(())?;
     let posted = state.post_as(now_ms, user.unwrap_or(state.home().owner_id), channel, &content)?;
-    Ok(wire::message(state, now_ms, &posted.message, true))
+    Ok(wire::message(state, now_ms, &posted.message, posted.message.author_id, true))
 }
 
 /// `{"channel_id", "message_id"}`: a moderator deletes a message.
@@ -100,6 +102,31 @@ fn pin(state: &mut State, act: Act<'_>) -> Done {
         state.pin_message(now_ms, user, channel, message)?;
     }
     Ok(json!({}))
+}
+
+/// `{"channel_id", "message_id", "emoji", "user_id"?}`, or with `"remove": true`: by default the owner reacts.
+fn react(state: &mut State, act: Act<'_>) -> Done {
+    let Act { now_ms, mut form, channel, message, user, .. } = act;
+    let emoji = form.required_string("emoji");
+    let remove = form.flag("remove").unwrap_or(false);
+    form.finish(())?;
+    let user = user.unwrap_or(state.home().owner_id);
+    if remove {
+        state.unreact(now_ms, user, channel, message, &emoji, user)?;
+    } else {
+        state.react(now_ms, user, channel, message, &emoji)?;
+    }
+    Ok(json!({}))
+}
+
+/// `{"channel_id", "message_id"?, "user_id"?}` and the fields of Start Thread: by default the owner starts it.
+fn start_thread(state: &mut State, act: Act<'_>) -> Done {
+    let new = parse::new_thread(act.body)?;
+    act.form.finish(())?;
+    let user = act.user.unwrap_or(state.home().owner_id);
+    let message = (act.message != 0).then_some(act.message);
+    let thread = state.start_thread(act.now_ms, user, act.channel, message, &new)?;
+    Ok(wire::thread_for(&thread, user))
 }
 
 /// `{"channel_id", "user_id"?}` and the fields of Create Channel Invite: by default the owner invites.
@@ -158,12 +185,15 @@ fn set_overwrite(state: &mut State, act: Act<'_>) -> Done {
     Ok(json!({}))
 }
 
-/// `{"message_content", "guild_members", "user_id"?}`: switches in the developer portal.
+/// `{"message_content", "guild_members", "guild_presences", "user_id"?}`: switches in the developer portal.
 fn set_intents(state: &mut State, act: Act<'_>) -> Done {
     let Act { mut form, user, .. } = act;
     let content = form.flag("message_content").unwrap_or(false);
     let members = form.flag("guild_members").unwrap_or(false);
+    let presences = form.flag("guild_presences").unwrap_or(false);
     form.finish(())?;
-    state.set_privileged_intents(user.unwrap_or(state.home().bot_id), content, members);
+    let bot = user.unwrap_or(state.home().bot_id);
+    state.set_privileged_intents(bot, content, members);
+    state.set_presence_intent(bot, presences);
     Ok(json!({}))
 }

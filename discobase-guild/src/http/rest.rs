@@ -104,8 +104,7 @@ async fn execute(shared: &Arc<Shared>, request: Received) -> Response<ReplyBody>
     let token = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bot ")).unwrap_or_default().trim();
     let user = shared.core.lock().state.bot_by_token(token).map(|bot| bot.id);
-    // Discord docs, "Gateway": Get Gateway needs no authentication.
-    let open = route.template == "/gateway";
+    let open = route.is_open();
     if user.is_none() && !open {
         return reply::refusal(&Refusal::UNAUTHORIZED);
     }
@@ -178,6 +177,9 @@ async fn call(
         let answer = (route.handler)(&mut core.state, &mut call);
         (answer, shared.settle(&mut core))
     };
+    if route.answers_interactions() {
+        shared.answered.notify_waiters();
+    }
     if shared.store.safe(ticket).await.is_err() {
         return Err(Refusal::INTERNAL);
     }
@@ -190,7 +192,12 @@ async fn call(
 
 /// Counts what has to be counted about a reply.
 // Discord docs, "Rate Limits": Invalid Request Limit. 401, 403 and 429 count, except for shared 429s.
-fn count(shared: &Shared, response: Response<ReplyBody>) -> Response<ReplyBody> {
+fn count(shared: &Shared, mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    let from_outside = response.headers().get("content-type").is_some_and(|kind| kind != "application/json");
+    if !from_outside {
+        // Not documented, but on every reply; discord.py takes a 429 without it for a ban by the network in front.
+        reply::set(response.headers_mut(), "via", "1.1 google");
+    }
     let status = response.status().as_u16();
     let headers = response.headers();
     let is_shared = headers.get("x-ratelimit-scope").is_some_and(|scope| scope == "shared");

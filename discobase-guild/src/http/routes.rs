@@ -4,7 +4,7 @@
 
 use super::call::{Answer, Call};
 use super::multipart::percent;
-use super::{channels, guilds, invites, messages, pins, users};
+use super::{channels, commands, guilds, interactions, invites, messages, pins, reactions, threads, users};
 use crate::limits::Charge;
 use crate::state::{Refusal, Snowflake, State};
 
@@ -63,6 +63,48 @@ const ROUTES: &[Route] = &[
     route("GET", "/channels/{channel}/messages/{message}", messages::get),
     route("PATCH", "/channels/{channel}/messages/{message}", messages::edit),
     route("DELETE", "/channels/{channel}/messages/{message}", messages::delete),
+    route("GET", "/guilds/{guild}/threads/active", threads::active),
+    route("POST", "/channels/{channel}/threads", threads::start),
+    route("POST", "/channels/{channel}/messages/{message}/threads", threads::start_from),
+    route("GET", "/channels/{channel}/threads/archived/public", threads::archived_public),
+    route("GET", "/channels/{channel}/threads/archived/private", threads::archived_private),
+    route("GET", "/channels/{channel}/users/@me/threads/archived/private", threads::archived_joined),
+    route("GET", "/channels/{channel}/thread-members", threads::members),
+    route("PUT", "/channels/{channel}/thread-members/@me", threads::join),
+    route("DELETE", "/channels/{channel}/thread-members/@me", threads::leave),
+    route("GET", "/channels/{channel}/thread-members/{user}", threads::member),
+    route("PUT", "/channels/{channel}/thread-members/{user}", threads::add),
+    route("DELETE", "/channels/{channel}/thread-members/{user}", threads::remove),
+    route("DELETE", "/channels/{channel}/messages/{message}/reactions", reactions::clear),
+    route("GET", "/channels/{channel}/messages/{message}/reactions/{emoji}", reactions::list),
+    route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}", reactions::clear_emoji),
+    route("PUT", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me", reactions::add),
+    route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}/@me", reactions::remove_own),
+    route("DELETE", "/channels/{channel}/messages/{message}/reactions/{emoji}/{user}", reactions::remove),
+    route("GET", "/applications/{application}/commands", commands::list),
+    route("POST", "/applications/{application}/commands", commands::create),
+    route("PUT", "/applications/{application}/commands", commands::overwrite),
+    route("GET", "/applications/{application}/commands/{command}", commands::get),
+    route("PATCH", "/applications/{application}/commands/{command}", commands::edit),
+    route("DELETE", "/applications/{application}/commands/{command}", commands::delete),
+    route("GET", "/applications/{application}/guilds/{guild}/commands", commands::list_in_guild),
+    route("POST", "/applications/{application}/guilds/{guild}/commands", commands::create_in_guild),
+    route("PUT", "/applications/{application}/guilds/{guild}/commands", commands::overwrite_in_guild),
+    route("GET", "/applications/{application}/guilds/{guild}/commands/{command}", commands::get_in_guild),
+    route("PATCH", "/applications/{application}/guilds/{guild}/commands/{command}", commands::edit_in_guild),
+    route(
+        "DELETE",
+        "/applications/{application}/guilds/{guild}/commands/{command}",
+        commands::delete_in_guild,
+    ),
+    route("POST", "/interactions/{interaction}/{token}/callback", interactions::answer),
+    route("POST", "/webhooks/{application}/{token}", interactions::follow_up),
+    route("GET", "/webhooks/{application}/{token}/messages/@original", interactions::get),
+    route("PATCH", "/webhooks/{application}/{token}/messages/@original", interactions::edit),
+    route("DELETE", "/webhooks/{application}/{token}/messages/@original", interactions::delete),
+    route("GET", "/webhooks/{application}/{token}/messages/{message}", interactions::get),
+    route("PATCH", "/webhooks/{application}/{token}/messages/{message}", interactions::edit),
+    route("DELETE", "/webhooks/{application}/{token}/messages/{message}", interactions::delete),
     route("POST", "/attachments/refresh-urls", messages::refresh_urls),
 ];
 
@@ -114,7 +156,8 @@ fn matches(template: &str, path: &str) -> Option<Result<Filled, Refusal>> {
             _ => return None,
         };
         let Some(name) = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-            if wanted == given {
+            // Some clients write `@me` as `%40me`.
+            if wanted == given || given.contains('%') && wanted == percent(given) {
                 continue;
             }
             return None;
@@ -131,6 +174,18 @@ fn matches(template: &str, path: &str) -> Option<Result<Filled, Refusal>> {
 }
 
 impl Route {
+    /// Whether it needs no bot's token.
+    // Discord docs, "Gateway": Get Gateway needs no authentication. "Receiving and Responding": answers to interactions
+    // have a token of their own, and are not bound to the application's global rate limit.
+    pub(super) fn is_open(&self) -> bool {
+        self.template == "/gateway" || self.answers_interactions()
+    }
+
+    /// Whether an application answers an interaction on it.
+    pub(super) fn answers_interactions(&self) -> bool {
+        self.template.starts_with("/interactions/") || self.template.starts_with("/webhooks/")
+    }
+
     /// What a request on this route is charged for, and on which resource.
     // Discord docs, "Rate Limits": top-level resources are channels, guilds and webhooks.
     pub(super) fn charge(&self, state: &State, ids: &[Snowflake]) -> (Charge, Snowflake) {
@@ -148,6 +203,7 @@ impl Route {
                 let guild = state.channel(first).map_or(first, |channel| channel.guild_id);
                 return (Charge::BulkDelete, guild);
             }
+            ("PUT" | "DELETE", template) if template.contains("/reactions") => Charge::Reaction,
             (method, template) => Charge::Other(method, template),
         };
         (charge, major)

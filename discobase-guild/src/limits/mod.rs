@@ -50,6 +50,18 @@ pub struct Limits {
     pub pins: u64,
     /// Invites of a guild.
     pub invites: u64,
+    /// Distinct emoji on a message.
+    pub reactions: usize,
+    /// Active threads of a guild.
+    pub active_threads: u64,
+    /// Slash commands of an application, in all guilds or in one.
+    pub slash_commands: usize,
+    /// Commands of an application on users, and again on messages, in all guilds or in one.
+    pub menu_commands: usize,
+    /// How long an interaction waits for its first answer, in milliseconds.
+    pub interaction_answer_ms: u64,
+    /// How long an interaction's token works, in milliseconds.
+    pub interaction_token_ms: u64,
 
     /// All requests of a bot.
     pub global: Option<Rate>,
@@ -69,6 +81,8 @@ pub struct Limits {
     pub message_page: Option<Rate>,
     /// Get Channel Messages as it is enforced, per channel.
     pub message_page_hidden: Option<Rate>,
+    /// Adding and removing reactions, per channel.
+    pub reaction: Option<Rate>,
     /// Bulk Delete Messages, per guild.
     pub bulk_delete: Option<Rate>,
     /// Modify Channel, per channel.
@@ -130,6 +144,15 @@ impl Limits {
             // Discord docs, "Opcodes and Status Codes": errors 30003 and 30016.
             pins: 250,
             invites: 1000,
+            // Discord docs, "Opcodes and Status Codes": error 30010. Error 160006 names no number; observed.
+            reactions: 20,
+            active_threads: 1000,
+            // Discord docs, "Application Commands": Registering a Command, with the change log of 2026-03-03.
+            slash_commands: 100,
+            menu_commands: 15,
+            // Discord docs, "Receiving and Responding": Interaction Callback.
+            interaction_answer_ms: 3000,
+            interaction_token_ms: 15 * 60_000,
             // Discord docs, "Rate Limits": Global Rate Limit.
             global: rate(50, 1000),
             // The rest of the rates is observed: Discord asks not to hard-code them.
@@ -141,6 +164,7 @@ impl Limits {
             message_delete_old: rate(30, 4000),
             message_page: rate(1000, 5000),
             message_page_hidden: rate(5, 5000),
+            reaction: rate(1, 250),
             bulk_delete: rate(1, 1000),
             channel_modify: rate(10, 15_000),
             channel_rename: rate(2, 600_000),
@@ -172,6 +196,7 @@ impl Limits {
             message_delete_old: None,
             message_page: None,
             message_page_hidden: None,
+            reaction: None,
             bulk_delete: None,
             channel_modify: None,
             channel_rename: None,

@@ -22,6 +22,8 @@ pub enum Charge {
     MessageDelete(Snowflake),
     /// Get Channel Messages.
     MessagePage,
+    /// Adding or removing reactions.
+    Reaction,
     /// Bulk Delete Messages.
     BulkDelete,
     /// Modify Channel.
@@ -187,6 +189,7 @@ fn plan(limits: &Limits, now_ms: u64, charge: Charge) -> Plan {
             hidden: limits.message_page_hidden.map(|rate| ("page messages, enforced", rate)),
             ..one("page messages", limits.message_page)
         },
+        Charge::Reaction => one("reactions", limits.reaction),
         Charge::BulkDelete => one("bulk delete", limits.bulk_delete),
         Charge::ChannelModify => one("modify channel", limits.channel_modify),
         Charge::ChannelRename => Plan {

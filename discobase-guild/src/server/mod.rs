@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) address: String,
     pub(crate) stop: watch::Sender<bool>,
+    /// Called whenever an application answered an interaction, or said more.
+    pub(crate) answered: tokio::sync::Notify,
 }
 
 /// What is behind the one lock.

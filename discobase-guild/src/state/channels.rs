@@ -45,6 +45,8 @@ pub struct ChannelChange {
     pub nsfw: Option<bool>,
     /// Slow mode in seconds.
     pub rate_limit_per_user: Option<u64>,
+    /// What only threads have.
+    pub thread: super::ThreadChange,
 }
 
 /// A channel's new place, for moving several at once.
@@ -136,6 +138,7 @@ impl State {
             rate_limit_per_user: new.rate_limit_per_user,
             last_message_id: None,
             last_pin_at: None,
+            thread: None,
         };
         self.keep_channel(channel.clone());
         self.emit_channel("CHANNEL_CREATE", &channel);
@@ -148,15 +151,19 @@ impl State {
     /// What Discord refuses: no permission, a limit passed, no such category.
     pub fn modify_channel(
         &mut self,
+        now_ms: u64,
         user: Snowflake,
         id: Snowflake,
         change: ChannelChange,
     ) -> Result<Channel, Refusal> {
         let (channel, bits) = self.channel_for(user, id)?;
+        let mut channel = channel.clone();
+        if channel.thread.is_some() {
+            return self.modify_thread(now_ms, user, channel, bits, change);
+        }
         if bits & permission::MANAGE_CHANNELS == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
-        let mut channel = channel.clone();
         let mut errors = Vec::new();
         if let Some(name) = &change.name {
             channel.name = self.check_name(channel.kind, name, &mut errors);
@@ -233,10 +240,19 @@ impl State {
     /// It does not exist, or the user may not.
     pub fn delete_channel(&mut self, user: Snowflake, id: Snowflake) -> Result<Channel, Refusal> {
         let (channel, bits) = self.channel_for(user, id)?;
-        if bits & permission::MANAGE_CHANNELS == 0 {
+        let is_thread = channel.thread.is_some();
+        let needed = if is_thread { permission::MANAGE_THREADS } else { permission::MANAGE_CHANNELS };
+        if bits & needed == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
         let channel = channel.clone();
+        if is_thread {
+            self.drop_thread(&channel);
+            return Ok(channel);
+        }
+        let threads: Vec<Channel> =
+            self.threads_of(channel.guild_id).filter(|one| one.parent_id == Some(id)).cloned().collect();
+        threads.iter().for_each(|thread| self.drop_thread(thread));
         let children: Vec<Channel> =
             self.channels_of(channel.guild_id).filter(|one| one.parent_id == Some(id)).cloned().collect();
         for mut child in children {
@@ -312,6 +328,9 @@ impl State {
 
     fn channel_to_overwrite(&self, user: Snowflake, channel: Snowflake) -> Result<Channel, Refusal> {
         let (channel, bits) = self.channel_for(user, channel)?;
+        if channel.thread.is_some() {
+            return Err(Refusal::CHANNEL_TYPE);
+        }
         // Discord docs, "Channel": Edit Channel Permissions and Delete Channel Permission require MANAGE_ROLES.
         if bits & permission::MANAGE_ROLES == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);

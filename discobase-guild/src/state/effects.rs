@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use std::sync::Arc;
 
-use super::model::{Channel, Guild, Invite, Message, User};
+use super::model::{Channel, Command, Guild, Invite, Message, User};
 use super::snowflake::Snowflake;
 
 /// What one or more mutations caused.
@@ -61,6 +61,10 @@ pub enum Write {
     Invite(Box<Invite>),
     /// An invite is gone.
     DropInvite(String),
+    /// A command was added or changed.
+    Command(Box<Command>),
+    /// A command is gone.
+    DropCommand(Snowflake),
     /// A nonce was used.
     Nonce(super::nonces::Used),
     /// A nonce may be used again.

@@ -113,12 +113,19 @@ impl State {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
         let message = Arc::clone(message);
-        self.past.replaced(now_ms, &message);
+        self.erase_message(now_ms, guild_id, &message);
+        Ok(())
+    }
+
+    /// Deletes a message for somebody who may.
+    pub(super) fn erase_message(&mut self, now_ms: u64, guild_id: Snowflake, message: &Arc<Message>) {
+        let (channel_id, id) = (message.channel_id, message.id);
+        self.past.replaced(now_ms, message);
         self.drop_message(channel_id, id);
+        self.note_deletion(channel_id, message.kind);
         self.emit_in_channel("MESSAGE_DELETE", intents::GUILD_MESSAGES, guild_id, channel_id, || {
             serde_json::json!({"id": wire::id(id), "channel_id": wire::id(channel_id), "guild_id": wire::id(guild_id)})
         });
-        Ok(())
     }
 
     /// Deletes 2 to 100 messages at once, none older than 14 days. Unknown ids are ignored.
@@ -161,6 +168,7 @@ impl State {
         for id in &sorted {
             if let Some(message) = self.message(channel_id, *id).cloned() {
                 self.past.replaced(now_ms, &message);
+                self.note_deletion(channel_id, message.kind);
             }
             self.drop_message(channel_id, *id);
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::model::{Attachment, Message, Nonce, message_kind};
+use super::model::{Answered, Attachment, Message, Nonce, message_kind};
 use super::nonces::Used;
 use super::snowflake::Snowflake;
 use super::{AllowedMentions, Delivery, Event, FieldError, Flaws, Refusal, State, Write};
@@ -16,6 +16,10 @@ use crate::{intents, wire};
 const SUPPRESS_EMBEDS: u64 = 1 << 2;
 const SETTABLE_AT_CREATE: u64 = SUPPRESS_EMBEDS | 1 << 12 | 1 << 13 | COMPONENTS_V2;
 const COMPONENTS_V2: u64 = 1 << 15;
+/// Only the user of an interaction sees the message, and the application that answers it.
+pub(super) const EPHEMERAL: u64 = 1 << 6;
+/// The application has promised a message; this one stands in for it.
+pub(super) const LOADING: u64 = 1 << 7;
 
 /// A message to be created.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +68,17 @@ pub struct Posted {
     pub message: Arc<Message>,
     /// Whether an earlier call with the same nonce had made it.
     pub repeated: bool,
+}
+
+/// Where a message comes from, if not from a bot or a person who just posts.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    /// Its type, if it does not follow from what is in it.
+    pub(super) kind: Option<u8>,
+    /// Flags that nobody can set by themselves.
+    pub(super) flags: u64,
+    /// The interaction that it answers.
+    pub(super) answers: Option<Answered>,
 }
 
 /// A change of a message. `None` leaves a field as it is.
@@ -130,7 +145,7 @@ impl State {
         {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
-        let guild_id = channel.guild_id;
+        Self::check_open(channel, bits)?;
         self.check_new_message(&new)?;
         self.expire_nonces(now_ms);
         if let (true, Some(nonce)) = (new.enforce_nonce, &new.nonce)
@@ -142,14 +157,38 @@ impl State {
             return Ok(Posted { message: Arc::clone(message), repeated: true });
         }
 
+        let message = self.write_message(now_ms, author, channel_id, bits, new, flaws, Origin::default())?;
+        self.note_post(now_ms, channel_id, author);
+        Ok(Posted { message, repeated: false })
+    }
+
+    /// Makes a message of what was sent by somebody who may send it, and of where it came from.
+    #[expect(clippy::too_many_arguments, reason = "who, where, with what, and how it may go wrong")]
+    pub(super) fn write_message(
+        &mut self,
+        now_ms: u64,
+        author: Snowflake,
+        channel_id: Snowflake,
+        bits: u64,
+        new: NewMessage,
+        flaws: Flaws,
+        origin: Origin,
+    ) -> Result<Arc<Message>, Refusal> {
+        let guild_id = self.channels.get(&channel_id).ok_or(Refusal::UNKNOWN_CHANNEL)?.guild_id;
         let content = text::content(&new.content, self.limits.content_rules);
         // Embeds without EMBED_LINKS vanish without an error.
         let embeds = if bits & permission::EMBED_LINKS == 0 { Vec::new() } else { embeds::trim(new.embeds) };
-        if content.is_empty() && embeds.is_empty() && new.components.is_empty() && new.files.is_empty() {
+        let empty =
+            content.is_empty() && embeds.is_empty() && new.components.is_empty() && new.files.is_empty();
+        if empty && origin.flags & LOADING == 0 {
             return Err(Refusal::EMPTY_MESSAGE);
         }
         let reply_to = match new.reply_to {
-            Some(id) => Some(self.message(channel_id, id).ok_or_else(unknown_reference)?),
+            Some(id) => Some(
+                self.message(channel_id, id)
+                    .or_else(|| self.ephemeral.get(&id).filter(|_| origin.answers.is_some()))
+                    .ok_or_else(unknown_reference)?,
+            ),
             None => None,
         };
         let everyone = bits & permission::MENTION_EVERYONE != 0;
@@ -175,8 +214,8 @@ impl State {
             author_id: author,
             content,
             edited_at: None,
-            kind,
-            flags: new.flags & SETTABLE_AT_CREATE,
+            kind: origin.kind.unwrap_or(kind),
+            flags: new.flags & SETTABLE_AT_CREATE | origin.flags,
             tts: new.tts,
             mention_everyone: found.everyone,
             mentions: found.users,
@@ -187,11 +226,18 @@ impl State {
             components: new.components,
             reply_to: new.reply_to,
             nonce: new.nonce,
+            reactions: Vec::new(),
+            answers: origin.answers,
         });
-        self.remember_nonce(now_ms, &message, new.enforce_nonce);
-        self.keep_message(Arc::clone(&message));
-        self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
-        Ok(Posted { message, repeated: false })
+        if message.flags & EPHEMERAL != 0 {
+            self.keep_ephemeral(Arc::clone(&message));
+            self.emit_ephemeral("MESSAGE_CREATE", now_ms, &message);
+        } else {
+            self.remember_nonce(now_ms, &message, new.enforce_nonce);
+            self.keep_message(Arc::clone(&message));
+            self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
+        }
+        Ok(message)
     }
 
     /// Writes a message in Discord's own name about what a user did.
@@ -224,12 +270,14 @@ impl State {
             components: Vec::new(),
             reply_to: about,
             nonce: None,
+            reactions: Vec::new(),
+            answers: None,
         });
         self.keep_message(Arc::clone(&message));
         self.emit_message("MESSAGE_CREATE", now_ms, guild_id, &message);
     }
 
-    fn check_new_message(&self, new: &NewMessage) -> Result<(), Refusal> {
+    pub(super) fn check_new_message(&self, new: &NewMessage) -> Result<(), Refusal> {
         let mut errors = self.content_errors(&new.content, &new.embeds);
         if let Some(Nonce::Text(nonce)) = &new.nonce
             && nonce.chars().count() > self.limits.nonce
@@ -320,10 +368,13 @@ impl State {
         change: MessageChange,
     ) -> Result<Arc<Message>, Refusal> {
         let (channel, bits) = self.channel_for(editor, channel_id)?;
-        let guild_id = channel.guild_id;
+        Self::check_open(channel, bits)?;
+        // Discord docs, "Threads": Active & Archived Threads.
+        if channel.thread.as_ref().is_some_and(|thread| thread.archived) {
+            return Err(Refusal::ARCHIVED);
+        }
         let before = Arc::clone(self.message(channel_id, id).ok_or(Refusal::UNKNOWN_MESSAGE)?);
-        let mut message = Message::clone(&before);
-        if message.author_id != editor {
+        if before.author_id != editor {
             // Discord docs, "Message": Edit Message. Others may change the flags alone, with MANAGE_MESSAGES.
             let flags_only = change.flags.is_some()
                 && change.content.is_none()
@@ -341,6 +392,20 @@ impl State {
         if !change.files.is_empty() && bits & permission::ATTACH_FILES == 0 {
             return Err(Refusal::MISSING_PERMISSIONS);
         }
+        self.change_message(now_ms, &before, bits, change, before.author_id == editor)
+    }
+
+    /// Changes a message for somebody who may.
+    pub(super) fn change_message(
+        &mut self,
+        now_ms: u64,
+        before: &Arc<Message>,
+        bits: u64,
+        change: MessageChange,
+        is_edit: bool,
+    ) -> Result<Arc<Message>, Refusal> {
+        let guild_id = self.channels.get(&before.channel_id).ok_or(Refusal::UNKNOWN_CHANNEL)?.guild_id;
+        let mut message = Message::clone(before);
         let errors = self.content_errors(
             change.content.as_deref().unwrap_or_default(),
             change.embeds.as_deref().unwrap_or_default(),
@@ -380,17 +445,37 @@ impl State {
         {
             return Err(Refusal::EMPTY_MESSAGE);
         }
-        if message.author_id == editor {
+        // What was promised has come: that is no edit.
+        if is_edit && message.flags & LOADING == 0 {
             message.edited_at = Some(now_ms);
         }
-        self.past.replaced(now_ms, &before);
+        message.flags &= !LOADING;
         let added = self.keep_files(now_ms, change.files);
         message.attachments.extend(added);
         self.drop_files(&dropped);
         let message = Arc::new(message);
-        self.keep_message(Arc::clone(&message));
-        self.emit_message("MESSAGE_UPDATE", now_ms, guild_id, &message);
+        if message.flags & EPHEMERAL != 0 {
+            self.keep_ephemeral(Arc::clone(&message));
+            self.emit_ephemeral("MESSAGE_UPDATE", now_ms, &message);
+        } else {
+            self.past.replaced(now_ms, before);
+            self.keep_message(Arc::clone(&message));
+            self.emit_message("MESSAGE_UPDATE", now_ms, guild_id, &message);
+        }
         Ok(message)
+    }
+
+    fn keep_ephemeral(&mut self, message: Arc<Message>) {
+        for attachment in &message.attachments {
+            self.attachments.insert(attachment.id, (message.channel_id, message.id));
+        }
+        self.ephemeral.insert(message.id, message);
+    }
+
+    pub(super) fn drop_ephemeral(&mut self, id: Snowflake) -> Option<Arc<Message>> {
+        let message = self.ephemeral.remove(&id)?;
+        self.drop_files(&message.attachments);
+        Some(message)
     }
 
     pub(super) fn drop_message(&mut self, channel: Snowflake, id: Snowflake) {
@@ -426,7 +511,8 @@ impl State {
             if !self.can_see(user_id, channel) {
                 continue;
             }
-            let mut data = wire::message_event(self, now_ms, message, guild_id, name == "MESSAGE_CREATE");
+            let created = name == "MESSAGE_CREATE";
+            let mut data = wire::message_event(self, now_ms, message, guild_id, user_id, created);
             let full = data.to_string().into();
             let blank = (!wire::concerns(message, user_id)).then(|| {
                 wire::blank(&mut data);
@@ -436,6 +522,22 @@ impl State {
         }
         let intents = intents::GUILD_MESSAGES;
         self.effects.events.push(Event { name, intents, guild_id: Some(guild_id), deliveries });
+    }
+}
+
+impl State {
+    // Discord docs, "Gateway Events": Messages. Ephemeral ones go to the bot alone, under DIRECT_MESSAGES and without
+    // a guild.
+    pub(super) fn emit_ephemeral(&mut self, name: &'static str, now_ms: u64, message: &Arc<Message>) {
+        let user_id = message.author_id;
+        let data = wire::message(self, now_ms, message, user_id, false).to_string().into();
+        let deliveries = vec![Delivery { user_id, data, blank: None }];
+        self.effects.events.push(Event {
+            name,
+            intents: intents::DIRECT_MESSAGES,
+            guild_id: None,
+            deliveries,
+        });
     }
 }
 

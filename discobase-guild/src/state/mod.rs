@@ -5,10 +5,15 @@
 //! [`crate::LocalGuild::with_state`]. Invariants: every mutation leaves its gateway events and its writes
 //! in [`Effects`]; a call that returns a [`Refusal`] changed nothing.
 
+mod callback;
 mod channels;
+mod command_rules;
+mod commands;
 mod effects;
 mod embeds;
+mod followups;
 mod history;
+mod interactions;
 mod invites;
 mod mentions;
 mod messages;
@@ -19,20 +24,25 @@ mod people;
 /// Permission bits, and who holds which.
 pub mod permission;
 mod pins;
+mod reactions;
 mod refusal;
 mod seed;
 mod snowflake;
 mod text;
+mod thread_members;
+mod threads;
 
+pub use callback::{Callback, MODAL, is_component};
 pub use channels::{ChannelChange, NewChannel, Place};
 pub use effects::{Delivery, Effects, Event, Write};
 pub use history::Page;
+pub use interactions::{Doing, Given, Interaction, Outcome};
 pub use invites::NewInvite;
 pub use mentions::AllowedMentions;
 pub use messages::{MessageChange, NewMessage, Posted, Retained, Upload};
 pub use model::{
-    Application, Attachment, Channel, Guild, Invite, Member, Message, Nonce, Overwrite, Role, User,
-    channel_kind, message_kind,
+    Answered, Application, Attachment, Channel, Command, Guild, Invite, Member, Message, Nonce, Overwrite,
+    Reaction, Role, Thread, User, channel_kind, message_kind,
 };
 pub use nonces::Used;
 pub use past::{Flaws, REACH_MS};
@@ -40,6 +50,7 @@ pub use refusal::{FieldError, Refusal};
 pub use seed::{Seed, Snapshot};
 pub use snowflake::{Snowflake, at, parse_timestamp, time_of, timestamp};
 pub use text::ContentRules;
+pub use threads::{Archived, NewThread, ThreadChange};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -62,6 +73,10 @@ pub struct State {
     attachments: HashMap<Snowflake, (Snowflake, Snowflake)>,
     pins: pins::Pins,
     invites: BTreeMap<String, Invite>,
+    commands: BTreeMap<Snowflake, Command>,
+    interactions: BTreeMap<Snowflake, Interaction>,
+    /// Messages that only one user and one application see.
+    ephemeral: BTreeMap<Snowflake, Arc<Message>>,
     nonces: nonces::Nonces,
     past: past::Past,
     effects: Effects,
@@ -139,9 +154,14 @@ impl State {
         self.channels.get(&id)
     }
 
-    /// All channels of a guild, whoever asks.
+    /// All channels of a guild, whoever asks. Threads are not among them.
     pub fn channels_of(&self, guild: Snowflake) -> impl Iterator<Item = &Channel> {
-        self.channels.values().filter(move |channel| channel.guild_id == guild)
+        self.channels.values().filter(move |channel| channel.guild_id == guild && channel.thread.is_none())
+    }
+
+    /// All threads of a guild, whoever asks.
+    pub fn threads_of(&self, guild: Snowflake) -> impl Iterator<Item = &Channel> {
+        self.channels.values().filter(move |channel| channel.guild_id == guild && channel.thread.is_some())
     }
 
     /// A message, whoever asks.
@@ -162,7 +182,7 @@ impl State {
     /// An attachment that still exists, with the channel and the message it is in.
     pub fn attachment(&self, id: Snowflake) -> Option<(&Message, &Attachment)> {
         let (channel, message) = self.attachments.get(&id)?;
-        let message = self.message(*channel, *message)?;
+        let message = self.message(*channel, *message).or_else(|| self.ephemeral.get(message))?;
         message.attachments.iter().find(|one| one.id == id).map(|one| (message.as_ref(), one))
     }
 
@@ -186,16 +206,23 @@ impl State {
     /// It does not exist, or the user cannot see it.
     pub fn channel_for(&self, user: Snowflake, id: Snowflake) -> Result<(&Channel, u64), Refusal> {
         let channel = self.channels.get(&id).ok_or(Refusal::UNKNOWN_CHANNEL)?;
-        let guild = self.guilds.get(&channel.guild_id).ok_or(Refusal::UNKNOWN_CHANNEL)?;
-        let bits = permission::in_channel(guild, channel, user);
+        let bits = self.bits_in(channel, user);
         if bits & permission::VIEW_CHANNEL == 0 { Err(Refusal::MISSING_ACCESS) } else { Ok((channel, bits)) }
     }
 
     /// Whether a user can see a channel.
     pub fn can_see(&self, user: Snowflake, channel: &Channel) -> bool {
-        self.guilds
-            .get(&channel.guild_id)
-            .is_some_and(|guild| permission::in_channel(guild, channel, user) & permission::VIEW_CHANNEL != 0)
+        self.bits_in(channel, user) & permission::VIEW_CHANNEL != 0
+    }
+
+    /// The permissions that a user holds in a channel or a thread.
+    pub fn bits_in(&self, channel: &Channel, user: Snowflake) -> u64 {
+        let Some(guild) = self.guilds.get(&channel.guild_id) else { return 0 };
+        match (&channel.thread, channel.parent_id.and_then(|parent| self.channels.get(&parent))) {
+            (Some(_), Some(parent)) => permission::in_thread(guild, parent, channel, user),
+            (Some(_), None) => 0,
+            (None, _) => permission::in_channel(guild, channel, user),
+        }
     }
 
     /// Whether the REST interface shows a bot the content of a message.

@@ -85,9 +85,15 @@ pub mod channel_kind {
     pub const CATEGORY: u8 = 4;
     /// An announcement channel.
     pub const ANNOUNCEMENT: u8 = 5;
+    /// A thread in an announcement channel.
+    pub const ANNOUNCEMENT_THREAD: u8 = 10;
+    /// A thread that all see who see its channel.
+    pub const PUBLIC_THREAD: u8 = 11;
+    /// A thread that its members see.
+    pub const PRIVATE_THREAD: u8 = 12;
 }
 
-/// A channel or a category.
+/// A channel, a category or a thread.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Channel {
     /// Its id.
@@ -100,7 +106,7 @@ pub struct Channel {
     pub name: String,
     /// Its topic.
     pub topic: Option<String>,
-    /// Its category.
+    /// Its category; of a thread the channel it is in.
     pub parent_id: Option<Snowflake>,
     /// Its place in the list.
     pub position: u64,
@@ -115,6 +121,34 @@ pub struct Channel {
     /// When the newest of its pins was pinned, in milliseconds since the Unix epoch.
     #[serde(default)]
     pub last_pin_at: Option<u64>,
+    /// What only threads have.
+    #[serde(default)]
+    pub thread: Option<Thread>,
+}
+
+/// What makes a channel a thread. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// Who started it.
+    pub owner_id: Snowflake,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// Whether only moderators may unarchive it.
+    pub locked: bool,
+    /// After how many minutes without activity it leaves the channel list; kept, without effect.
+    pub auto_archive_minutes: u64,
+    /// When its archive status last changed.
+    pub archive_at: u64,
+    /// When it was made.
+    pub created_at: u64,
+    /// Whether its members may bring in others; of private threads alone.
+    pub invitable: Option<bool>,
+    /// Its members, and when they joined.
+    pub members: BTreeMap<Snowflake, u64>,
+    /// How many messages it holds.
+    pub message_count: u64,
+    /// How many it ever held.
+    pub total_message_sent: u64,
 }
 
 impl Channel {
@@ -165,6 +199,17 @@ pub mod message_kind {
     pub const CHANNEL_PINNED_MESSAGE: u8 = 6;
     /// A reply.
     pub const REPLY: u8 = 19;
+    /// The answer to a slash command.
+    pub const CHAT_INPUT_COMMAND: u8 = 20;
+    /// The first message of a thread that was started from a message.
+    pub const THREAD_STARTER_MESSAGE: u8 = 21;
+    /// The answer to a command on a user or on a message.
+    pub const CONTEXT_MENU_COMMAND: u8 = 23;
+
+    /// Whether somebody wrote it, rather than Discord itself.
+    pub fn is_written(kind: u8) -> bool {
+        !matches!(kind, CHANNEL_PINNED_MESSAGE | THREAD_STARTER_MESSAGE)
+    }
 }
 
 /// A message.
@@ -205,6 +250,53 @@ pub struct Message {
     pub reply_to: Option<Snowflake>,
     /// The nonce it was created with; shown to the creator and on the gateway only.
     pub nonce: Option<Nonce>,
+    /// The reactions to it, in the order in which their emoji came first.
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
+    /// The interaction that it answers.
+    #[serde(default)]
+    pub answers: Option<Answered>,
+}
+
+/// An emoji and who reacted with it, in that order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// The emoji, as Unicode has it.
+    pub emoji: String,
+    /// Those who reacted; at least one.
+    pub users: Vec<Snowflake>,
+}
+
+/// The interaction behind a message. Discord docs, "Message": Message Interaction Metadata Object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The interaction.
+    pub interaction_id: Snowflake,
+    /// Its type: 2 a command, 3 a component, 5 a modal.
+    pub kind: u8,
+    /// The name of the command; nothing for components and modals.
+    pub name: Option<String>,
+    /// Who did it.
+    pub user_id: Snowflake,
+}
+
+/// A command of an application. Discord docs, "Application Commands": Application Command Object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its id.
+    pub id: Snowflake,
+    /// Whose it is.
+    pub application_id: Snowflake,
+    /// The guild it is for; all of the application's guilds if absent.
+    pub guild_id: Option<Snowflake>,
+    /// 1 for slash commands, 2 for commands on users, 3 for commands on messages.
+    pub kind: u8,
+    /// Its name, unique for its application, place and type.
+    pub name: String,
+    /// Grows with every change.
+    pub version: Snowflake,
+    /// All else, checked and as it was sent.
+    pub fields: serde_json::Map<String, Value>,
 }
 
 /// A code by which people join a guild.

@@ -49,6 +49,15 @@ impl State {
         self.keep_user(user);
     }
 
+    /// Switches the privileged intent GUILD_PRESENCES of a bot in the developer portal.
+    pub fn set_presence_intent(&mut self, bot: Snowflake, guild_presences: bool) {
+        let Some(mut user) = self.users.get(&bot).cloned() else { return };
+        if let Some(application) = &mut user.application {
+            application.guild_presences = guild_presences;
+        }
+        self.keep_user(user);
+    }
+
     /// Lets a user into a guild. A bot gets a role of its own with these permissions, as by its invitation.
     pub fn join(&mut self, now_ms: u64, guild: Snowflake, user: Snowflake, permissions: u64) {
         let Some(mut changed) = self.guilds.get(&guild).cloned() else { return };
@@ -75,7 +84,9 @@ impl State {
         if who.application.is_some() {
             self.emit("GUILD_CREATE", intents::GUILDS, guild, |state, viewer| {
                 let guild = state.guilds.get(&guild)?;
-                (viewer == user).then(|| wire::guild_create(state, guild, viewer))
+                // What its sessions asked for is not known here; who may see presences mostly does ask.
+                let presences = who.application.as_ref().is_some_and(|one| one.guild_presences);
+                (viewer == user).then(|| wire::guild_create(state, guild, viewer, 50, presences))
             });
         }
     }

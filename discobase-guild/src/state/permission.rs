@@ -3,7 +3,7 @@
 //! Callers: every rule of `state` that asks "may they?". Pure functions over the model.
 //! Discord docs, "Permissions": Permission Overwrites and its pseudocode, followed step by step.
 
-use super::model::{Channel, Guild};
+use super::model::{Channel, Guild, channel_kind};
 use super::snowflake::Snowflake;
 
 /// Create invites.
@@ -34,6 +34,16 @@ pub const READ_MESSAGE_HISTORY: u64 = 1 << 16;
 pub const MENTION_EVERYONE: u64 = 1 << 17;
 /// Change roles and overwrites.
 pub const MANAGE_ROLES: u64 = 1 << 28;
+/// Use commands of applications.
+pub const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
+/// Change, delete and see all threads.
+pub const MANAGE_THREADS: u64 = 1 << 34;
+/// Start public threads.
+pub const CREATE_PUBLIC_THREADS: u64 = 1 << 35;
+/// Start private threads.
+pub const CREATE_PRIVATE_THREADS: u64 = 1 << 36;
+/// Post messages in threads.
+pub const SEND_MESSAGES_IN_THREADS: u64 = 1 << 38;
 /// Pin messages.
 pub const PIN_MESSAGES: u64 = 1 << 51;
 
@@ -58,7 +68,11 @@ pub const EVERYONE_DEFAULT: u64 = CREATE_INSTANT_INVITE
     | SEND_MESSAGES
     | EMBED_LINKS
     | ATTACH_FILES
-    | READ_MESSAGE_HISTORY;
+    | READ_MESSAGE_HISTORY
+    | USE_APPLICATION_COMMANDS
+    | CREATE_PUBLIC_THREADS
+    | CREATE_PRIVATE_THREADS
+    | SEND_MESSAGES_IN_THREADS;
 
 /// What a user holds in the guild, before any channel has its say. Nothing if they are no member.
 pub fn in_guild(guild: &Guild, user: Snowflake) -> u64 {
@@ -73,6 +87,30 @@ pub fn in_guild(guild: &Guild, user: Snowflake) -> u64 {
 
 /// What a user holds in a channel. Nothing if they are no member.
 pub fn in_channel(guild: &Guild, channel: &Channel, user: Snowflake) -> u64 {
+    let bits = overwritten(guild, channel, user);
+    if bits == u64::MAX {
+        return bits;
+    }
+    implied(bits, !channel.takes_messages() || bits & SEND_MESSAGES != 0)
+}
+
+/// What a user holds in a thread of a channel. The bit SEND_MESSAGES says whether they may post in the thread.
+// Discord docs, "Threads": Permissions. Threads inherit from their channel; SEND_MESSAGES has no effect in them;
+// private ones are for their members and for moderators.
+pub fn in_thread(guild: &Guild, parent: &Channel, thread: &Channel, user: Snowflake) -> u64 {
+    let bits = overwritten(guild, parent, user);
+    if bits == u64::MAX {
+        return bits;
+    }
+    let is_member = thread.thread.as_ref().is_some_and(|thread| thread.members.contains_key(&user));
+    if thread.kind == channel_kind::PRIVATE_THREAD && !is_member && bits & MANAGE_THREADS == 0 {
+        return 0;
+    }
+    let sends = bits & SEND_MESSAGES_IN_THREADS != 0;
+    implied(bits & !SEND_MESSAGES | if sends { SEND_MESSAGES } else { 0 }, sends)
+}
+
+fn overwritten(guild: &Guild, channel: &Channel, user: Snowflake) -> u64 {
     let base = in_guild(guild, user);
     if base == u64::MAX {
         return base;
@@ -92,13 +130,15 @@ pub fn in_channel(guild: &Guild, channel: &Channel, user: Snowflake) -> u64 {
     for own in channel.overwrites.iter().filter(|one| one.member && one.id == user) {
         bits = bits & !own.deny | own.allow;
     }
-    // Discord docs, "Permissions": Implicit Permissions. Who cannot see a channel can do nothing in it, and
-    // who cannot send there can neither attach nor embed.
-    if bits & VIEW_CHANNEL == 0 {
-        return 0;
-    }
-    if channel.takes_messages() && bits & SEND_MESSAGES == 0 {
-        bits &= !(MENTION_EVERYONE | ATTACH_FILES | EMBED_LINKS);
-    }
     bits
+}
+
+// Discord docs, "Permissions": Implicit Permissions. Who cannot see a channel can do nothing in it, and who cannot
+// send there can neither attach nor embed.
+fn implied(bits: u64, sends: bool) -> u64 {
+    match (bits & VIEW_CHANNEL, sends) {
+        (0, _) => 0,
+        (_, true) => bits,
+        (_, false) => bits & !(MENTION_EVERYONE | ATTACH_FILES | EMBED_LINKS),
+    }
 }

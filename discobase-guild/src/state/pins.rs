@@ -80,7 +80,7 @@ impl State {
         if before.pinned_at.is_some() {
             return Ok(());
         }
-        if before.kind != message_kind::DEFAULT && before.kind != message_kind::REPLY {
+        if !message_kind::is_written(before.kind) {
             return Err(Refusal::SYSTEM_MESSAGE);
         }
         if self.pins.of(channel_id).count() as u64 >= self.limits.pins {

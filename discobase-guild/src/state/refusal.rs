@@ -57,6 +57,28 @@ impl Refusal {
     pub const UNKNOWN_MESSAGE: Self = Self::plain(404, 10_008, "Unknown Message");
     /// Unknown overwrite.
     pub const UNKNOWN_OVERWRITE: Self = Self::plain(404, 10_009, "Unknown Overwrite");
+    /// Unknown emoji.
+    pub const UNKNOWN_EMOJI: Self = Self::plain(400, 10_014, "Unknown Emoji");
+    /// Unknown webhook.
+    pub const UNKNOWN_WEBHOOK: Self = Self::plain(404, 10_015, "Unknown Webhook");
+    /// An interaction that is none, or was not answered in time.
+    pub const UNKNOWN_INTERACTION: Self = Self::plain(404, 10_062, "Unknown interaction");
+    /// Unknown command.
+    pub const UNKNOWN_COMMAND: Self = Self::plain(404, 10_063, "Unknown application command");
+    /// An application that is not the caller's.
+    pub const NOT_THE_APPLICATION: Self =
+        Self::plain(403, 20_012, "You are not authorized to perform this action on this application");
+    /// An interaction that was answered before.
+    pub const ACKNOWLEDGED: Self = Self::plain(400, 40_060, "Interaction has already been acknowledged.");
+    /// The token of an interaction that is too old.
+    pub const WEBHOOK_TOKEN: Self = Self::plain(401, 50_027, "Invalid Webhook Token");
+    /// Something that an archived thread does not allow.
+    pub const ARCHIVED: Self = Self::plain(400, 50_083, "Thread is archived");
+    /// A second thread from one message.
+    pub const HAS_THREAD: Self =
+        Self::plain(400, 160_004, "A thread has already been created for this message");
+    /// A locked thread.
+    pub const LOCKED: Self = Self::plain(403, 160_005, "This thread is locked");
     /// Unknown user.
     pub const UNKNOWN_USER: Self = Self::plain(404, 10_013, "Unknown User");
     /// A bot tried to do what only people may.
@@ -129,6 +151,21 @@ impl Refusal {
     /// The channel holds as many pins as it can.
     pub fn pins(limit: u64) -> Self {
         Self::worded(400, 30_003, format!("Maximum number of pins reached for the channel ({limit})"))
+    }
+
+    /// The message has as many emoji as it can.
+    pub fn reactions(limit: usize) -> Self {
+        Self::worded(400, 30_010, format!("Maximum number of reactions reached ({limit})"))
+    }
+
+    /// The application has as many commands as it can.
+    pub fn commands(limit: usize) -> Self {
+        Self::worded(400, 30_032, format!("Maximum number of application commands reached ({limit})"))
+    }
+
+    /// The guild holds as many active threads as it can.
+    pub fn threads(limit: u64) -> Self {
+        Self::worded(400, 160_006, format!("Maximum number of active threads reached ({limit})"))
     }
 
     /// The guild holds as many invites as it can.

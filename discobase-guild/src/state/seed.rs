@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::model::{Application, Channel, Guild, Invite, Member, Message, Role, User};
+use super::model::{Application, Channel, Command, Guild, Invite, Member, Message, Role, User};
 use super::nonces::{Nonces, Used};
 use super::past::Past;
 use super::snowflake::{Snowflake, Snowflakes};
@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub messages: Vec<Message>,
     /// All invites, those that have expired included.
     pub invites: Vec<Invite>,
+    /// All commands of applications.
+    pub commands: Vec<Command>,
     /// All nonces that are remembered.
     pub nonces: Vec<Used>,
 }
@@ -80,6 +82,7 @@ impl State {
         state.guilds = snapshot.guilds.into_iter().map(|guild| (guild.id, guild)).collect();
         state.channels = snapshot.channels.into_iter().map(|channel| (channel.id, channel)).collect();
         state.invites = snapshot.invites.into_iter().map(|invite| (invite.code.clone(), invite)).collect();
+        state.commands = snapshot.commands.into_iter().map(|command| (command.id, command)).collect();
         for message in snapshot.messages {
             state.index_message(Arc::new(message));
         }
@@ -103,6 +106,9 @@ impl State {
             attachments: std::collections::HashMap::new(),
             pins: super::pins::Pins::default(),
             invites: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            interactions: BTreeMap::new(),
+            ephemeral: BTreeMap::new(),
             nonces: Nonces::default(),
             past: Past::default(),
             effects: Effects::default(),

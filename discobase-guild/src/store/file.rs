@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
-    TableError, WriteTransaction,
+    Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageError, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::Publish;
 use super::backend::Backend;
 use super::schema::{
-    CHANNELS, FORMAT, GUILDS, INVITES, MESSAGES, META, NONCES, NUMBERS, PIECE, PIECES, USERS,
+    CHANNELS, COMMANDS, FORMAT, GUILDS, INVITES, MESSAGES, META, NONCES, NUMBERS, PIECE, PIECES, USERS,
 };
 use crate::error::GuildError;
 use crate::state::{Effects, Event, Home, Snapshot, Snowflake, Write};
@@ -186,6 +186,7 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Boxed> {
     drop(transaction.open_table(CHANNELS)?);
     drop(transaction.open_table(MESSAGES)?);
     drop(transaction.open_table(INVITES)?);
+    drop(transaction.open_table(COMMANDS)?);
     drop(transaction.open_table(NONCES)?);
     drop(transaction.open_table(PIECES)?);
     Ok(())
@@ -194,7 +195,8 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Boxed> {
 fn apply<'a>(transaction: &WriteTransaction, writes: impl Iterator<Item = &'a Write>) -> Result<(), Boxed> {
     // Most transactions touch two or three tables, and each that is opened costs something at the commit.
     let (mut users, mut guilds, mut channels) = (None, None, None);
-    let (mut messages, mut invites, mut nonces, mut pieces) = (None, None, None, None);
+    let (mut messages, mut nonces, mut pieces) = (None, None, None);
+    let (mut invites, mut commands) = (None, None);
     for write in writes {
         match write {
             Write::User(user) => {
@@ -223,6 +225,11 @@ fn apply<'a>(transaction: &WriteTransaction, writes: impl Iterator<Item = &'a Wr
             Write::DropInvite(code) => {
                 drop(lazily(&mut invites, transaction, INVITES)?.remove(code.as_str())?);
             }
+            Write::Command(command) => {
+                lazily(&mut commands, transaction, COMMANDS)?
+                    .insert(command.id, json(command)?.as_slice())?;
+            }
+            Write::DropCommand(id) => drop(lazily(&mut commands, transaction, COMMANDS)?.remove(id)?),
             Write::Nonce(used) => {
                 lazily(&mut nonces, transaction, NONCES)?.insert(used.message_id, json(used)?.as_slice())?;
             }
@@ -330,17 +337,24 @@ fn read_all(path: &Path, database: &Database) -> Result<Option<Snapshot>, GuildE
             guilds: rows(&transaction.open_table(GUILDS)?)?,
             channels: rows(&transaction.open_table(CHANNELS)?)?,
             messages: rows(&transaction.open_table(MESSAGES)?)?,
-            // Files of before there were invites have no table of them.
-            invites: match transaction.open_table(INVITES) {
-                Ok(table) => rows(&table)?,
-                Err(TableError::TableDoesNotExist(_)) => Vec::new(),
-                Err(error) => return Err(error.into()),
-            },
+            // Older files lack these.
+            invites: rows_if_any(transaction.open_table(INVITES))?,
+            commands: rows_if_any(transaction.open_table(COMMANDS))?,
             nonces: rows(&transaction.open_table(NONCES)?)?,
         })
     };
     let snapshot = read().map_err(|error| damaged(error.to_string()))?;
     Ok(Some(Snapshot { last_id: number("last_id")?, ..snapshot }))
+}
+
+fn rows_if_any<K: redb::Key + 'static, T: DeserializeOwned>(
+    table: Result<ReadOnlyTable<K, &'static [u8]>, TableError>,
+) -> Result<Vec<T>, Boxed> {
+    match table {
+        Ok(table) => rows(&table),
+        Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn rows<K: redb::Key + 'static, T: DeserializeOwned>(

@@ -24,6 +24,8 @@ pub(super) const CHANNELS: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(super) const MESSAGES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("messages");
 /// Invites by code.
 pub(super) const INVITES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("invites");
+/// Commands of applications by id.
+pub(super) const COMMANDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("commands");
 /// Nonces by message: the newest use of a nonce wins when they are read in order of time.
 pub(super) const NONCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("nonces");
 /// Attachments by id and number of the piece.

@@ -108,29 +108,38 @@ pub(crate) fn guild(guild: &Guild) -> Value {
     })
 }
 
-/// A guild with all that is in it. Discord docs, "Gateway Events": Guild Create.
-pub(crate) fn guild_create(state: &State, of: &Guild, viewer: Snowflake) -> Value {
+/// A guild with all that is in it. It is large if it has more members than `threshold`.
+// Discord docs, "Gateway Events": Guild Create. Without GUILD_PRESENCES, and in guilds that are larger than the identify's
+// `large_threshold`, the event carries the bot alone; the others are to be requested.
+pub(crate) fn guild_create(
+    state: &State,
+    of: &Guild,
+    viewer: Snowflake,
+    threshold: usize,
+    presences: bool,
+) -> Value {
     let mut data = guild(of);
     let Some(map) = data.as_object_mut() else { return data };
     let joined_at = of.members.get(&viewer).map_or(0, |member| member.joined_at);
     let channels: Vec<Value> =
         state.channels_of(of.id).map(|channel| channel_for(state, channel, viewer)).collect();
-    // Without GUILD_PRESENCES the event carries the bot alone; the others are to be requested.
-    let members: Vec<Value> = of.members.get(&viewer).map(|one| member(state, of, one)).into_iter().collect();
+    let large = of.members.len() > threshold;
+    let everybody = presences && !large;
+    let shown = of.members.values().filter(|one| everybody || one.user_id == viewer);
+    let members: Vec<Value> = shown.map(|one| member(state, of, one)).collect();
     map.insert("joined_at".to_owned(), json!(timestamp(joined_at)));
-    map.insert("large".to_owned(), json!(false));
+    map.insert("large".to_owned(), json!(large));
     map.insert("unavailable".to_owned(), json!(false));
     map.insert("member_count".to_owned(), json!(of.members.len()));
+    // Discord docs, "Threads": Gateway Events. All active threads that the bot sees.
+    let threads = state.active_threads(viewer, of.id).unwrap_or_default();
+    let threads = threads.into_iter().map(|thread| super::thread_for(thread, viewer));
+    map.insert("threads".to_owned(), threads.collect());
     map.insert("members".to_owned(), Value::Array(members));
     map.insert("channels".to_owned(), Value::Array(channels));
-    for empty in [
-        "voice_states",
-        "threads",
-        "presences",
-        "stage_instances",
-        "guild_scheduled_events",
-        "soundboard_sounds",
-    ] {
+    for empty in
+        ["voice_states", "presences", "stage_instances", "guild_scheduled_events", "soundboard_sounds"]
+    {
         map.insert(empty.to_owned(), json!([]));
     }
     data
@@ -161,6 +170,7 @@ pub(crate) fn channel(channel: &Channel) -> Value {
         map.insert("user_limit".to_owned(), json!(0));
         map.insert("rtc_region".to_owned(), Value::Null);
     }
+    super::thread::extend(&mut data, channel);
     data
 }
 

@@ -3,13 +3,19 @@
 //! Callers: `state` for events, `http` for replies, `gateway` for READY. Pure functions from the model to
 //! JSON; what a viewer must not see is left out here and nowhere else.
 
+mod command;
 mod guild;
+mod interaction;
 mod invite;
 mod message;
+mod thread;
 
+pub(crate) use command::command;
 pub(crate) use guild::{channel, channel_for, guild, guild_create, member, role};
+pub(crate) use interaction::interaction;
 pub(crate) use invite::{invite, invite_create, invite_with_metadata};
-pub(crate) use message::{attachment_url, blank, concerns, message, message_event};
+pub(crate) use message::{attachment_url, blank, concerns, emoji, message, message_event};
+pub(crate) use thread::{thread_for, thread_member};
 
 use serde_json::{Value, json};
 
