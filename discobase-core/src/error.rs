@@ -172,6 +172,16 @@ impl Error {
         &self.0.place
     }
 
+    /// What happened and what to do, without where.
+    pub(crate) fn text(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The same at the same place, in other words.
+    pub(crate) fn saying(self, text: impl Into<String>) -> Self {
+        self.with(|inner| inner.message = text.into())
+    }
+
     /// The commit whose outcome is unknown, if that is the error.
     #[must_use]
     pub fn commit(&self) -> Option<CommitId> {

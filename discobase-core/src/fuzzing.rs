@@ -83,6 +83,7 @@ pub fn topic(bytes: &[u8]) {
         topic,
         parent: None,
         visible: true,
+        overwrites: Vec::new(),
     };
     if let Some(role) = Role::of(&channel(topic.to_owned()), "shop") {
         let again = Role::of(&channel(role.topic("shop")), "shop");

@@ -71,7 +71,8 @@ mod wire;
 
 pub use count::Took;
 pub use db::{
-    CheckpointState, Confirm, Database, DatabaseBuilder, Lag, LoginTask, LoginThread, Outcome, Role, Stats,
+    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, Lag, LoginTask,
+    LoginThread, Outcome, Report, Role, Stats,
 };
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};

@@ -1,6 +1,8 @@
 //! The guild's nouns as the engine's, and refusals as its errors.
 
-use discobase_core::transport::{Attachment, Channel, ChannelRole, Failure, Message, TransportError};
+use discobase_core::transport::{
+    Attachment, Channel, ChannelRole, Failure, Message, Overwrite, Permissions, TransportError,
+};
 use discobase_core::{ChannelId, MessageId, UserId};
 use discobase_guild::state::{self, Refusal, State, channel_kind};
 
@@ -35,6 +37,16 @@ pub(crate) fn channel(of: &state::Channel) -> Channel {
         topic: of.topic.clone().unwrap_or_default(),
         parent: of.parent_id.map(ChannelId::new),
         visible: true,
+        overwrites: of.overwrites.iter().map(overwrite).collect(),
+    }
+}
+
+fn overwrite(of: &state::Overwrite) -> Overwrite {
+    Overwrite {
+        id: of.id,
+        member: of.member,
+        allow: Permissions(of.allow),
+        deny: Permissions(of.deny),
     }
 }
 

@@ -33,5 +33,6 @@ mod soft_delete;
 mod tables;
 mod takeover;
 mod validation;
+mod verify;
 mod visibility;
 mod watching;

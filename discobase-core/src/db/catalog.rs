@@ -13,7 +13,7 @@ use crate::codec::text::{text, write_value};
 use crate::ids::{ChannelId, MessageId, Seq, UserId};
 use crate::schema::IndexKind;
 use crate::tables::{TableState, Tables};
-use crate::transport::{HistoryPage, NewAttachment, NewMessage, Transport, TransportError};
+use crate::transport::{HistoryPage, Message, NewAttachment, NewMessage, Transport, TransportError};
 
 /// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
 pub(crate) async fn publish(
@@ -84,18 +84,39 @@ async fn messages(
         let Some(last) = page.last() else { return Ok(found) };
         cursor = last.id;
         for message in page.iter().filter(|message| message.author == bot) {
-            let inner = message.content.strip_prefix("```json\n").and_then(|rest| rest.strip_suffix("\n```"));
-            let json = inner.and_then(|inner| serde_json::from_str::<Json>(inner).ok());
-            if let Some(name) = json.as_ref().and_then(|json| text(json, "name")) {
-                found.insert(name.to_owned(), message.id);
+            if let Some(entry) = entry(message) {
+                found.insert(entry.name, message.id);
             }
         }
     }
 }
 
+/// A metadata message.
+pub(crate) struct Entry {
+    /// The table it tells of.
+    pub(crate) name: String,
+    /// What its text says.
+    pub(crate) json: Json,
+    /// Whether the text is a summary of an attachment.
+    pub(crate) attached: bool,
+}
+
+/// What a message of the catalog says; `None` if it is no metadata message.
+pub(crate) fn entry(message: &Message) -> Option<Entry> {
+    let inner = message.content.strip_prefix("```json\n")?.strip_suffix("\n```")?;
+    let json = serde_json::from_str::<Json>(inner).ok()?;
+    let name = text(&json, "name")?.to_owned();
+    Some(Entry { name, attached: json.get("details").is_some(), json })
+}
+
+/// What the metadata message of a table has to say.
+pub(crate) fn described(table: &TableState, checkpoint: Option<&Checkpoint>, sealed: bool) -> Json {
+    if sealed { outline(table, checkpoint) } else { metadata(table, checkpoint) }
+}
+
 /// The metadata message of a table.
 fn message(table: &TableState, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
-    let whole = if sealed { outline(table, checkpoint) } else { metadata(table, checkpoint) };
+    let whole = described(table, checkpoint, sealed);
     let content = block(&whole);
     if content.chars().count() <= MAX_CONTENT {
         return NewMessage { content, ..NewMessage::default() };

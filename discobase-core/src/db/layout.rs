@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::batch::{IndexDef, TableDef};
 use crate::codec::frame::Genesis;
 use crate::codec::text::write_text;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +42,21 @@ impl Role {
             Self::Table(name) => vec![("role", "table"), ("table", name)],
             Self::Index { table, channel } => vec![("role", "index"), ("table", table), ("index", channel)],
         }
+    }
+
+    /// The channels of a table, with what they are.
+    pub(crate) fn of_table(def: &TableDef) -> Vec<(ChannelId, Self)> {
+        let mut roles = vec![(def.channel, Self::Table(def.name.clone()))];
+        roles.extend(def.indexes.iter().map(|index| (index.channel, Self::of_index(def, index))));
+        roles
+    }
+
+    /// An index's channel is named after its table and its columns.
+    fn of_index(def: &TableDef, index: &IndexDef) -> Self {
+        let columns = index.columns.iter().filter_map(|&column| def.columns.get(column));
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        let channel = format!("{}_{}", def.name, columns.join("_"));
+        Self::Index { table: def.name.clone(), channel }
     }
 
     /// The plain name of the role's channel in a database.
@@ -284,6 +300,7 @@ mod tests {
                 topic: role.topic("it's `my` @everyone ü"),
                 parent: None,
                 visible: true,
+                overwrites: Vec::new(),
             };
             assert!(channel.topic.is_ascii());
             assert_eq!(Role::of(&channel, "it's `my` @everyone ü"), Some(role));

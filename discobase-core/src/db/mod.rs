@@ -21,6 +21,7 @@ mod promote;
 pub(crate) mod registry;
 mod rotate;
 mod stats;
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use clean::Confirm;
 pub use engine::{Lag, Outcome, Role};
 pub use login::{LoginTask, LoginThread};
 pub use stats::Stats;
+pub use verify::{Deviation, DeviationKind, Report};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, CommitId, Incarnation, Seq};

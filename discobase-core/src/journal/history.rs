@@ -64,17 +64,20 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
     }
 }
 
-/// What a reading of the journal came to.
-struct Walked {
-    base: Base,
-    chain: Vec<Link>,
-    holder: Holder,
-    /// The first frame that follows a hole.
-    behind_hole: Option<Link>,
+/// What a reading of the journal came to, believed or not.
+pub(crate) struct Walked {
+    pub(crate) base: Base,
+    /// The frames after the base's start, in their order.
+    pub(crate) chain: Vec<Link>,
+    /// Who holds the last of them.
+    pub(crate) holder: Holder,
+    /// The frames that follow a hole, the oldest first.
+    pub(crate) behind_holes: Vec<Link>,
 }
 
 impl Walked {
-    fn tip(&self) -> Tip {
+    /// The last frame of the chain.
+    pub(crate) fn tip(&self) -> Tip {
         self.chain.last().map_or(self.base.start.tip, |link| Tip { sum: link.sum, message: link.message })
     }
 
@@ -86,7 +89,7 @@ impl Walked {
 }
 
 /// Reads all of the journal, and walks along it from its base.
-async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>), TransportError> {
+pub(crate) async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>), TransportError> {
     let mut scan = Scan::default();
     reader.read(&mut scan, MessageId::new(0)).await?;
     let mut known = None;
@@ -102,29 +105,30 @@ async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>), Transport
         let (chain, holder) = reader.chain(&mut scan, tip.sum, holder, *timing).await?;
         // On the way something may have turned out to be no frame, and the base to be void without it.
         if base.is_on(&chain) {
-            let behind_hole = behind_hole(reader, &mut scan, &base, &chain, &holder).await?;
-            return Ok((scan, Some(Walked { base, chain, holder, behind_hole })));
+            let behind_holes = behind_holes(reader, &mut scan, &base, &chain, &holder).await?;
+            return Ok((scan, Some(Walked { base, chain, holder, behind_holes })));
         }
     }
 }
 
-/// The oldest frame that follows a hole: one whose predecessor is nowhere, and that is no late copy of a frame from
-/// before the base, whose predecessor was trimmed.
-async fn behind_hole(
+/// The frames that follow a hole: those whose predecessor is nowhere, and that are no late copy of a frame from before
+/// the base, whose predecessor was trimmed.
+async fn behind_holes(
     reader: &Reader,
     scan: &mut Scan,
     base: &Base,
     chain: &[Link],
     holder: &Holder,
-) -> Result<Option<Link>, TransportError> {
+) -> Result<Vec<Link>, TransportError> {
+    let mut found = Vec::new();
     let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([base.start.tip.sum]).collect();
     for link in orphans(scan, &known, holder.epoch, base.covered()) {
         // What can't be read is reported as that, if it matters.
         if reader.load(scan, &link).await? && !base.holds(&link, scan) {
-            return Ok(Some(link));
+            found.push(link);
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Why a journal in which nothing begins is none, if it is not merely empty.
@@ -143,7 +147,7 @@ fn no_root(reader: &Reader, scan: &Scan) -> Option<Error> {
 /// What keeps the chain from being believed: a hole before a frame, or a message after the tip that claims to be a
 /// frame and is not one.
 fn trouble(reader: &Reader, scan: &Scan, walked: &Walked) -> Option<Error> {
-    if let Some(link) = &walked.behind_hole {
+    if let Some(link) = walked.behind_holes.first() {
         let text = format!(
             "the journal has a hole: a {} frame follows one that is not there, so messages before it were deleted. \
              Restore from an export, or delete the channels to start anew",

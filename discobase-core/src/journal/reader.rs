@@ -49,12 +49,28 @@ pub(crate) struct Scan {
     seen: HashSet<MessageId>,
     /// The messages of every frame: one that was posted twice has two.
     copies: Vec<(MessageId, Sum)>,
+    /// Frames whose messages were edited since they were posted, and say the same.
+    pub(crate) edited: Vec<MessageId>,
+    /// What reading took.
+    pub(crate) cost: Cost,
+}
+
+/// What reading took of Discord.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    pub(crate) requests: u64,
+    /// Bytes of files.
+    pub(crate) bytes: u64,
 }
 
 /// A message of the journal that is not applied.
 #[derive(Debug, Clone)]
 pub(crate) struct Stranger {
     pub(crate) message: MessageId,
+    /// Who wrote it, if that was not this bot.
+    pub(crate) author: Option<UserId>,
+    /// Whether it was edited after it was posted.
+    pub(crate) edited: bool,
     pub(crate) reason: String,
     /// Whether it claims to be a frame of this bot's, so that something may be damaged.
     pub(crate) suspicious: bool,
@@ -66,8 +82,11 @@ impl Scan {
         if !self.seen.insert(message.id) {
             return;
         }
+        let author = (message.author != bot).then_some(message.author);
+        let edited = message.edited;
         let mut stranger = |reason: &str, suspicious| {
-            self.strangers.push(Stranger { message: message.id, reason: reason.to_owned(), suspicious });
+            let reason = reason.to_owned();
+            self.strangers.push(Stranger { message: message.id, author, edited, reason, suspicious });
         };
         if message.author != bot || !message.ordinary {
             return stranger("it was not written by this bot", false);
@@ -89,6 +108,9 @@ impl Scan {
             return stranger("it belongs to another database", true);
         }
         self.copies.push((message.id, posted.sum()));
+        if edited {
+            self.edited.push(message.id);
+        }
         self.links.insert(Link { header: header.clone(), kind, sum: posted.sum(), message: message.id });
         match posted {
             Posted::Whole { sum, frame } => {
@@ -108,7 +130,9 @@ impl Scan {
     /// What was taken for a frame is none.
     fn remove(&mut self, link: &Link, reason: String) {
         self.links.remove(link);
-        self.strangers.push(Stranger { message: link.message, reason, suspicious: true });
+        let edited = self.edited.contains(&link.message);
+        let (message, author, suspicious) = (link.message, None, true);
+        self.strangers.push(Stranger { message, author, edited, reason, suspicious });
     }
 
     /// The frame of a link, once [`Reader::chain`] has verified it.
@@ -137,6 +161,7 @@ impl Reader {
     pub(crate) async fn read(&self, scan: &mut Scan, from: MessageId) -> Result<(), TransportError> {
         let mut cursor = from;
         loop {
+            scan.cost.requests += 1;
             let page = self.transport.history(self.channel, HistoryPage::After(cursor)).await?;
             let full = page.len() >= PAGE;
             for message in page {
@@ -202,6 +227,8 @@ impl Reader {
         let Some(file) = self.file(attachment, message.id).await? else {
             return Ok(Some("its attachment is gone".to_owned()));
         };
+        scan.cost.requests += 1;
+        scan.cost.bytes += file.len() as u64;
         let opened = heavy(&self.env, move || open_attachment(&header, &file)).await;
         Ok(match opened.unwrap_or_else(|| Err("decoding it failed".to_owned())) {
             Ok(frame) => {

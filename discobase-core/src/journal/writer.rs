@@ -255,7 +255,12 @@ impl Writer {
             Ok(None) => None,
             Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
                 self.owner.end(Ending::Damaged);
-                return Err(error);
+                let text = format!(
+                    "{}. This process still has all of it in memory, and writes nothing more: db.verify().await says \
+                     what is wrong, and db.heal().await writes what is in memory anew",
+                    error.text()
+                );
+                return Err(error.saying(text));
             }
             Err(error) => {
                 tracing::warn!(
@@ -267,8 +272,9 @@ impl Writer {
         };
         self.owner.end(Ending::Damaged);
         let text = "the newest frames of the journal were deleted: what they held is in this process's memory only, \
-                    and nothing more is written. Save what you need elsewhere; opening the database again finds \
-                    what the journal still holds";
+                    and nothing more is written. Keep this process running: db.verify().await says what is wrong, and \
+                    db.heal().await writes what is in memory anew. Opening the database again finds only what the \
+                    journal still holds";
         let error = Error::new(ErrorKind::Damaged, text).in_channel(self.reader.channel);
         Err(match tip {
             Some(message) => error.in_message(message),

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use alter::Unfit;
-pub(crate) use index::{IndexState, KeyValues, value_in};
+pub(crate) use index::{IndexState, KeyValues, sort_key_of, value_in};
 pub(crate) use load::TableLoad;
 pub(crate) use sort_key::SortKey;
 pub(crate) use table::{Before, Stored, TableState, Taken, comparable};

@@ -24,7 +24,7 @@ pub(crate) use error::explain;
 pub use error::{Failure, TransportError, TransportResult};
 pub use types::{
     Attachment, BotUser, Channel, ChannelRole, Event, Events, Guild, HistoryPage, Message, NewAttachment,
-    NewChannel, NewMessage, Permissions, Room, Traffic,
+    NewChannel, NewMessage, Overwrite, Permissions, Room, Traffic,
 };
 
 use std::future::Future;

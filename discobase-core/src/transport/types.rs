@@ -57,6 +57,21 @@ pub struct Channel {
     pub parent: Option<ChannelId>,
     /// Whether the bot may see it, as far as a gateway event told; true for every channel that REST lists.
     pub visible: bool,
+    /// What it allows and denies single roles and members (Discord docs, "Channel": Overwrite Object).
+    pub overwrites: Vec<Overwrite>,
+}
+
+/// What a channel allows and denies a role or a member, against what they may do in the guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overwrite {
+    /// Of the role or of the member; `@everyone` is the role that has the guild's id.
+    pub id: u64,
+    /// Whether it is a member's.
+    pub member: bool,
+    /// What is allowed.
+    pub allow: Permissions,
+    /// What is denied.
+    pub deny: Permissions,
 }
 
 /// A channel to be created, hidden from @everyone and open to the bot by overwrites in the same request.

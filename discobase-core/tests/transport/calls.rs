@@ -68,6 +68,7 @@ async fn channels_are_listed_hidden_ones_as_hidden() {
             topic: "t".to_owned(),
             parent: Some(ChannelId::new(10)),
             visible: true,
+            overwrites: Vec::new(),
         }
     );
     let roles: Vec<_> = channels.iter().map(|channel| (channel.role, channel.visible)).collect();

@@ -11,7 +11,7 @@ use twilight_model::id::marker::{
 };
 
 use crate::ids::{ChannelId, GuildId, MessageId, UserId};
-use crate::transport::{Attachment, Channel, ChannelRole, Guild, Message, Permissions};
+use crate::transport::{Attachment, Channel, ChannelRole, Guild, Message, Overwrite, Permissions};
 
 /// The name of a channel that the bot may not view (Discord docs, "Gateway": Channel Obfuscation).
 const HIDDEN_NAME: &str = "___hidden___";
@@ -47,6 +47,20 @@ pub(super) struct WireChannel {
     topic: Option<String>,
     parent_id: Option<Id<ChannelMarker>>,
     flags: Option<u64>,
+    #[serde(default)]
+    permission_overwrites: Vec<WireOverwrite>,
+}
+
+/// Numbers are decimal strings; what is none counts as nothing.
+#[derive(Debug, Deserialize)]
+struct WireOverwrite {
+    id: String,
+    #[serde(rename = "type")]
+    kind: u64,
+    #[serde(default)]
+    allow: String,
+    #[serde(default)]
+    deny: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,6 +118,20 @@ impl From<WireChannel> for Channel {
             topic: channel.topic.unwrap_or_default(),
             parent: channel.parent_id.map(|id| ChannelId::new(id.get())),
             visible: !hidden,
+            overwrites: channel.permission_overwrites.into_iter().map(Overwrite::from).collect(),
+        }
+    }
+}
+
+impl From<WireOverwrite> for Overwrite {
+    fn from(overwrite: WireOverwrite) -> Self {
+        let number = |text: &str| text.parse().unwrap_or(0);
+        Self {
+            id: number(&overwrite.id),
+            // Discord docs, "Channel": Overwrite Object.
+            member: overwrite.kind == 1,
+            allow: Permissions(number(&overwrite.allow)),
+            deny: Permissions(number(&overwrite.deny)),
         }
     }
 }
