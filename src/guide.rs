@@ -35,3 +35,6 @@ mod encryption {}
 
 #[doc = include_str!("../docs/guide/11-sessions.md")]
 mod sessions {}
+
+#[doc = include_str!("../docs/guide/12-checking-and-mending.md")]
+mod checking_and_mending {}

@@ -71,7 +71,7 @@ mod wire;
 
 pub use count::Took;
 pub use db::{
-    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, Lag, LoginTask,
+    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, Healed, Lag, LoginTask,
     LoginThread, Outcome, Report, Role, Stats,
 };
 pub use env::{Env, SharedEnv, SystemEnv};

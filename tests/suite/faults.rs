@@ -18,6 +18,8 @@ crate::in_process!(
     a_cut_gateway_changes_nothing,
     a_forbidden_save_says_so_and_later_ones_work,
     a_refused_half_takes_the_other_half_with_it,
+    a_half_is_not_written_behind_one_that_is_missing,
+    a_forbidden_retry_after_a_lost_reply_is_no_refusal,
     a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken,
     a_refusal_after_a_lost_reply_is_no_refusal,
     what_never_arrived_is_not_durable_once_its_number_is_passed,
@@ -136,19 +138,21 @@ async fn a_forbidden_save_says_so_and_later_ones_work(place: &Place) {
 
 /// Two commits that fit one frame together only before compression: the frame is split, and the first half refused.
 /// What followed was once acknowledged although it built on rows that were rolled back.
+/// Five MiB that do not compress.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..5 << 20).map(next).collect()
+}
+
 async fn a_refused_half_takes_the_other_half_with_it(place: &Place) {
     let db = place.database();
     db.table::<Everything>().unwrap();
     place.connect(&db).await.unwrap();
     let journal = db.journal().unwrap();
-    let noise = |seed: u64| {
-        let mut state = seed;
-        let next = |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        };
-        (0..5 << 20).map(next).collect::<Vec<u8>>()
-    };
     let row = |key: &str, seed| Everything { bytes: noise(seed), ..Everything::ordinary(key) };
     // The first save occupies the writer, so that the next two wait in one batch.
     place.local().faults().push(Rule::new(Action::Delay { ms: 600 }).on(POST.0, POST.1));
@@ -177,6 +181,58 @@ async fn a_refused_half_takes_the_other_half_with_it(place: &Place) {
     }
     assert_eq!(Everything::count(&db).await.unwrap(), saved + 1);
     db.close().await.unwrap();
+}
+
+/// Only the first half is refused, and the second, which would be taken, was checked as if the first were there.
+async fn a_half_is_not_written_behind_one_that_is_missing(place: &Place) {
+    let db = place.database();
+    db.table::<Everything>().unwrap();
+    place.connect(&db).await.unwrap();
+    let row = |key: &str, seed| Everything { bytes: noise(seed), ..Everything::ordinary(key) };
+    // The first save occupies the writer, so that the next two wait in one batch; then the first half's post comes.
+    place.local().faults().push(Rule::new(Action::Delay { ms: 600 }).on(POST.0, POST.1));
+    let refuse = Action::Refuse { status: 403, code: 50_013, message: "Missing Permissions".into() };
+    place.local().faults().push(Rule::new(refuse).on(POST.0, POST.1).skip(1));
+    let busy = row("busy", 1).save(&db).background();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (a, b) = (row("a", 2).save(&db).into_future(), row("b", 3).save(&db).into_future());
+    let (a, b) = tokio::join!(biased; a, b);
+    busy.await.unwrap();
+    assert_eq!(a.unwrap_err().kind(), ErrorKind::MissingPermissions);
+    assert_eq!(b.unwrap_err().kind(), ErrorKind::MissingPermissions, "it goes with the first half");
+    Everything::ordinary("after").save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = place.database();
+    db.table::<Everything>().unwrap();
+    place.connect(&db).await.unwrap();
+    let mut keys: Vec<String> =
+        Everything::find(&db).all().await.unwrap().iter().map(|row| row.key.clone()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["after", "busy"]);
+    db.close().await.unwrap();
+}
+
+/// The frame was stored, its reply was lost, and then the bot may not post any more: as text, and as an attachment.
+async fn a_forbidden_retry_after_a_lost_reply_is_no_refusal(place: &Place) {
+    for filtered in [false, true] {
+        let db = open(place).await;
+        let id = 10 + u64::from(filtered);
+        let forbid = Action::Refuse { status: 403, code: 50_013, message: "Missing Permissions".into() };
+        place.local().faults().push(Rule::new(Action::LoseReply).on(POST.0, POST.1));
+        if filtered {
+            place.local().faults().push(Rule::new(Action::AutoMod).on(POST.0, POST.1));
+        }
+        place.local().faults().push(Rule::new(forbid).on(POST.0, POST.1));
+        let error = User::new(id, &id.to_string(), 0).save(&db).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");
+        let commit = error.commit().unwrap();
+        assert_eq!(db.outcome(commit).unwrap(), Outcome::Unknown);
+        db.close().await.unwrap();
+        let db = open(place).await;
+        assert_eq!(db.outcome(commit).unwrap(), Outcome::Durable);
+        assert!(User::get(&db, id).await.unwrap().is_some());
+        db.close().await.unwrap();
+    }
 }
 
 async fn a_rival_of_a_refused_save_is_not_told_that_its_key_is_taken(place: &Place) {

@@ -20,6 +20,7 @@ mod encryption;
 mod faults;
 mod following;
 mod hooks;
+mod healing;
 mod interruption;
 mod lifecycle;
 mod models;

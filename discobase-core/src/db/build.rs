@@ -33,7 +33,7 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
     link.engine.settled().await?;
     // Others make channels too, and a call that was dropped may have made some of those wanted.
     creator.look().await?;
-    creator.home.adopt(&link.genesis);
+    creator.home.adopt(&link.described());
     let wanted: Vec<Role> = fresh.iter().flat_map(|one| roles(one)).collect();
     creator.home.check_room(wanted.iter().filter(|role| creator.home.get(role).is_none()).count())?;
     let mut writes = Vec::new();

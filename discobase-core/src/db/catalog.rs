@@ -1,6 +1,7 @@
 //! The catalog: metadata messages for people and tools. A mirror: nothing is ever read from it for truth.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -42,9 +43,52 @@ pub(crate) async fn refresh(
     checkpoint: Option<&Checkpoint>,
 ) {
     let changed: Vec<_> = tables.iter().filter(|table| table.last_change() > since).collect();
-    if changed.is_empty() {
-        return;
+    if !changed.is_empty() {
+        post(transport, genesis, bot, changed, checkpoint).await;
     }
+}
+
+/// Rewrites the metadata messages of all tables.
+pub(crate) async fn rewrite(
+    transport: &dyn Transport,
+    genesis: &Genesis,
+    bot: UserId,
+    tables: &Tables,
+    checkpoint: Option<&Checkpoint>,
+) {
+    post(transport, genesis, bot, tables.iter().collect(), checkpoint).await;
+}
+
+/// The bot's metadata messages of no table, and those of which a table has a later one.
+pub(crate) async fn stray(
+    transport: &dyn Transport,
+    catalog: ChannelId,
+    bot: UserId,
+    tables: &Tables,
+) -> Result<Vec<MessageId>, TransportError> {
+    let (mut stray, mut known, mut cursor) = (Vec::new(), HashMap::new(), MessageId::new(0));
+    loop {
+        let page = transport.history(catalog, HistoryPage::After(cursor)).await?;
+        let Some(last) = page.last() else { return Ok(stray) };
+        cursor = last.id;
+        for message in page.iter().filter(|message| message.author == bot) {
+            let Some(Entry { name, .. }) = entry(message) else { continue };
+            if tables.named(&name).is_none() {
+                stray.push(message.id);
+            } else {
+                stray.extend(known.insert(name, message.id));
+            }
+        }
+    }
+}
+
+async fn post(
+    transport: &dyn Transport,
+    genesis: &Genesis,
+    bot: UserId,
+    changed: Vec<&Arc<TableState>>,
+    checkpoint: Option<&Checkpoint>,
+) {
     let (catalog, sealed) = (genesis.catalog, genesis.keying.is_some());
     let known = match messages(transport, catalog, bot).await {
         Ok(known) => known,

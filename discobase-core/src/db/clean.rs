@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::db::Database;
 use crate::db::layout::Home;
+use crate::db::link::Link;
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::Write;
 use crate::transport::explain;
 
 /// The confirmation that [`Database::clean`] asks for: the name of the database whose data are to be lost.
@@ -21,7 +23,8 @@ impl Confirm {
 
 impl Database {
     /// Deletes every channel this database made in its guild, with all records, and disconnects. Discord keeps no
-    /// copy, and nothing brings them back.
+    /// copy, and nothing brings them back. If it is interrupted, connect again and repeat it: by then the database is
+    /// empty, whatever of its channels is left.
     ///
     /// # Errors
     /// `Invalid` when the confirmation names another database; `NotConnected`; `Fenced` when another process owns
@@ -38,6 +41,7 @@ impl Database {
         let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let connection = self.connection()?;
         connection.link.engine.settled().await?;
+        empty(&connection.link).await?;
         let cleaned = match connection.link.close().await {
             Ok(()) => delete_channels(&connection.link, self.name()).await,
             Err(error) => Err(error),
@@ -47,16 +51,30 @@ impl Database {
     }
 }
 
-/// Deletes the channels, the journal last, because while it is there an interrupted clean can be repeated; then the
-/// categories that hold nothing else.
-async fn delete_channels(link: &crate::db::link::Link, db: &str) -> Result<()> {
+/// Drops all tables, for good: if what follows is interrupted, the database can be opened without its channels, and the
+/// clean be repeated.
+async fn empty(link: &Link) -> Result<()> {
+    let tables = link.engine.tables().clone();
+    let drops: Vec<Write> = tables.iter().map(|table| Write::Drop { table: table.def().id }).collect();
+    if !drops.is_empty() {
+        link.engine.commit(drops).await?.durable().await?;
+    }
+    // Otherwise an earlier checkpoint would want its segments.
+    if link.engine.last().is_some() {
+        link.checkpoints.write().await?;
+    }
+    Ok(())
+}
+
+/// Deletes the channels; then the categories that hold nothing else; the journal last, because while it is there an
+/// interrupted clean can be repeated.
+async fn delete_channels(link: &Link, db: &str) -> Result<()> {
     let mut creator = link.creator.lock().await;
     creator.look().await?;
-    creator.home.recognise(&link.genesis);
+    creator.home.recognise(&link.described());
     let Home { tagged, categories, .. } = creator.home.clone();
     let journal = link.genesis.journal;
     let mut ours: Vec<_> = tagged.iter().map(|(id, _)| *id).filter(|id| *id != journal).collect();
-    ours.push(journal);
     for (category, inside) in categories {
         let mine = creator.home.in_category(category);
         if mine == inside {
@@ -68,6 +86,7 @@ async fn delete_channels(link: &crate::db::link::Link, db: &str) -> Result<()> {
             );
         }
     }
+    ours.push(journal);
     for channel in ours {
         let deleted = creator.transport.delete_channel(channel).await;
         deleted.map_err(|error| {

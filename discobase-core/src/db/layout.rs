@@ -9,7 +9,7 @@ use crate::codec::frame::Genesis;
 use crate::codec::text::write_text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::ChannelId;
-use crate::transport::{Channel, ChannelRole};
+use crate::transport::{Channel, ChannelRole, Overwrite, Permissions};
 
 /// The most channels a guild may have, categories included (Discord docs, "Opcodes and Status Codes": 30013).
 pub(crate) const GUILD_CHANNELS: usize = 500;
@@ -170,22 +170,32 @@ impl Home {
         }
         // Of two channels with one role the older is the one that counts.
         tagged.sort_by_key(|(id, _)| *id);
+        let inside = |category: ChannelId| channels.iter().filter(|one| one.parent == Some(category)).count();
+        // Somebody may have renamed it. One that people made for channels of ours has no overwrite of a member's own.
+        let renamed = |category: &Channel| {
+            let allows = |one: &Overwrite| one.member && one.allow.contains(Permissions::VIEW_CHANNEL);
+            category.name != db
+                && own.get(&category.id) == Some(&inside(category.id))
+                && category.overwrites.iter().any(allows)
+        };
+        let number = |category: &Channel| {
+            spilled(&category.name, db).or_else(|| renamed(category).then_some(usize::MAX))
+        };
         let is_ours = |channel: &&Channel| {
             channel.role == ChannelRole::Category
                 && own.contains_key(&channel.id)
-                && (channel.name == db || spilled(&channel.name, db).is_some())
+                && (channel.name == db || number(channel).is_some())
         };
         let mut categories: Vec<&Channel> = channels.iter().filter(is_ours).collect();
-        categories.sort_by_key(|category| (spilled(&category.name, db).unwrap_or(1), category.id));
-        let spilled = categories.iter().filter(|category| spilled(&category.name, db).is_some());
-        let inside = |category: ChannelId| channels.iter().filter(|one| one.parent == Some(category)).count();
+        categories.sort_by_key(|category| (number(category).unwrap_or(1), category.id));
+        let spilled = categories.iter().filter(|category| number(category).is_some());
         let every = channels.iter().filter(|one| one.role == ChannelRole::Category);
         Self {
             every: every.map(|category| (category.id, inside(category.id))).collect(),
             categories: categories.iter().map(|category| (category.id, inside(category.id))).collect(),
+            spilled: spilled.map(|category| category.id).collect(),
             tagged,
             total: channels.len(),
-            spilled: spilled.map(|category| category.id).collect(),
             inside: own,
         }
     }
@@ -219,6 +229,11 @@ impl Home {
         if !known && let Some(&inside) = self.every.get(&genesis.category) {
             self.categories.insert(0, (genesis.category, inside));
         }
+    }
+
+    /// Whether there is a category of this id, in the guild.
+    pub(crate) fn has_category(&self, category: ChannelId) -> bool {
+        self.every.contains_key(&category)
     }
 
     /// How many of the database's own channels are in a category.

@@ -10,6 +10,7 @@ mod connect;
 mod create;
 mod discover;
 pub(crate) mod engine;
+mod heal;
 pub(crate) mod layout;
 pub(crate) mod link;
 mod listen;
@@ -35,6 +36,7 @@ pub use builder::DatabaseBuilder;
 pub use checkpoints::CheckpointState;
 pub use clean::Confirm;
 pub use engine::{Lag, Outcome, Role};
+pub use heal::Healed;
 pub use login::{LoginTask, LoginThread};
 pub use stats::Stats;
 pub use verify::{Deviation, DeviationKind, Report};
@@ -334,7 +336,7 @@ impl Database {
     /// # Errors
     /// `NotConnected`.
     pub fn catalog(&self) -> Result<ChannelId> {
-        Ok(self.connection()?.link.genesis.catalog)
+        Ok(self.connection()?.link.described().catalog)
     }
 
     /// The identity of this opening: part of the identity of every commit it makes.

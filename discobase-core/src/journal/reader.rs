@@ -19,6 +19,9 @@ use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportErr
 /// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
 const PAGE: usize = 100;
 
+/// Why a text that claims to be a frame of this version is none.
+const CHECKSUM: &str = "its checksum does not match its text";
+
 /// How long to wait before each further try of a download that finds nothing. The first has none, because what is wrong
 /// is mostly the URL's age; later ones give a new file time to arrive where downloads are served from.
 const UNTIL_DOWNLOADABLE: [Duration; 4] =
@@ -74,6 +77,8 @@ pub(crate) struct Stranger {
     pub(crate) reason: String,
     /// Whether it claims to be a frame of this bot's, so that something may be damaged.
     pub(crate) suspicious: bool,
+    /// Whether it claims to be one of this version and this database.
+    pub(crate) broken: bool,
 }
 
 impl Scan {
@@ -86,7 +91,8 @@ impl Scan {
         let edited = message.edited;
         let mut stranger = |reason: &str, suspicious| {
             let reason = reason.to_owned();
-            self.strangers.push(Stranger { message: message.id, author, edited, reason, suspicious });
+            let broken = suspicious && reason == CHECKSUM;
+            self.strangers.push(Stranger { message: message.id, author, edited, reason, suspicious, broken });
         };
         if message.author != bot || !message.ordinary {
             return stranger("it was not written by this bot", false);
@@ -99,7 +105,7 @@ impl Scan {
                     ),
                     true,
                 ),
-                Some(_) => stranger("its checksum does not match its text", true),
+                Some(_) => stranger(CHECKSUM, true),
                 None => stranger("it is no frame", false),
             };
         };
@@ -132,7 +138,7 @@ impl Scan {
         self.links.remove(link);
         let edited = self.edited.contains(&link.message);
         let (message, author, suspicious) = (link.message, None, true);
-        self.strangers.push(Stranger { message, author, edited, reason, suspicious });
+        self.strangers.push(Stranger { message, author, edited, reason, suspicious, broken: true });
     }
 
     /// The frame of a link, once [`Reader::chain`] has verified it.

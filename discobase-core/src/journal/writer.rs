@@ -8,9 +8,9 @@ use crate::codec::message::Oversize;
 use crate::env::{self, SharedEnv};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation};
-use crate::journal::history::{History, read_history};
+use crate::journal::history::{History, read_history, read_whole};
 use crate::journal::post::Parcel;
-use crate::journal::reader::{Reader, Scan};
+use crate::journal::reader::{Reader, Scan, read_error};
 use crate::journal::rules::{Ending, Event, Goal, Owner, Position, Reply, Step, Tip, Verdict, Walked};
 use crate::seal::Sealing;
 use crate::transport::{Failure, TransportError};
@@ -234,6 +234,51 @@ impl Writer {
         let mut scan = Scan::default();
         self.reader.read(&mut scan, Reader::tail_start(from.message, self.owner.timing())).await?;
         Ok(scan)
+    }
+
+    /// Makes ready to go on after messages of the journal were deleted or changed, which stopped it: the next frame is a
+    /// checkpoint of what is in memory.
+    ///
+    /// While something follows the hole, no other process opens the journal, and the checkpoint follows the frame that
+    /// was the last, whether that is there or not. If nothing does, others may open it where it ends now: there the
+    /// checkpoint contends with them, by the rules of any frame (`docs/format.md`, "After damage").
+    ///
+    /// # Errors
+    /// `stopped`, if it is not damage that stopped it; `Fenced`, if another process has opened the journal; `Damaged`, if
+    /// none of this term's frames is left.
+    pub(crate) async fn resume(&mut self, stopped: &Error) -> Result<(), Error> {
+        if self.owner.ended() != Some(&Ending::Damaged) {
+            return Err(stopped.clone());
+        }
+        // By then everything is visible that was posted while this process still was the owner for certain.
+        env::sleep(&*self.reader.env, self.owner.timing().settle()).await;
+        let channel = self.reader.channel;
+        let (scan, walked) = read_whole(&self.reader).await.map_err(|error| read_error(&error, channel))?;
+        let (holder, tip) = (self.owner.holder(), self.owner.tip());
+        let rival = scan.links.iter().find(|link| {
+            link.header.epoch > holder.epoch
+                || link.header.epoch == holder.epoch && link.header.incarnation != holder.incarnation
+        });
+        if let Some(rival) = rival {
+            let text = "another process has opened the database since frames were deleted: what was in them is in this                         process's memory only. Read it from here, close the database and open it again";
+            return Err(Error::new(ErrorKind::Fenced, text).in_channel(channel).in_message(rival.message));
+        }
+        let from = match walked {
+            Some(walked) if walked.behind_holes.is_empty() => {
+                let end = walked.tip();
+                let whole = end.sum == tip.sum || walked.chain.iter().any(|link| link.sum == tip.sum);
+                if !whole && walked.holder != *holder {
+                    let text = "all frames of this process were deleted, its opening with them, so nothing keeps \
+                                another process from opening the database at the same moment. Read from here what \
+                                you need, close the database and open it again";
+                    return Err(Error::new(ErrorKind::Damaged, text).in_channel(channel));
+                }
+                if whole { tip } else { end }
+            }
+            _ => tip,
+        };
+        self.owner.resume(from);
+        Ok(())
     }
 
     /// Reads the whole journal, because a message of it was deleted: whether it still says what was written.

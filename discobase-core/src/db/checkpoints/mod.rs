@@ -1,5 +1,6 @@
 //! The task that writes checkpoints while commits go on, and afterwards deletes what they make superfluous.
 
+mod heal;
 mod rotate;
 mod settings;
 mod state;
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub(crate) use heal::Mend;
 pub(crate) use settings::{Enough, Settings};
 pub use state::CheckpointState;
 use state::Progress;
@@ -45,6 +47,8 @@ enum Request {
     Write(oneshot::Sender<Result<Seq>>),
     /// Everything anew under these keys, or clear.
     Rotate(Option<Arc<Sealing>>, Rotated, oneshot::Sender<Result<Seq>>),
+    /// Everything anew after damage.
+    Heal(Box<Mend>, oneshot::Sender<Result<Seq>>),
     /// A checkpoint if what was written since the last one is worth it, and then nothing more.
     Finish(oneshot::Sender<()>),
 }
@@ -128,6 +132,14 @@ impl Checkpoints {
         rotated.await.unwrap_or_else(|_| Err(over()))
     }
 
+    /// Writes everything anew after damage: the last commit that it has.
+    pub(crate) async fn heal(&self, mend: Mend) -> Result<Seq> {
+        let (reply, healed) = oneshot::channel();
+        let _ = self.requests.send(Request::Heal(Box::new(mend), reply));
+        let over = || Error::new(ErrorKind::NotConnected, "the database is being closed");
+        healed.await.unwrap_or_else(|_| Err(over()))
+    }
+
     /// Writes a last checkpoint if there is enough for it, for no longer than `patience`, and ends the task.
     pub(crate) async fn finish(&self, patience: Duration) {
         self.leaving.send_replace(true);
@@ -150,10 +162,15 @@ impl Checkpoints {
         }
     }
 
+    /// Whether the catalog is being rewritten after a checkpoint.
+    pub(crate) fn mirrors(&self) -> bool {
+        self.progress.lock().mirroring
+    }
+
     /// How far checkpoints have come.
     pub(crate) fn state(&self) -> CheckpointState {
         let complete_to = self.engine.last().map_or(Seq::default(), |last| last.checkpoint.seq);
-        let Progress { written, error } = self.progress.lock().clone();
+        let Progress { written, error, .. } = self.progress.lock().clone();
         CheckpointState { complete_to, written, error }
     }
 }
@@ -185,6 +202,9 @@ impl Task {
                     Some(Request::Rotate(sealing, done, reply)) => {
                         let _ = reply.send(self.rotate(sealing, done).await);
                     }
+                    Some(Request::Heal(mend, reply)) => {
+                        let _ = reply.send(self.heal(&mend).await);
+                    }
                     Some(Request::Finish(reply)) => {
                         if self.settings.at_close.is_reached(*self.engine.volume().borrow()) {
                             let _ = self.attempt().await;
@@ -210,7 +230,7 @@ impl Task {
                 biased;
                 () = self.engine.becomes_writer() => return true,
                 request = self.requests.recv() => match request {
-                    Some(Request::Write(reply) | Request::Rotate(_, _, reply)) => {
+                    Some(Request::Write(reply) | Request::Rotate(_, _, reply) | Request::Heal(_, reply)) => {
                         let _ = reply.send(Err(read_only()));
                     }
                     Some(Request::Finish(reply)) => {

@@ -39,6 +39,7 @@ impl Task {
         let (transport, bot) = (&*self.reader.transport, self.reader.bot);
         let (genesis, since) = (&checkpoint.root.genesis, Seq::default());
         catalog::refresh(transport, genesis, bot, &cut.tables, since, Some(&checkpoint)).await;
+        self.mirrored();
         tracing::info!(
             name: "rotated", target: "discobase::checkpoint", seq = checkpoint.seq.get(),
             encrypted = genesis.keying.is_some(), "the key of the database was changed"

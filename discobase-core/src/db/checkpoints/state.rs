@@ -20,4 +20,6 @@ pub struct CheckpointState {
 pub(super) struct Progress {
     pub(super) written: u64,
     pub(super) error: Option<Error>,
+    /// Whether a checkpoint is durable that the catalog does not tell of yet.
+    pub(super) mirroring: bool,
 }

@@ -40,6 +40,7 @@ impl Task {
         );
         let (transport, genesis, bot) = (&*self.reader.transport, &checkpoint.root.genesis, self.reader.bot);
         catalog::refresh(transport, genesis, bot, &cut.tables, since, Some(&checkpoint)).await;
+        self.mirrored();
         Ok(checkpoint.seq)
     }
 
@@ -49,6 +50,7 @@ impl Task {
         let (dropped, forgettable) = (checkpoint.drop.clone(), forgettable(&checkpoint));
         let checkpoint: Arc<Checkpoint> = Arc::from(checkpoint);
         let last = Last { sum: tip.sum, checkpoint: Arc::clone(&checkpoint) };
+        self.progress.lock().mirroring = true;
         self.engine.checkpointed(cut.volume, last, &forgettable);
         let at = self.reader.env.monotonic() + self.settings.trim_after;
         let collect = self.orphans || self.pending.as_ref().is_some_and(|pending| pending.collect);
@@ -56,6 +58,11 @@ impl Task {
         self.orphans = false;
         self.progress.lock().written += 1;
         checkpoint
+    }
+
+    /// The catalog tells of the latest checkpoint.
+    pub(super) fn mirrored(&self) {
+        self.progress.lock().mirroring = false;
     }
 
     /// Builds what changed and uploads it, one file after the other: commits need the connection, too.
@@ -78,7 +85,8 @@ impl Task {
         last: Option<&Last>,
         tables: Vec<TableCheckpoint>,
     ) -> Checkpoint {
-        let mut root = self.root;
+        // A checkpoint may have given the database another catalog or category.
+        let mut root = self.engine.last().map_or(self.root, |last| last.checkpoint.root);
         root.genesis.keying = cut.sealing.as_ref().map(|sealing| sealing.keying());
         let mut checkpoint = Checkpoint {
             root,

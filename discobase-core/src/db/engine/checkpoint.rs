@@ -41,6 +41,8 @@ pub(crate) struct Last {
 pub(super) struct Waiting {
     checkpoint: Box<Checkpoint>,
     keys: Keys,
+    /// What becomes visible with it, if that is more than what was.
+    after: Option<Tables>,
     waiter: oneshot::Sender<Result<Appended>>,
 }
 
@@ -74,7 +76,7 @@ impl Engine {
 
     /// Writes a checkpoint's frame, which is acknowledged as a commit's is.
     pub(crate) async fn append(&self, checkpoint: Box<Checkpoint>) -> Result<Appended> {
-        self.append_with(checkpoint, Keys::Same).await
+        self.append_with(checkpoint, Keys::Same, None).await
     }
 
     /// Writes the frame of a checkpoint from which on other keys hold. Commits must be [held](Engine::hold) since the
@@ -84,15 +86,29 @@ impl Engine {
         checkpoint: Box<Checkpoint>,
         sealing: Option<Arc<Sealing>>,
     ) -> Result<Appended> {
-        self.append_with(checkpoint, Keys::Other(sealing)).await
+        self.append_with(checkpoint, Keys::Other(sealing), None).await
     }
 
-    async fn append_with(&self, checkpoint: Box<Checkpoint>, keys: Keys) -> Result<Appended> {
+    /// Writes a checkpoint's frame, and shows the tables `after` it. If this process had stopped, it writes on then.
+    pub(crate) async fn append_mended(
+        &self,
+        checkpoint: Box<Checkpoint>,
+        after: Option<Tables>,
+    ) -> Result<Appended> {
+        self.append_with(checkpoint, Keys::Same, after).await
+    }
+
+    async fn append_with(
+        &self,
+        checkpoint: Box<Checkpoint>,
+        keys: Keys,
+        after: Option<Tables>,
+    ) -> Result<Appended> {
         let (waiter, appended) = oneshot::channel();
         {
             let mut newest = self.newest.lock();
             if !newest.ended {
-                newest.checkpoint = Some(Waiting { checkpoint, keys, waiter });
+                newest.checkpoint = Some(Waiting { checkpoint, keys, after, waiter });
             }
         }
         self.wake.notify_one();
@@ -142,7 +158,7 @@ impl Engine {
     /// Gives the state to those who wait for it: between two frames it is what the tip's says.
     pub(super) fn cut_waiting(&self, writer: &Writer) {
         let waiting = std::mem::take(&mut self.newest.lock().cuts);
-        if waiting.is_empty() || self.stopped().is_some() {
+        if waiting.is_empty() || self.stopped().is_some() && !self.is_mending() {
             return;
         }
         let past = self.past();
@@ -172,8 +188,9 @@ impl Engine {
     /// Writes the frame of a checkpoint that waits.
     pub(super) async fn checkpoint_waiting(&self, writer: &mut Writer) {
         let waiting = self.newest.lock().checkpoint.take();
-        let Some(Waiting { mut checkpoint, keys, waiter }) = waiting else { return };
-        if waiter.is_closed() || self.stopped().is_some() {
+        let Some(Waiting { mut checkpoint, keys, after, waiter }) = waiting else { return };
+        let mending = self.is_mending();
+        if waiter.is_closed() || self.stopped().is_some() && !mending {
             return;
         }
         let before = match keys {
@@ -192,10 +209,18 @@ impl Engine {
             let for_good = matches!(error, AppendError::Unknown(_) | AppendError::Fenced(_));
             let error = self.error(error);
             if for_good {
+                // What stopped it before is no longer what keeps it from writing.
+                self.newest.lock().stopped = None;
                 self.stop(&error);
             }
             error
         });
+        if mending {
+            match &appended {
+                Ok(_) => self.mended(after),
+                Err(_) => self.stay_stopped(),
+            }
+        }
         let _ = waiter.send(appended.and_then(|(tip, body)| match body {
             Body::Checkpoint(checkpoint) => Ok(Appended { tip, checkpoint }),
             _ => Err(self.over()),

@@ -26,6 +26,7 @@ impl Engine {
         // Whoever waits for these learns of the end by not being answered.
         newest.cuts.clear();
         newest.checkpoint = None;
+        newest.mend = None;
         let failed = newest.stopped.clone();
         // Whoever waits to take over hears that nobody answers.
         self.inbox.lock().promoting.clear();

@@ -33,6 +33,7 @@ impl Engine {
             if std::mem::take(&mut self.newest.lock().doubt) {
                 self.verify(&mut writer).await;
             }
+            self.mend_waiting(&mut writer).await;
             self.cut_waiting(&writer);
             self.checkpoint_waiting(&mut writer).await;
             if let Some(due) = self.time_for_company() {
@@ -94,7 +95,7 @@ impl Engine {
     }
 
     /// Stops writing if the journal no longer says what the tables do.
-    async fn verify(&self, writer: &mut Writer) {
+    pub(super) async fn verify(&self, writer: &mut Writer) {
         if self.stopped().is_none()
             && let Err(error) = writer.verify().await
         {

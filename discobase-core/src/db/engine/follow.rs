@@ -325,6 +325,10 @@ fn applied(
         let body = body.map_err(|error| unopened(&error).in_message(link.message))?;
         let batch = match &*body {
             Body::Data(batch) => batch,
+            Body::Checkpoint(checkpoint) if checkpoint.seq > after.seq() => {
+                let text = "a checkpoint takes the place of frames that were deleted: reading from it";
+                return Err(Error::new(ErrorKind::Damaged, text).in_message(link.message));
+            }
             Body::Checkpoint(checkpoint) => {
                 last = Some(Last { sum: link.sum, checkpoint: Arc::from(checkpoint.clone()) });
                 volume = Volume::default();

@@ -16,6 +16,7 @@ mod flusher;
 mod follow;
 mod frame;
 mod hold;
+mod mend;
 pub(crate) mod news;
 mod outcome;
 mod pace;

@@ -55,6 +55,10 @@ pub(super) struct Newest {
     pub(super) checkpoint: Option<Waiting>,
     /// Whether commits wait, because the key is being changed.
     pub(super) held: bool,
+    /// Who wants the journal read, and writing to go on if that shows damage.
+    pub(super) mend: Option<oneshot::Sender<Result<bool>>>,
+    /// This process has stopped, and a checkpoint is to come that lets it write on.
+    pub(super) mending: bool,
 }
 
 /// Commits that go into one frame.
@@ -108,6 +112,8 @@ impl Newest {
             cuts: Vec::new(),
             checkpoint: None,
             held: false,
+            mend: None,
+            mending: false,
         }
     }
 
@@ -125,7 +131,8 @@ impl Newest {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        let asked = self.look || self.doubt || self.closing || self.checkpoint.is_some();
+        let asked =
+            self.look || self.doubt || self.closing || self.checkpoint.is_some() || self.mend.is_some();
         let nothing = self.queue.is_empty() || self.held && self.stopped.is_none();
         nothing && self.settling.is_empty() && self.cuts.is_empty() && !asked
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Pass;
 use super::report::{Deviation, DeviationKind as Kind};
-use crate::batch::{Op, TableDef};
+use crate::batch::{AppliedStep, Op, TableDef};
 use crate::codec::checkpoint::Checkpoint;
 use crate::codec::frame::Body;
 use crate::codec::sealed;
@@ -37,8 +37,12 @@ pub(super) struct Journal {
 pub(super) struct Commits {
     /// What each row that they changed was made.
     pub(super) rows: HashMap<(TableId, RowId), Change>,
-    /// The tables that they made, with the messages of their frames.
+    /// The tables that they dropped.
+    pub(super) dropped: HashSet<TableId>,
+    /// The definitions that they gave tables, with the messages of their frames.
     pub(super) tables: HashMap<TableId, (TableDef, MessageId)>,
+    /// The migration steps that were applied, those before the base included.
+    pub(super) steps: Vec<AppliedStep>,
     /// The names of those that memory does not have yet.
     pub(super) later: HashSet<String>,
     /// The last one, or the base's.
@@ -98,7 +102,9 @@ impl Pass<'_> {
         let memory = tables.seq();
         let mut reads = 0;
         let commits = loop {
-            let opened = commits(reader, scan, &walked.chain, sealing.clone(), (since, memory)).await?;
+            let steps = checkpoint.as_ref().map_or_else(Vec::new, |checkpoint| checkpoint.steps.clone());
+            let before = Commits { last: since, steps, ..Commits::default() };
+            let opened = commits(reader, scan, &walked.chain, sealing.clone(), (before, memory)).await?;
             let (read, commits, unfit) = opened;
             scan = read;
             if commits.last >= memory || reads >= READS {
@@ -216,17 +222,17 @@ fn unfit(error: &Error, channel: ChannelId, message: MessageId) -> Deviation {
     Deviation::new(Kind::DamagedFrame, error.text()).channel(channel).message(message)
 }
 
-/// What the commits of a chain did that are above `since`, up to `upto`: away from the runtime's threads.
+/// What the commits of a chain did on top of others, up to `upto`: away from the runtime's threads.
 async fn commits(
     reader: &Reader,
     scan: Scan,
     chain: &[Link],
     sealing: Option<Arc<Sealing>>,
-    (since, upto): (Seq, Seq),
+    (mut commits, upto): (Commits, Seq),
 ) -> Result<(Scan, Commits, Vec<Deviation>)> {
     let (chain, channel) = (chain.to_vec(), reader.channel);
     let work = move || {
-        let mut commits = Commits { last: since, ..Commits::default() };
+        let since = commits.last;
         let mut unreadable = Vec::new();
         for link in &chain {
             let Some(frame) = scan.frame(link.sum) else { continue };
@@ -238,7 +244,7 @@ async fn commits(
                         let beyond = batch.iter().filter(|commit| commit.seq > upto);
                         commits.later.extend(beyond.flat_map(|commit| &commit.ops).filter_map(
                             |op| match op {
-                                Op::Schema(def) => Some(def.name.clone()),
+                                Op::Schema(def) | Op::Alter(def) => Some(def.name.clone()),
                                 _ => None,
                             },
                         ));
@@ -264,8 +270,21 @@ impl Commits {
                     (*table, *row, Some(values.clone()))
                 }
                 Op::Delete { table, row } => (*table, *row, None),
-                Op::Schema(def) => {
+                Op::Schema(def) | Op::Alter(def) => {
                     self.tables.insert(def.id, (TableDef::clone(def), message));
+                    continue;
+                }
+                Op::Applied(step) => {
+                    self.steps.push(AppliedStep::clone(step));
+                    continue;
+                }
+                Op::Reverted { .. } => {
+                    self.steps.pop();
+                    continue;
+                }
+                Op::Drop { table } => {
+                    self.dropped.insert(*table);
+                    self.rows.retain(|(of, _), _| of != table);
                     continue;
                 }
             };

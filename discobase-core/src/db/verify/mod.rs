@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use report::{Deviation, DeviationKind, Report};
 
 use crate::codec::frame::Genesis;
-use crate::db::engine::Engine;
+use crate::db::link::Link;
 use crate::db::{Connection, Database};
 use crate::env;
 use crate::error::Result;
@@ -40,9 +40,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What is looked at.
 pub(super) struct Site {
     pub(super) reader: Reader,
-    engine: Arc<Engine>,
+    connection: Arc<Connection>,
     keychain: Keychain,
-    pub(super) guild: GuildId,
+    guild: GuildId,
     /// As far as this process knows.
     genesis: Genesis,
     /// Of the bot in the guild.
@@ -100,7 +100,7 @@ impl Database {
     }
 
     /// What there is to look at.
-    pub(super) async fn site(&self, connection: &Connection) -> Site {
+    pub(super) async fn site(&self, connection: &Arc<Connection>) -> Site {
         let link = &connection.link;
         let reader = link.creator.lock().await.reader(link.genesis.journal);
         // The key may have been changed since the database was connected.
@@ -108,7 +108,7 @@ impl Database {
         let keychain = Keychain::new(source, Arc::clone(&reader.db), Arc::clone(&reader.env));
         Site {
             reader,
-            engine: Arc::clone(&link.engine),
+            connection: Arc::clone(connection),
             keychain,
             guild: link.guild.id,
             genesis: link.described(),
@@ -123,22 +123,24 @@ impl Site {
         let began = self.reader.env.monotonic();
         let mut report = Report::default();
         let mut suspected = self.walk(None, &mut report).await?;
-        let mut walks = 1;
-        while !suspected.list.is_empty() {
+        let mut confirmed = Findings::default();
+        for _ in 1..WALKS {
+            if suspected.list.is_empty() {
+                break;
+            }
             // By then everything is visible that was posted before the first walk began.
             let pause = self.genesis.timing.settle().max(PAUSE);
             env::sleep(&*self.reader.env, pause).await;
             let tables = suspected.list.iter().filter_map(|deviation| deviation.table.clone()).collect();
             let again = self.walk(Some(tables), &mut report).await?;
-            walks += 1;
-            let settled = again.list.is_subset(&suspected.list);
-            suspected = again;
-            if settled || walks >= WALKS {
+            confirmed = again.also_in(&suspected);
+            if confirmed.list.len() == again.list.len() {
                 break;
             }
+            suspected = again;
         }
-        report.deviations = suspected.list.into_iter().collect();
-        report.omitted = suspected.omitted;
+        report.deviations = confirmed.list.into_iter().collect();
+        report.omitted = confirmed.omitted;
         report.took = self.reader.env.monotonic().saturating_sub(began);
         Ok(report)
     }
@@ -152,8 +154,12 @@ impl Site {
         Ok(pass.found)
     }
 
+    fn link(&self) -> &Link {
+        &self.connection.link
+    }
+
     fn memory(&self) -> Tables {
-        Tables::clone(&self.engine.tables())
+        Tables::clone(&self.link().engine.tables())
     }
 }
 
@@ -168,6 +174,7 @@ impl Pass<'_> {
             self.catalog(genesis.catalog, journal.as_ref(), &memory).await?;
         }
         let Some(mut journal) = journal else { return Ok(()) };
+        self.vanished(&journal, &memory);
         self.counts.rows += journal.commits.ops;
         if memory.seq() < journal.since() {
             let text = format!(

@@ -180,6 +180,12 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// What other findings have, too.
+    pub(super) fn also_in(&self, other: &Self) -> Self {
+        let list = self.list.intersection(&other.list).cloned().collect();
+        Self { list, omitted: self.omitted.min(other.omitted) }
+    }
+
     pub(super) fn add(&mut self, deviation: Deviation) {
         if self.list.contains(&deviation) {
             return;

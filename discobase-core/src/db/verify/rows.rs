@@ -29,6 +29,7 @@ const MOST: usize = 1_000;
 pub(super) struct RowsCheck {
     /// In memory.
     state: Arc<TableState>,
+    /// As the segments know it.
     def: Arc<TableDef>,
     /// What commits after the checkpoint made of rows.
     changed: HashMap<RowId, Change>,
@@ -97,12 +98,13 @@ impl Bits {
 impl RowsCheck {
     pub(super) fn new(
         state: Arc<TableState>,
+        def: Arc<TableDef>,
         changed: HashMap<RowId, Change>,
         (since, last, memory): (Seq, Seq, Seq),
     ) -> Self {
         Self {
-            def: Arc::clone(state.def()),
             state,
+            def,
             changed,
             since,
             last,

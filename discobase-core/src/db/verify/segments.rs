@@ -16,7 +16,7 @@ use crate::codec::segment::{Part, SegmentError, SegmentHeader, SegmentOf, read_e
 use crate::env::heavy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq, TableId};
-use crate::tables::TableState;
+use crate::tables::{TableState, Tables};
 use crate::transport::{Message, TransportError, explain};
 
 /// What is done with a table.
@@ -47,7 +47,8 @@ impl Pass<'_> {
         }
         let changed = take_changes(&mut journal.commits.rows, def.id);
         let bounds = (journal.since(), journal.commits.last, memory);
-        let mut check = RowsCheck::new(Arc::clone(state), changed, bounds);
+        let known = stored.as_ref().map_or(Arc::clone(&def), |stored| Arc::new(stored.def.clone()));
+        let mut check = RowsCheck::new(Arc::clone(state), known, changed, bounds);
         let mut whole = true;
         if let Some(stored) = stored {
             let mut broken = HashSet::new();
@@ -98,8 +99,8 @@ impl Pass<'_> {
     ) {
         let made = journal.commits.tables.get(&def.id);
         let same = match (stored, made) {
-            (Some(stored), _) => stored.def == *def,
-            (None, Some((made, _))) => made == def,
+            (_, Some((made, _))) => made == def,
+            (Some(stored), None) => stored.def == *def || journal.commits.last < memory,
             // The commit that made it is not on the chain any more, and was reported as that.
             (None, None) => journal.commits.last < memory,
         };
@@ -109,6 +110,25 @@ impl Pass<'_> {
             let at = made.map_or(journal.walked.base.link.message, |(_, message)| *message);
             let deviation = Deviation::new(Kind::DefinitionDiffers, text).table(&def.name);
             self.found(deviation.channel(self.site.reader.channel).message(at));
+        }
+    }
+
+    /// Reports tables that the journal has and memory does not, and migration steps that differ.
+    pub(super) fn vanished(&mut self, journal: &Journal, memory: &Tables) {
+        let channel = self.site.reader.channel;
+        if journal.commits.last >= memory.seq() && journal.commits.steps != memory.steps() {
+            let text = "the migration steps in the journal are not those in this process's memory: open the database \
+                        anew, and look who else writes it";
+            self.found(Deviation::new(Kind::DefinitionDiffers, text).channel(channel));
+        }
+        let (stored, made) = (journal.checkpoint.as_ref(), &journal.commits.tables);
+        let stored = stored.iter().flat_map(|checkpoint| checkpoint.tables.iter().map(|table| &table.def));
+        for def in stored.chain(made.values().map(|(def, _)| def)) {
+            if memory.get(def.id).is_none() && !journal.commits.dropped.contains(&def.id) {
+                let text =
+                    "the table is in the journal and not in this process's memory: open the database anew";
+                self.found(Deviation::new(Kind::DefinitionDiffers, text).table(&def.name).channel(channel));
+            }
         }
     }
 

@@ -139,6 +139,14 @@ impl Owner {
         self.term = Term::Ended(ending);
     }
 
+    /// It goes on from `tip` after messages of the journal were deleted: whoever says so has read the whole journal and
+    /// found that nobody else has opened it.
+    pub(crate) fn resume(&mut self, tip: Tip) {
+        self.tip = tip;
+        self.heard = tip.message.time_ms();
+        self.term = Term::Certain;
+    }
+
     /// How often it reads the tail while it writes nothing, so that an idle save is acknowledged by its reply alone.
     pub(crate) const fn idle_interval(&self) -> Duration {
         Duration::from_millis(self.timing.window / 2)

@@ -3,9 +3,9 @@
 //!
 //! Discord takes a few messages at once from a channel, and about one a second in the long run (5 in 5 seconds). A
 //! writer that sends as soon as it may uses up the few on almost empty frames and then stands still for seconds. One
-//! that spreads them gives the same number of frames, and the longest wait is the time between two. Unless it loads bulk,
-//! it is also never without a post for longer than that, should it have to object to a rival (`docs/format.md`,
-//! "Acknowledging").
+//! that spreads them gives the same number of frames, and the longest wait is the time between two. Whatever it writes, it
+//! is also never without a post for longer than a moment, should it have to object to a rival (`docs/format.md`,
+//! "Opening"): the last post is kept until the count begins anew soon enough.
 //!
 //! Pure: the clock and what is left of the limit are passed in.
 
@@ -24,6 +24,9 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// However much is left of the limit, a frame leaves so long after the one before is durable: whoever was told of that,
 /// and saves again, gets into it.
 const LINGER: Duration = Duration::from_millis(10);
+/// An objection may wait so long for the count to begin anew: with a round trip before and after it, it is still within the
+/// grace (3 seconds on Discord).
+const OBJECTION: Duration = Duration::from_secs(1);
 /// A frame of so many bytes is bulk: what it takes is its upload, not a wait for company.
 const BULK: usize = 1 << 20;
 
@@ -100,14 +103,15 @@ impl Pace {
         if remaining == 0 {
             return resets;
         }
+        // The last post is for an objection, until one would not have to wait long without it.
+        let spare = if remaining == 1 { resets.saturating_sub(OBJECTION) } else { Duration::ZERO };
         if queued.closed {
-            return now;
+            return now.max(spare);
         }
-        let soon = self.answered + LINGER;
+        let soon = spare.max(self.answered + LINGER);
         if self.before.is_none_or(|before| before + span <= now) {
             return soon;
         }
-        // The last post is kept for when its time has come; only bulk takes it.
         let enough = || remaining > 1 && self.expected(now, resets_in) <= f64::from(remaining);
         if queued.bytes >= BULK || enough() {
             return soon;

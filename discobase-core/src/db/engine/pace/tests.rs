@@ -177,9 +177,39 @@ fn bulk_does_not_wait() {
     assert!(busy(now).due(room(3), small, now) > now);
     assert_eq!(busy(now).due(room(3), bulk, now), now - SECOND / 8 + LINGER);
     assert!(busy(now).due(room(1), small, now) > now);
-    assert_eq!(busy(now).due(room(1), bulk, now), now - SECOND / 8 + LINGER);
-    assert_eq!(busy(now).due(room(1), Queued { bytes: 0, closed: true }, now), now);
+    assert_eq!(busy(now).due(room(2), Queued { bytes: 0, closed: true }, now), now);
     assert_eq!(busy(now).due(room(0), bulk, now), now + SECOND * 3);
+}
+
+/// However much is written, and whatever it is, an objection never waits longer than its time.
+#[test]
+fn a_post_is_kept_for_an_objection() {
+    let kinds = [
+        Queued { bytes: BULK, closed: false },
+        Queued { bytes: 0, closed: true },
+        Queued { bytes: 2 * BULK, closed: true },
+    ];
+    for queued in kinds {
+        let (mut pace, mut server, mut now, mut frames) =
+            (Pace::default(), Server::default(), Duration::ZERO, 0);
+        while now < SECOND * 100 {
+            pace.arrived(now);
+            let due = pace.due(Some(server.room(now)), queued, now);
+            if due > now {
+                now = due;
+                continue;
+            }
+            server.take(now + ROUND_TRIP / 2);
+            pace.leaves(now, now);
+            now += ROUND_TRIP;
+            pace.answered(now);
+            frames += 1;
+            let Room { remaining, resets_in, .. } = server.room(now);
+            let wait = if remaining > 0 { Duration::ZERO } else { resets_in.unwrap_or_default() };
+            assert!(wait <= OBJECTION, "{queued:?}: nothing is left at {now:?} for {wait:?}");
+        }
+        assert!(frames >= 90, "{queued:?}: and yet {frames} frames in 100 seconds");
+    }
 }
 
 #[test]
