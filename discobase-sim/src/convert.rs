@@ -42,12 +42,7 @@ pub(crate) fn channel(of: &state::Channel) -> Channel {
 }
 
 fn overwrite(of: &state::Overwrite) -> Overwrite {
-    Overwrite {
-        id: of.id,
-        member: of.member,
-        allow: Permissions(of.allow),
-        deny: Permissions(of.deny),
-    }
+    Overwrite { id: of.id, member: of.member, allow: Permissions(of.allow), deny: Permissions(of.deny) }
 }
 
 /// `ambiguous`: an earlier try of the same call got no answer.
