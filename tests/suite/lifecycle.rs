@@ -22,7 +22,22 @@ crate::everywhere!(
 crate::in_process!(
     names_that_discord_cannot_keep_are_refused_before_any_request,
     a_login_that_fails_before_it_begins_is_reported,
+    long_names_are_opened_again,
 );
+
+/// Escaped, these names leave no room for the first frame in a message. It became a file, and was looked for in texts
+/// only: the database was created and could not be opened.
+async fn long_names_are_opened_again(place: &Place) {
+    let (name, owner) = ("\u{1f5c3}".repeat(60), "\u{1f916}".repeat(64));
+    for rows in 1..4 {
+        let db = place.builder_named(&name).owner(owner.clone()).build();
+        db.table::<User>().unwrap();
+        place.connect(&db).await.unwrap();
+        User::new(rows, &format!("name {rows}"), rows as i64).save(&db).await.unwrap();
+        assert_eq!(User::count(&db).await.unwrap(), rows as usize);
+        db.close().await.unwrap();
+    }
+}
 
 async fn calls_before_connecting_say_so(place: &Place) {
     let db = place.database();

@@ -99,7 +99,7 @@ impl Place {
         self.builder_named(&self.name)
     }
 
-    fn builder_named(&self, name: &str) -> DatabaseBuilder {
+    pub(crate) fn builder_named(&self, name: &str) -> DatabaseBuilder {
         let mut builder = Database::builder(name);
         if let Some(key) = &*self.key.lock().unwrap() {
             builder = builder.encryption(key.clone());

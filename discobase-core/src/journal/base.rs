@@ -101,9 +101,16 @@ impl Base {
 /// Of the frames on the way none is verified yet, only the checkpoints' own.
 pub(crate) async fn find_base(reader: &Reader, scan: &mut Scan) -> Result<Option<Base>, TransportError> {
     // Of two genesis frames the older counts.
-    let genesis = scan.links.roots().min_by_key(|link| link.message);
-    let genesis = genesis.and_then(|link| Base::genesis(link, scan));
-    let mut best = genesis.and_then(|base| Some((base.reach(scan)?, base)));
+    let mut genesis: Vec<Link> = scan.links.roots().cloned().collect();
+    genesis.sort_unstable_by_key(|link| link.message);
+    let mut best = None;
+    for link in genesis {
+        // A long name makes it a file, and one that can't be read is none.
+        if reader.load(scan, &link).await? {
+            best = Base::genesis(&link, scan).and_then(|base| Some((base.reach(scan)?, base)));
+            break;
+        }
+    }
     let mut checkpoints: Vec<Link> =
         scan.links.iter().filter(|link| link.kind == Kind::Checkpoint).cloned().collect();
     checkpoints.sort_unstable_by_key(|link| link.message);

@@ -27,7 +27,7 @@ pub(crate) use index::{IndexBlock, index_position};
 pub(crate) use message::{SegmentHeader, segment_message};
 pub(crate) use reader::{read_entries, read_rows, verify};
 pub(crate) use rows::{RowBlock, RowEntry, row_position};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use seal::Place;
 pub(crate) use seal::Sealing;
 pub(crate) use writer::{Built, IndexWriter, RowsWriter};

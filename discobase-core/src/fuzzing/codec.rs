@@ -1,14 +1,12 @@
-//! What a fuzzer feeds: each function takes arbitrary bytes and panics where a promise of the format is broken.
-//!
-//! Compiled for `cargo fuzz` (`fuzz/README.md`) and for tests, which run the kept inputs of every target again.
+//! Bytes as they are: frames, messages, files, rows, keys, topics, what the gateway and the routes send.
 
-use crate::codec::message::{AttachedHeader, MAX_UNPACKED, Posted, open_attachment, read};
+use crate::codec::message::{AttachedHeader, Encoded, MAX_UNPACKED, Posted, open_attachment, read};
 use crate::codec::{binary, text};
 use crate::db::layout::Role;
 use crate::ids::{ChannelId, MessageId, UserId};
 use crate::row::{Row, RowWriter};
 use crate::tables::SortKey;
-use crate::transport::{Attachment, Channel, ChannelRole, Message};
+use crate::transport::{Attachment, Channel, ChannelRole, Message, NewAttachment};
 use crate::value::ValueRef;
 use crate::wire::Reader;
 
@@ -103,7 +101,18 @@ pub fn reply(bytes: &[u8]) {
     crate::transport::twilight::fuzz::reply(bytes);
 }
 
-fn posted(content: String, attachments: Vec<Attachment>) -> Message {
+/// The message that a frame is posted as.
+pub(super) fn as_posted(encoded: &Encoded) -> Message {
+    let attachment = |(id, file): (u64, &NewAttachment)| Attachment {
+        id,
+        filename: file.filename.clone(),
+        size: file.bytes.len() as u64,
+        url: String::new(),
+    };
+    posted(encoded.content.clone(), (0..).zip(&encoded.attachments).map(attachment).collect())
+}
+
+pub(super) fn posted(content: String, attachments: Vec<Attachment>) -> Message {
     Message {
         id: MessageId::new(1),
         channel: ChannelId::new(1),
@@ -134,32 +143,4 @@ fn order(one: ValueRef<'_>, other: ValueRef<'_>) -> Option<std::cmp::Ordering> {
         (ValueRef::Bytes(one), ValueRef::Bytes(other)) => Some(one.cmp(other)),
         _ => None,
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    /// Runs every kept input of a target; a fuzzer found each of them worth keeping, or a bug with it.
-    fn run(target: &str, check: fn(&[u8])) {
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-        let files = std::fs::read_dir(&kept).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
-        let mut ran = 0;
-        for file in files {
-            check(&std::fs::read(file.unwrap().path()).unwrap());
-            ran += 1;
-        }
-        assert!(ran > 0, "{} is empty", kept.display());
-    }
-
-    macro_rules! kept_inputs {
-        ($($target:ident)*) => {
-            $(#[test]
-            fn $target() {
-                run(stringify!($target), super::$target);
-            })*
-        };
-    }
-
-    kept_inputs! { frame message attachment row sort_key topic gateway reply }
 }
