@@ -38,3 +38,6 @@ mod sessions {}
 
 #[doc = include_str!("../docs/guide/12-checking-and-mending.md")]
 mod checking_and_mending {}
+
+#[doc = include_str!("../docs/guide/13-checkpoints.md")]
+mod checkpoints {}

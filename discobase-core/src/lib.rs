@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, count, value, wire, row, field, validate, schema, batch, seal, transport, codec, tables, lookup, journal, model,
-//! checkpoint, replay, session, query, db, orm, private, fuzzing`.
+//! `ids, error, env, count, value, wire, row, field, validate, schema, batch, seal, transport, codec, tables, lookup,
+//! journal, model, checkpoint, replay, session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.

@@ -33,6 +33,7 @@ mod sessions;
 mod soft_delete;
 mod tables;
 mod takeover;
+mod upkeep;
 mod validation;
 mod verify;
 mod visibility;

@@ -205,8 +205,13 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Writes a checkpoint each time so many frames or bytes were written, and one at closing after as much: for tests.
-    #[doc(hidden)]
+    /// Writes a checkpoint each time so many frames, or bytes of commits, were written since the last one, and one at
+    /// closing after as much. By default after 256 frames or 24 MiB, at closing after 64 frames or 1 MiB.
+    ///
+    /// ```
+    /// # use discobase_core as discobase;
+    /// let db = discobase::Database::builder("shop").checkpoint_every(1_000, 64 << 20).build();
+    /// ```
     pub fn checkpoint_every(mut self, frames: u64, bytes: u64) -> Self {
         let enough = Enough { frames, bytes };
         (self.options.checkpoints.due, self.options.checkpoints.at_close) = (enough, enough);

@@ -1,6 +1,6 @@
 //! Frames and what is in them, made of a fuzzer's decisions.
 
-use crate::batch::{ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::codec::checkpoint::{
     Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
@@ -45,7 +45,7 @@ pub(super) fn fitting_row(source: &mut Source<'_>) -> Row {
     writer.finish()
 }
 
-/// A table with a key and two more indexes.
+/// A table with a key and one more index.
 pub(super) fn table(id: TableId, name: &str) -> TableDef {
     let column = |name: &str, nullable, default| ColumnDef {
         name: name.to_owned(),
@@ -96,11 +96,24 @@ fn any_table(source: &mut Source<'_>) -> TableDef {
 
 fn op(source: &mut Source<'_>) -> Op {
     let (table, id) = (TableId::new(source.number()), RowId::new(source.number()));
-    match source.below(4) {
+    match source.below(8) {
         0 => Op::Insert { table, row: id, values: row(source) },
         1 => Op::Update { table, row: id, values: row(source) },
         2 => Op::Delete { table, row: id },
-        _ => Op::Schema(Box::new(any_table(source))),
+        3 => Op::Schema(Box::new(any_table(source))),
+        4 => Op::Alter(Box::new(any_table(source))),
+        5 => Op::Drop { table },
+        6 => Op::Applied(Box::new(step(source))),
+        _ => Op::Reverted { version: text(source) },
+    }
+}
+
+pub(super) fn step(source: &mut Source<'_>) -> AppliedStep {
+    AppliedStep {
+        version: text(source),
+        name: text(source),
+        checksum: source.array(),
+        at: source.number().cast_signed(),
     }
 }
 
@@ -185,6 +198,7 @@ pub(super) fn checkpoint(source: &mut Source<'_>) -> Checkpoint {
             first: Seq::new(source.number()),
             last: Seq::new(source.number()),
         }),
+        steps: source.list(2, step),
         drop: source.list(3, location),
     }
 }

@@ -1,5 +1,6 @@
 //! Blocks of index entries: keys without what they share with the one before, and the rows that have them.
 
+use crate::codec::segment::writer::Filling;
 use crate::codec::segment::{SegmentError, common_prefix};
 use crate::ids::RowId;
 use crate::wire::{Reader, WireError, put_bytes, put_signed, put_varint};
@@ -12,7 +13,7 @@ pub(crate) fn index_position(key: &[u8], row: RowId) -> Vec<u8> {
 
 /// A block in the making.
 #[derive(Debug, Default)]
-pub(super) struct IndexBlockBuilder {
+pub(crate) struct IndexBlockBuilder {
     count: u64,
     shared: Vec<u8>,
     lengths: Vec<u8>,
@@ -35,14 +36,14 @@ impl IndexBlockBuilder {
         self.last_row = row.get();
         self.count += 1;
     }
+}
 
-    /// Its size unpacked, but for a few bytes.
-    pub(super) fn size(&self) -> usize {
+impl Filling for IndexBlockBuilder {
+    fn size(&self) -> usize {
         self.shared.len() + self.lengths.len() + self.rows.len() + self.keys.len()
     }
 
-    /// The block, unpacked; the builder is empty again.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    fn take(&mut self) -> Vec<u8> {
         let Self { count, shared, lengths, rows, keys, .. } = std::mem::take(self);
         let mut out = Vec::with_capacity(shared.len() + lengths.len() + rows.len() + keys.len() + 24);
         put_varint(&mut out, count);

@@ -1,6 +1,7 @@
 //! Blocks of rows: their ids, versions and lengths in columns, then the rows themselves.
 
 use crate::codec::segment::SegmentError;
+use crate::codec::segment::writer::Filling;
 use crate::ids::{RowId, Seq};
 use crate::row::skip_row;
 use crate::wire::{Reader, WireError, put_bytes, put_signed, put_varint};
@@ -22,7 +23,7 @@ pub(crate) struct RowEntry<'a> {
 
 /// A block in the making.
 #[derive(Debug, Default)]
-pub(super) struct RowBlockBuilder {
+pub(crate) struct RowBlockBuilder {
     count: u64,
     rows: Vec<u8>,
     versions: Vec<u8>,
@@ -44,14 +45,14 @@ impl RowBlockBuilder {
         (self.last_row, self.last_version) = (row, version);
         self.count += 1;
     }
+}
 
-    /// Its size unpacked, but for a few bytes.
-    pub(super) fn size(&self) -> usize {
+impl Filling for RowBlockBuilder {
+    fn size(&self) -> usize {
         self.rows.len() + self.versions.len() + self.lengths.len() + self.values.len()
     }
 
-    /// The block, unpacked; the builder is empty again.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    fn take(&mut self) -> Vec<u8> {
         let Self { count, rows, versions, lengths, values, .. } = std::mem::take(self);
         let mut out = Vec::with_capacity(rows.len() + versions.len() + lengths.len() + values.len() + 24);
         put_varint(&mut out, count);

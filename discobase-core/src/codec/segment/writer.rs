@@ -30,20 +30,59 @@ impl Built {
 }
 
 /// Writes the rows of a run, in the order of their ids.
-pub(crate) struct RowsWriter {
-    block: RowBlockBuilder,
+pub(crate) type RowsWriter = Writer<RowBlockBuilder>;
+
+/// Writes the entries of an index's run, in their order.
+pub(crate) type IndexWriter = Writer<IndexBlockBuilder>;
+
+/// Writes a run: fills one block after the other, and hands each to the file.
+pub(crate) struct Writer<B> {
+    block: B,
     cutter: Cutter,
 }
 
-impl RowsWriter {
+/// A block in the making.
+pub(crate) trait Filling: Default {
+    /// Its size unpacked, but for a few bytes; 0 while nothing is in it.
+    fn size(&self) -> usize;
+
+    /// The block, unpacked; nothing is in it then.
+    fn take(&mut self) -> Vec<u8>;
+}
+
+impl<B: Filling> Writer<B> {
     /// Begins a run.
     ///
     /// # Errors
     /// When the compressor can't be set up.
     pub(crate) fn new(of: SegmentOf, sealing: Sealing) -> Result<Self, SegmentError> {
-        Ok(Self { block: RowBlockBuilder::default(), cutter: Cutter::new(of, sealing)? })
+        Ok(Self { block: B::default(), cutter: Cutter::new(of, sealing)? })
     }
 
+    /// Takes the files that are full by now: they can be uploaded while the others are made.
+    pub(crate) fn full(&mut self) -> Vec<Built> {
+        std::mem::take(&mut self.cutter.full)
+    }
+
+    /// Ends the run; gives the files that were not taken yet.
+    ///
+    /// # Errors
+    /// When a block can't be compressed.
+    pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
+        self.cut()?;
+        Ok(self.cutter.finish())
+    }
+
+    fn cut(&mut self) -> Result<(), SegmentError> {
+        if self.block.size() == 0 { Ok(()) } else { self.cutter.block(&self.block.take()) }
+    }
+
+    fn cut_if_full(&mut self) -> Result<(), SegmentError> {
+        if self.block.size() >= BLOCK_TARGET { self.cut() } else { Ok(()) }
+    }
+}
+
+impl RowsWriter {
     /// Adds a row or a tombstone.
     ///
     /// # Errors
@@ -55,43 +94,11 @@ impl RowsWriter {
         }
         self.cutter.enter(&row_position(entry.row), entry.values.is_none())?;
         self.block.put(entry);
-        if self.block.size() >= BLOCK_TARGET { self.cut() } else { Ok(()) }
+        self.cut_if_full()
     }
-
-    /// Takes the files that are full by now: they can be uploaded while the others are made.
-    pub(crate) fn full(&mut self) -> Vec<Built> {
-        std::mem::take(&mut self.cutter.full)
-    }
-
-    /// Ends the run; gives the files that were not taken yet.
-    ///
-    /// # Errors
-    /// When a block can't be compressed.
-    pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
-        self.cut()?;
-        Ok(self.cutter.finish())
-    }
-
-    fn cut(&mut self) -> Result<(), SegmentError> {
-        if self.block.size() == 0 { Ok(()) } else { self.cutter.block(&self.block.take()) }
-    }
-}
-
-/// Writes the entries of an index's run, in their order.
-pub(crate) struct IndexWriter {
-    block: IndexBlockBuilder,
-    cutter: Cutter,
 }
 
 impl IndexWriter {
-    /// Begins a run.
-    ///
-    /// # Errors
-    /// When the compressor can't be set up.
-    pub(crate) fn new(of: SegmentOf, sealing: Sealing) -> Result<Self, SegmentError> {
-        Ok(Self { block: IndexBlockBuilder::default(), cutter: Cutter::new(of, sealing)? })
-    }
-
     /// Adds an entry. No key may be the front of another.
     ///
     /// # Errors
@@ -99,25 +106,7 @@ impl IndexWriter {
     pub(crate) fn put(&mut self, key: &[u8], row: RowId) -> Result<(), SegmentError> {
         self.cutter.enter(&index_position(key, row), false)?;
         self.block.put(key, row);
-        if self.block.size() >= BLOCK_TARGET { self.cut() } else { Ok(()) }
-    }
-
-    /// Takes the files that are full by now: they can be uploaded while the others are made.
-    pub(crate) fn full(&mut self) -> Vec<Built> {
-        std::mem::take(&mut self.cutter.full)
-    }
-
-    /// Ends the run; gives the files that were not taken yet.
-    ///
-    /// # Errors
-    /// When a block can't be compressed.
-    pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
-        self.cut()?;
-        Ok(self.cutter.finish())
-    }
-
-    fn cut(&mut self) -> Result<(), SegmentError> {
-        if self.block.size() == 0 { Ok(()) } else { self.cutter.block(&self.block.take()) }
+        self.cut_if_full()
     }
 }
 

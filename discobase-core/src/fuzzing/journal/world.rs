@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batch::{Commit, Op};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::checkpoint::build::{Wanted, build};
 use crate::checkpoint::trim::{superseded, trim_journal};
 use crate::checkpoint::upload::{Uploader, upload};
@@ -16,10 +16,11 @@ use crate::fuzzing::arbitrary;
 use crate::fuzzing::chain::described;
 use crate::fuzzing::journal::guild::{BOT, Guild};
 use crate::fuzzing::source::Source;
-use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId, UserId};
+use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, UserId};
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::Reader;
 use crate::journal::rules::{Position, Tip};
+use crate::schema::IndexKind;
 use crate::seal::{KeySource, Keychain};
 use crate::tables::Tables;
 use crate::transport::{Message, NewMessage};
@@ -222,6 +223,7 @@ impl World {
             next_table: tables.next_table(),
             tables: built.unwrap_or_else(|error| panic!("no checkpoint of sound tables: {error}")),
             past: Vec::new(),
+            steps: tables.steps().to_vec(),
             drop: Vec::new(),
         };
         checkpoint.drop = last.map_or_else(Vec::new, |last| superseded(&last, &[], &checkpoint));
@@ -407,9 +409,10 @@ fn commits(source: &mut Source<'_>, mut tables: Tables) -> (Vec<Commit>, Tables)
         seq = seq.next();
         let mut ops = Vec::new();
         for _ in 0..source.below(4) {
-            let op = op(source, &tables);
-            if fits(&tables, &op) && tables.apply_op(seq, &op).is_ok() {
+            let (op, mut after) = (op(source, &tables), tables.clone());
+            if fits(&tables, &op) && after.apply_op(seq, &op).is_ok() {
                 ops.push(op);
+                tables = after;
             }
         }
         tables.advance(seq);
@@ -419,17 +422,47 @@ fn commits(source: &mut Source<'_>, mut tables: Tables) -> (Vec<Commit>, Tables)
 }
 
 fn op(source: &mut Source<'_>, tables: &Tables) -> Op {
-    let table = TableId::new(1 + source.below(2) as u64);
-    let Some(state) = tables.get(table) else {
+    let what = source.below(16);
+    let state = tables.iter().nth(source.below(2));
+    let Some(state) = state.filter(|_| what < 15) else {
         let name = format!("table{}", tables.next_table());
         return Op::Schema(Box::new(arbitrary::table(tables.next_table(), &name)));
     };
-    let row = RowId::new(1 + source.below(12) as u64);
-    match source.below(4) {
-        0 | 1 => Op::Insert { table, row: state.next_row(), values: arbitrary::fitting_row(source) },
-        2 => Op::Update { table, row, values: arbitrary::fitting_row(source) },
-        _ => Op::Delete { table, row },
+    let (table, row) = (state.def().id, RowId::new(1 + source.below(12) as u64));
+    match what {
+        0..=5 => Op::Insert { table, row: state.next_row(), values: arbitrary::fitting_row(source) },
+        6..=8 => Op::Update { table, row, values: arbitrary::fitting_row(source) },
+        9 | 10 => Op::Delete { table, row },
+        11 => Op::Drop { table },
+        12 => {
+            let version = source.below(4).to_string();
+            Op::Applied(Box::new(AppliedStep { version, ..arbitrary::step(source) }))
+        }
+        13 => Op::Reverted { version: source.below(4).to_string() },
+        _ => Op::Alter(Box::new(altered(source, state.def()))),
     }
+}
+
+/// Another definition, which the table may not fit.
+fn altered(source: &mut Source<'_>, def: &TableDef) -> TableDef {
+    let mut def = def.clone();
+    match source.below(5) {
+        0 => def.name = format!("table{}", source.below(4)),
+        1 => {
+            let like = def.columns.last().cloned();
+            def.columns
+                .extend(like.map(|like| ColumnDef { name: format!("column{}", def.columns.len()), ..like }));
+        }
+        // An empty name is that of a column that was dropped.
+        2 => def.columns.iter_mut().skip(1 + source.below(3)).take(1).for_each(|column| column.name.clear()),
+        3 => def.indexes.truncate(1),
+        _ => {
+            let kind = if source.flag() { IndexKind::Unique } else { IndexKind::Index };
+            let columns = vec![source.below(def.columns.len())];
+            def.indexes.push(IndexDef { kind, columns, channel: ChannelId::new(8) });
+        }
+    }
+    def
 }
 
 /// Whether no other row has the key.
@@ -441,7 +474,7 @@ fn fits(tables: &Tables, op: &Op) -> bool {
                     && (matches!(op, Op::Insert { .. }) || table.row(*row).is_some())
             })
         }
-        Op::Delete { .. } | Op::Schema(_) => true,
+        _ => true,
     }
 }
 
@@ -456,5 +489,8 @@ pub(super) fn same(one: &Tables, other: &Tables) -> bool {
         };
         tables.iter().map(|table| (table.def().clone(), table.next_row(), rows(table))).collect()
     };
-    one.seq() == other.seq() && one.next_table() == other.next_table() && content(one) == content(other)
+    one.seq() == other.seq()
+        && one.next_table() == other.next_table()
+        && one.steps() == other.steps()
+        && content(one) == content(other)
 }

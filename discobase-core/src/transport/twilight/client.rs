@@ -1,6 +1,7 @@
 //! One try of a request: connect, send, read the answer, each within its time.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +18,7 @@ use super::body::Payload;
 use super::config::{Deadlines, Endpoint, Token, TwilightConfig};
 use super::requests::chain;
 use crate::count::Count;
+use crate::env::{self, SharedEnv};
 use crate::transport::Traffic;
 use crate::transport::limits::Verb;
 
@@ -70,6 +72,7 @@ pub(super) struct HttpClient {
     authorization: HeaderValue,
     user_agent: HeaderValue,
     deadlines: Deadlines,
+    env: SharedEnv,
     counts: Counts,
 }
 
@@ -120,6 +123,7 @@ impl HttpClient {
             user_agent: HeaderValue::from_str(&config.user_agent)
                 .map_err(|_| "the user agent cannot be a header")?,
             deadlines: config.deadlines,
+            env: Arc::clone(&config.env),
             counts: Counts::new(),
         })
     }
@@ -137,20 +141,20 @@ impl HttpClient {
         self.counts.requests.add(1);
         self.counts.sent.add(length);
 
-        let end = tokio::time::Instant::now() + patience;
-        let response = match tokio::time::timeout_at(end, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_connect() => return Tried::Unreached(chain(&error)),
-            Ok(Err(error)) => return Tried::Silence(chain(&error)),
-            Err(_) => return Tried::Silence(format!("no answer within {patience:.1?}")),
+        let end = self.env.monotonic().saturating_add(patience);
+        let response = match env::until(&*self.env, end, self.client.request(request)).await {
+            Some(Ok(response)) => response,
+            Some(Err(error)) if error.is_connect() => return Tried::Unreached(chain(&error)),
+            Some(Err(error)) => return Tried::Silence(chain(&error)),
+            None => return Tried::Silence(format!("no answer within {patience:.1?}")),
         };
         let (head, body) = response.into_parts();
         if head.status == StatusCode::TOO_MANY_REQUESTS {
             self.counts.too_many.add(1);
         }
         // An answer that has begun may take as long again, as long as it makes progress.
-        let read = tokio::time::timeout_at(end + patience, self.read(body, expected)).await;
-        match read.unwrap_or_else(|_| Err(Broken::Off("the answer did not end in time".to_owned()))) {
+        let read = env::until(&*self.env, end.saturating_add(patience), self.read(body, expected)).await;
+        match read.unwrap_or_else(|| Err(Broken::Off("the answer did not end in time".to_owned()))) {
             Ok(body) => Tried::Answer { status: head.status, headers: head.headers, body },
             Err(Broken::Off(why)) => Tried::Torn { status: head.status, headers: head.headers, why },
             Err(Broken::Overlong) => Tried::Overlong { status: head.status },

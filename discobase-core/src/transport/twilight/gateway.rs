@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tracing::{debug, warn};
 use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Shard, ShardId, ShardState};
@@ -16,6 +15,7 @@ use super::config::Token;
 use super::dispatch::{self, Dispatch};
 use super::feed::Feed;
 use super::requests::chain;
+use crate::env::{self, SharedEnv};
 use crate::transport::Event;
 
 /// The bot reads its own messages without the privileged intent for everyone's content
@@ -36,22 +36,24 @@ pub(super) struct Session {
     token: Token,
     url: String,
     feed: Arc<Feed>,
+    env: SharedEnv,
     /// Whether there was a session before: the next one has missed what was between them.
     started: bool,
     /// Whether that is still to be told.
     gap: bool,
-    /// Guilds that the session has still to send, and until when they are waited for.
+    /// Guilds that the session has still to send, and until when they are waited for, on the monotonic clock.
     awaited: HashSet<u64>,
-    awaited_until: Option<Instant>,
+    awaited_until: Option<Duration>,
     close: Option<(u16, String)>,
 }
 
 impl Session {
-    pub(super) fn new(token: Token, url: String, feed: Arc<Feed>) -> Self {
+    pub(super) fn new(token: Token, url: String, feed: Arc<Feed>, env: SharedEnv) -> Self {
         Self {
             token,
             url,
             feed,
+            env,
             started: false,
             gap: false,
             awaited: HashSet::new(),
@@ -65,13 +67,14 @@ impl Session {
         // Whatever ends this task, a panic beneath it included, the listeners hear of it.
         let _end = End(Arc::clone(&self.feed));
         let mut shard = Shard::with_config(ShardId::ONE, self.config().build());
+        let env = Arc::clone(&self.env);
         loop {
-            let waited = self.awaited_until.unwrap_or_else(Instant::now);
+            let waited = self.awaited_until.unwrap_or_default();
             let limbo = shard.state() == (ShardState::Disconnected { reconnect_attempts: 0 });
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => return self.leave(shard).await,
-                () = tokio::time::sleep_until(waited), if self.awaited_until.is_some() => self.open(),
+                () = env::sleep_until(&*env, waited), if self.awaited_until.is_some() => self.open(),
                 next = shard.next() => match next {
                     Some(Ok(message)) => {
                         if !self.hear(message, &shard) {
@@ -81,7 +84,7 @@ impl Session {
                     Some(Err(error)) => shard = self.stumble(shard, &error),
                     None => return self.end(),
                 },
-                () = tokio::time::sleep(LIMBO), if limbo => shard = self.anew(&shard),
+                () = env::sleep(&*env, LIMBO), if limbo => shard = self.anew(&shard),
             }
         }
     }
@@ -128,7 +131,7 @@ impl Session {
                 self.gap |= self.started;
                 self.started = true;
                 self.awaited = guilds.into_iter().collect();
-                self.awaited_until = Some(Instant::now() + GUILDS);
+                self.awaited_until = Some(self.env.monotonic() + GUILDS);
                 if self.awaited.is_empty() {
                     self.open();
                 }
@@ -226,7 +229,8 @@ impl Session {
                 }
             }
         };
-        if tokio::time::timeout(CLOSING, closed).await.is_err() {
+        let end = self.env.monotonic() + CLOSING;
+        if env::until(&*self.env, end, closed).await.is_none() {
             debug!(
                 name: "gateway_hangs", target: "discobase::gateway",
                 "the gateway did not answer the close"

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::feed::Stage;
 use super::gateway::{self, Session};
 use super::{TwilightTransport, reply, requests};
+use crate::env;
 use crate::transport::limits::{Route, Verb};
 use crate::transport::{Events, TransportError, TransportResult};
 
@@ -57,7 +58,8 @@ impl TwilightTransport {
                     return Err(closed());
                 }
                 let stop = self.sender.closed.subscribe();
-                let session = Session::new(self.token.clone(), url, Arc::clone(&self.feed));
+                let session =
+                    Session::new(self.token.clone(), url, Arc::clone(&self.feed), Arc::clone(&self.env));
                 *task = Some(tokio::spawn(session.run(stop)));
             }
             self.feed.listen()
@@ -65,8 +67,9 @@ impl TwilightTransport {
         let mut stage = self.feed.stage();
         let patience = self.sender.deadlines.gateway;
         let decided = stage.wait_for(|stage| !matches!(stage, Stage::Connecting(_)));
-        let stage = match tokio::time::timeout(patience, decided).await {
-            Ok(Ok(stage)) => stage.clone(),
+        let end = self.env.monotonic() + patience;
+        let stage = match env::until(&*self.env, end, decided).await {
+            Some(Ok(stage)) => stage.clone(),
             _ => self.feed.stage().borrow().clone(),
         };
         match stage {
