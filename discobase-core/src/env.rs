@@ -1,14 +1,13 @@
 //! The outside world that is not Discord: clocks and random numbers, injected so that tests decide them.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 /// A clock and a random generator.
-///
-/// Waits themselves go through `tokio::time`, which tests can pause; this trait serves what must be read.
 pub trait Env: Send + Sync + 'static {
     /// Time on a clock that never goes back, from an arbitrary start.
     fn monotonic(&self) -> Duration;
@@ -18,6 +17,12 @@ pub trait Env: Send + Sync + 'static {
     /// that a simulation stays one that a seed decides.
     fn now(&self) -> i64 {
         i64::try_from(self.monotonic().as_micros()).unwrap_or(i64::MAX).saturating_add(1_420_070_400_000_000)
+    }
+
+    /// Waits. By default through `tokio::time`, which tests can pause; a clock that only moves when it is told to moves
+    /// here. The clock is looked at again afterwards, so less is no harm.
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(time))
     }
 
     /// Fills `bytes` with random bytes.
@@ -89,7 +94,7 @@ pub(crate) fn pieces<T: Send + 'static>(
 /// A shared [`Env`].
 pub type SharedEnv = Arc<dyn Env>;
 
-/// Waits until the environment's clock shows `at`. Tokio's timer only says when to look again: the two clocks may
+/// Waits until the environment's clock shows `at`. A timer only says when to look again: the two clocks may
 /// differ, and it is the environment's that rules count with.
 pub(crate) async fn sleep_until(env: &dyn Env, at: Duration) {
     loop {
@@ -97,7 +102,7 @@ pub(crate) async fn sleep_until(env: &dyn Env, at: Duration) {
         if left.is_zero() {
             return;
         }
-        tokio::time::sleep(left).await;
+        env.sleep(left).await;
     }
 }
 

@@ -108,7 +108,7 @@ fn links(source: &mut Source<'_>) -> Vec<Link> {
             db: String::new(),
             epoch: Epoch::new(1 + source.below(4) as u64),
             incarnation: Incarnation([source.below(3) as u8; 8]),
-            owner: ["a", "b"][source.below(2)].to_owned(),
+            owner: if source.flag() { "a" } else { "b" }.to_owned(),
             prev,
         };
         links.push(Link { header, kind, sum: own, message });

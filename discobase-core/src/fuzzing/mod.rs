@@ -4,6 +4,7 @@
 //!
 //! Some targets take their bytes as they are; the others read decisions from them ([`source`]) and make frames, segments
 //! and journals of these ([`arbitrary`]), because no fuzzer guesses a checksum.
+#![expect(clippy::expect_used, clippy::panic, reason = "a promise that is broken ends the fuzzer")]
 
 mod arbitrary;
 mod chain;

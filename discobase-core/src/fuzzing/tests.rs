@@ -1,7 +1,7 @@
 use std::path::Path;
 
 /// Runs every kept input of a target; a fuzzer found each of them worth keeping, or a bug with it.
-fn run(target: &str, check: fn(&[u8])) {
+fn run(target: &str, check: Check) {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let files = std::fs::read_dir(&kept).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
     let mut ran = 0;
@@ -66,8 +66,10 @@ fn random_inputs() {
     }
 }
 
+type Check = fn(&[u8]);
+
 /// The targets that make something of every input.
-const STRUCTURED: [(&str, fn(&[u8])); 7] = [
+const STRUCTURED: [(&str, Check); 7] = [
     ("chain", super::chain),
     ("checkpoint", super::checkpoint),
     ("index_segment", super::index_segment),

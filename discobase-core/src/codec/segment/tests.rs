@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::checkpoint::{Block, Location, Segment};
+use crate::codec::segment::writer::Filling as _;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, UserId};
 use crate::row::RowWriter;
 use crate::transport::{Attachment, Message};

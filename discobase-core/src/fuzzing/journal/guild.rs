@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use crate::env::Env;
 use crate::ids::{ChannelId, GuildId, MessageId, UserId};
@@ -24,7 +23,8 @@ const BEGIN: u64 = 1_600_000_000_000;
 
 /// The messages of all channels, and their files.
 pub(super) struct Guild {
-    start: Instant,
+    /// Milliseconds since the world began.
+    time: AtomicU64,
     state: Mutex<State>,
     /// So many more messages may be deleted before deleting fails.
     deletions: AtomicU64,
@@ -39,12 +39,17 @@ struct State {
 impl Guild {
     pub(super) fn new() -> Arc<Self> {
         let deletions = AtomicU64::new(u64::MAX);
-        Arc::new(Self { start: Instant::now(), state: Mutex::default(), deletions })
+        Arc::new(Self { time: AtomicU64::new(0), state: Mutex::default(), deletions })
     }
 
     /// What its clock shows, in milliseconds since the Unix epoch.
     pub(super) fn now(&self) -> u64 {
-        BEGIN + u64::try_from(self.start.elapsed().as_millis()).unwrap_or_default()
+        BEGIN + self.time.load(Ordering::Relaxed)
+    }
+
+    /// Time passes.
+    pub(super) fn pass(&self, time: Duration) {
+        self.time.fetch_add(u64::try_from(time.as_millis()).unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// Posts a message; its id is above all others.
@@ -122,7 +127,13 @@ impl Guild {
 /// Its clock, which is the guild's own, and no randomness.
 impl Env for Guild {
     fn monotonic(&self) -> Duration {
-        self.start.elapsed()
+        Duration::from_millis(self.time.load(Ordering::Relaxed))
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        // A clock of milliseconds would never come to the end of less.
+        self.pass(time.max(Duration::from_millis(1)));
+        Box::pin(ready(()))
     }
 
     fn random(&self, bytes: &mut [u8]) {

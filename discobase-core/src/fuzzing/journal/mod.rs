@@ -3,10 +3,9 @@
 mod guild;
 mod world;
 
-use std::cell::RefCell;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use futures_util::FutureExt as _;
 
 use crate::codec::frame::{Body, Frame, Sum};
 use crate::codec::sealed::open;
@@ -27,17 +26,8 @@ const READS: usize = 8;
 /// Who followed it from somewhere in its midst has the same state. When messages are deleted then, what is read is the
 /// state after the last frame of the chain that is left, or an error: nothing is lost in silence.
 pub fn journal(bytes: &[u8]) {
-    thread_local! {
-        static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
-    }
-    RUNTIME.with_borrow_mut(|runtime| {
-        let runtime = runtime.get_or_insert_with(|| {
-            let paused =
-                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-            paused.unwrap_or_else(|error| panic!("no runtime: {error}"))
-        });
-        runtime.block_on(run(&mut Source::new(bytes)));
-    });
+    let ran = run(&mut Source::new(bytes)).now_or_never();
+    assert!(ran.is_some(), "it waits for what never comes");
 }
 
 async fn run(source: &mut Source<'_>) {
@@ -60,7 +50,7 @@ async fn run(source: &mut Source<'_>) {
     let replayed = replay(&world.reader).await;
     let tables = judged(&world, &replayed);
     if let (Some(following), Some(tables)) = (following, &tables) {
-        following.ends_with(tables).await;
+        following.ends_with(&world, tables).await;
     }
     if tables.is_some() {
         lose(&mut world, source).await;
@@ -158,14 +148,14 @@ impl Following {
     }
 
     /// It comes to where a replay comes to.
-    async fn ends_with(mut self, tables: &Tables) {
+    async fn ends_with(mut self, world: &World, tables: &Tables) {
         let mut reads = 0;
         while let Some(again) = self.read().await
             && !self.broken
         {
             reads += 1;
             assert!(reads < READS, "a follower never comes to the end");
-            tokio::time::sleep(again).await;
+            world.guild.pass(again);
         }
         if !self.broken {
             assert!(same(&self.tables, tables), "who followed has another state");
@@ -190,7 +180,7 @@ async fn lose(world: &mut World, source: &mut Source<'_>) {
     match replayed {
         Err(error) => is_clear(&error),
         Ok(None) => {
-            assert!(left.is_none_or(|left| left.header.prev == Sum::NONE), "frames are taken for nothing")
+            assert!(left.is_none_or(|left| left.header.prev == Sum::NONE), "frames are taken for nothing");
         }
         Ok(Some(replayed)) => {
             let Some(left) = left else { panic!("a journal is made of nothing") };

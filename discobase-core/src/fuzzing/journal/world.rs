@@ -97,7 +97,7 @@ impl World {
             5 => self.open(source),
             6 => self.close(source),
             7 | 8 => self.checkpoint(source).await,
-            9 | 10 => Self::wait(source).await,
+            9 | 10 => self.wait(source),
             11 | 12 => self.copy(source),
             13 => self.stranger(source),
             14 => self.trim(source).await,
@@ -172,7 +172,7 @@ impl World {
         let Some(mut header) = self.header(place) else { return };
         header.epoch = header.epoch.next();
         header.incarnation = Incarnation([1 + source.below(7) as u8; 8]);
-        header.owner = ["a", "b"][source.below(2)].to_owned();
+        header.owner = if source.flag() { "a" } else { "b" }.to_owned();
         self.add(source, place, Frame { header, body: Body::Open }, |_| {});
     }
 
@@ -232,7 +232,7 @@ impl World {
     }
 
     /// Time passes: what the rules count with, or far more.
-    async fn wait(source: &mut Source<'_>) {
+    fn wait(&self, source: &mut Source<'_>) {
         let ms = match source.below(5) {
             0 => source.number() % 1_000,
             1 => 2_000,
@@ -240,7 +240,7 @@ impl World {
             3 => 5_001,
             _ => 60_001,
         };
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+        self.guild.pass(Duration::from_millis(ms));
     }
 
     /// A frame is posted once more: the same bytes, under a new id.
@@ -290,7 +290,7 @@ impl World {
         };
         let Some(known) = self.known.iter().find(|known| known.link.sum == checkpoint.sum) else { return };
         let dropped = known.last.as_ref().map_or_else(Vec::new, |last| last.drop.clone());
-        tokio::time::sleep(TRIM_AFTER).await;
+        self.guild.pass(TRIM_AFTER);
         // What it covers is to be final, and so is the checkpoint.
         let interrupted = source.rarely(3);
         self.guild.allow_deletions(if interrupted { source.number() } else { u64::MAX });
