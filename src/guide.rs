@@ -41,3 +41,6 @@ mod checking_and_mending {}
 
 #[doc = include_str!("../docs/guide/13-checkpoints.md")]
 mod checkpoints {}
+
+#[doc = include_str!("../docs/guide/16-migrations.md")]
+mod migrations {}

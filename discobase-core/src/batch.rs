@@ -3,7 +3,7 @@
 use crate::field::ColumnType;
 use crate::ids::{ChannelId, RowId, Seq, TableId};
 use crate::row::Row;
-use crate::schema::{IndexKind, TableSchema};
+use crate::schema::{FNV_START, IndexKind, TableSchema, fnv_byte, fnv_text, mix};
 use crate::value::Value;
 
 /// One commit: operations that become durable and visible together.
@@ -118,6 +118,37 @@ impl TableDef {
             columns: columns.collect(),
             indexes: indexes.collect(),
         }
+    }
+
+    /// The names of columns.
+    pub(crate) fn names(&self, columns: &[usize]) -> Vec<String> {
+        columns.iter().filter_map(|&column| Some(self.columns.get(column)?.name.clone())).collect()
+    }
+
+    /// The fingerprint, as [`TableSchema::fingerprint`] makes it.
+    pub(crate) fn print(&self) -> u64 {
+        let live = self.columns.iter().enumerate().filter(|(_, column)| !column.name.is_empty());
+        live.fold(mix(fnv_text(FNV_START, &self.name)), |sum, (place, column)| {
+            sum.wrapping_add(mix(self.column_print(place, column)))
+        })
+    }
+
+    fn column_print(&self, place: usize, column: &ColumnDef) -> u64 {
+        let mut hash = fnv_text(fnv_text(FNV_START, &column.name), &column.ty);
+        hash = column.variants.iter().fold(hash, |hash, variant| fnv_text(hash, variant));
+        hash = fnv_byte(hash, u8::from(column.nullable));
+        hash = fnv_text(hash, if column.max_len.is_some() { "max" } else { "" });
+        let mut length = column.max_len.unwrap_or(0);
+        while length > 0 {
+            hash = fnv_byte(hash, length as u8);
+            length >>= 8;
+        }
+        for index in &self.indexes {
+            for (member, _) in index.columns.iter().enumerate().filter(|(_, column)| **column == place) {
+                hash = fnv_byte(fnv_byte(hash, index.kind as u8 + 1), member as u8);
+            }
+        }
+        hash
     }
 
     /// Whether an index of this definition orders rows otherwise than the same index of `other` would.

@@ -78,6 +78,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The journal has a hole, or its newest frames are gone: messages were deleted.
     Damaged,
+    /// A migration step, or how the program's steps go with those of the database, is wrong.
+    Migration,
     /// `find_unique` found nothing.
     NotFound,
     /// `find_unique` found more than one record.
@@ -228,6 +230,12 @@ impl Error {
     #[must_use]
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// Says first where it happened, in words.
+    #[must_use]
+    pub(crate) fn within(self, place: &str) -> Self {
+        self.with(|inner| inner.message = format!("{place}: {}", inner.message))
     }
 
     /// The error as a log may show it: without the key, which is a value of a row.

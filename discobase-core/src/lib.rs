@@ -71,8 +71,9 @@ mod wire;
 
 pub use count::Took;
 pub use db::{
-    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, Healed, Lag, LoginTask,
-    LoginThread, Outcome, Report, Role, Stats,
+    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, DryStep, Healed, Lag,
+    LoginTask, LoginThread, Migrator, Outcome, Report, Role, RowChange, Stats, Step, StepStatus,
+    TableChanges,
 };
 pub use env::{Env, SharedEnv, SystemEnv};
 pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};

@@ -132,21 +132,21 @@ impl TableSchema {
     }
 }
 
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+pub(crate) const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Spreads every bit over all others, so that small differences of two hashes don't cancel out in their sum.
-const fn mix(mut hash: u64) -> u64 {
+pub(crate) const fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash = (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash ^ hash >> 32
 }
 
-const fn fnv_byte(hash: u64, byte: u8) -> u64 {
+pub(crate) const fn fnv_byte(hash: u64, byte: u8) -> u64 {
     (hash ^ byte as u64).wrapping_mul(0x0100_0000_01b3)
 }
 
 #[expect(clippy::indexing_slicing, reason = "slices have no other access in a const fn")]
-const fn fnv_text(mut hash: u64, text: &str) -> u64 {
+pub(crate) const fn fnv_text(mut hash: u64, text: &str) -> u64 {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {

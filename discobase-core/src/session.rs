@@ -27,16 +27,12 @@ pub(crate) enum Write {
     /// A new table; the commit gives it its id.
     Schema(Box<TableDef>),
     /// Gives a table, by its id, another definition.
-    #[allow(dead_code, reason = "migrations make them")]
     Alter(Box<TableDef>),
     /// Removes a table.
-    #[allow(dead_code, reason = "migrations make them")]
     Drop { table: TableId },
     /// Records a migration step.
-    #[allow(dead_code, reason = "migrations make them")]
     Applied(Box<AppliedStep>),
     /// Takes the record of the last migration step back.
-    #[allow(dead_code, reason = "migrations make them")]
     Reverted { version: String },
 }
 

@@ -23,6 +23,7 @@ mod healing;
 mod hooks;
 mod interruption;
 mod lifecycle;
+mod migrations;
 mod models;
 mod queries;
 mod requests;

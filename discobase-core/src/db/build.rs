@@ -1,19 +1,39 @@
 //! Building tables: the channels of those that are new, and one commit that makes them known.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
 use crate::db::catalog;
+use crate::db::difference::{Difference, changed, differences};
 use crate::db::engine::Role as Part;
 use crate::db::layout::Role;
 use crate::db::link::Link;
+use crate::db::migrate::change::Change;
+use crate::db::migrate::plan::Steps;
+use crate::db::migrate::run;
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::TableId;
+use crate::ids::{ChannelId, TableId};
 use crate::session::Write;
+use crate::tables::Tables;
+
+/// What is to be made ready.
+pub(crate) struct Wanted<'a> {
+    pub(crate) registered: &'a [Registered],
+    /// The steps that a new database has no need of.
+    pub(crate) steps: &'a Steps,
+    /// Whether tables may be made to fit where that touches nothing that is in them.
+    pub(crate) additive: bool,
+}
 
 /// Makes every registered struct's table ready: checks those that exist, creates those that do not.
-pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> {
+pub(crate) async fn build(link: &Link, wanted: Wanted<'_>) -> Result<()> {
+    let Wanted { registered, steps, .. } = wanted;
+    let fitting = fitting(link, &wanted)?;
+    if !fitting.is_empty() {
+        run::fit(link, &fitting).await?;
+    }
     let mut creator = link.creator.lock().await;
     let tables = Arc::clone(&link.engine.tables());
     let mut fresh = Vec::new();
@@ -34,6 +54,7 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
     // Others make channels too, and a call that was dropped may have made some of those wanted.
     creator.look().await?;
     creator.home.adopt(&link.described());
+    creator.home.leave(&in_use(&tables));
     let wanted: Vec<Role> = fresh.iter().flat_map(|one| roles(one)).collect();
     creator.home.check_room(wanted.iter().filter(|role| creator.home.get(role).is_none()).count())?;
     let mut writes = Vec::new();
@@ -46,6 +67,9 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
         let def = TableDef::new(one.schema, &one.defaults, TableId::default(), table, indexes);
         writes.push(Write::Schema(Box::new(def)));
     }
+    if is_new(link) {
+        writes.extend(run::baseline(steps, link.engine.now()));
+    }
     link.engine.commit(writes).await?.durable().await?;
     link.refresh(registered)?;
     let tables = Arc::clone(&link.engine.tables());
@@ -55,6 +79,51 @@ pub(crate) async fn build(link: &Link, registered: &[Registered]) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Whether nothing was ever built in the database.
+pub(crate) fn is_new(link: &Link) -> bool {
+    let tables = link.engine.tables();
+    tables.iter().next().is_none() && tables.steps().is_empty()
+}
+
+/// Whether steps are to be applied, or structs differ from their tables.
+pub(crate) fn is_behind(link: &Link, registered: &[Registered], steps: &Steps) -> Result<bool> {
+    let tables = link.engine.tables();
+    let differs = |one: &Registered| {
+        tables.named(one.schema.name).is_some_and(|table| Handle::new(one, table.def()).is_err())
+    };
+    Ok(!is_new(link) && (!steps.pending(tables.steps())?.is_empty() || registered.iter().any(differs)))
+}
+
+/// The channels of tables that exist: no other table may get them, whatever their topics say.
+pub(crate) fn in_use(tables: &Tables) -> HashSet<ChannelId> {
+    let channels = tables.iter().flat_map(|table| {
+        let def = table.def();
+        def.indexes.iter().map(|index| index.channel).chain([def.channel]).collect::<Vec<_>>()
+    });
+    channels.collect()
+}
+
+/// The changes that make tables fit their structs, as far as they are allowed.
+fn fitting(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<Change>> {
+    let tables = link.engine.tables();
+    let mut changes = Vec::new();
+    for one in wanted.registered {
+        let Some(table) = tables.named(one.schema.name) else { continue };
+        let found = differences(one, table.def());
+        if found.is_empty() {
+            continue;
+        }
+        let allowed = wanted.additive && link.engine.role() == Part::Writer;
+        if !allowed || !found.iter().all(Difference::is_additive) {
+            return Err(changed(one, table.def(), &found));
+        }
+        let table = table.def().name.clone();
+        let made = found.iter().flat_map(Difference::changes);
+        changes.extend(made.map(|change| Change::Table { table: table.clone(), change }));
+    }
+    Ok(changes)
 }
 
 fn not_created(fresh: &[&Registered]) -> Error {

@@ -45,6 +45,8 @@ impl DatabaseBuilder {
             timing: Timing::DISCORD,
             patience: Duration::from_secs(60),
             deadline: None,
+            migrate: true,
+            additive: false,
             gateway: true,
             api: None,
             key: KeySource::default(),
@@ -187,6 +189,22 @@ impl DatabaseBuilder {
     /// Uses no key, whatever the environment variable `DISCOBASE_KEY` says.
     pub fn unencrypted(mut self) -> Self {
         self.options.key = KeySource::Nowhere;
+        self
+    }
+
+    /// Whether connecting applies the registered migration steps; without this it does. If not, nothing is refused
+    /// either: tables that do not fit their structs can't be used until
+    /// [`Migrator::up`](crate::Migrator::up) has been called.
+    pub fn migrate_on_connect(mut self, migrate: bool) -> Self {
+        self.options.migrate = migrate;
+        self
+    }
+
+    /// Lets connecting change tables that lack what their structs have, where that touches nothing that is in them: new
+    /// fields that are optional or have a default, wider numbers, longer texts, more variants, fields that become
+    /// optional, new indexes that are not unique. Without this such a struct is refused.
+    pub fn additive_changes(mut self, allowed: bool) -> Self {
+        self.options.additive = allowed;
         self
     }
 

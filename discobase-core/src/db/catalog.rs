@@ -116,6 +116,24 @@ async fn post(
     }
 }
 
+/// Deletes the metadata messages of tables that are none any more.
+pub(crate) async fn retire(transport: &dyn Transport, genesis: &Genesis, bot: UserId, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let catalog = genesis.catalog;
+    let known = messages(transport, catalog, bot).await.unwrap_or_default();
+    for (name, message) in known.into_iter().filter(|(name, _)| names.contains(name)) {
+        if let Err(error) = transport.delete_message(catalog, message).await {
+            tracing::warn!(
+                name: "catalog_stale", target: "discobase::guild",
+                channel = %catalog, %message, table = %name, %error,
+                "the metadata message of a table that is gone was not deleted"
+            );
+        }
+    }
+}
+
 /// The bot's metadata messages by table name.
 async fn messages(
     transport: &dyn Transport,

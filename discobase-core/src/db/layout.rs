@@ -223,6 +223,11 @@ impl Home {
         self.recognise(genesis);
     }
 
+    /// Leaves out channels that belong to tables already, under whatever names.
+    pub(crate) fn leave(&mut self, used: &HashSet<ChannelId>) {
+        self.tagged.retain(|(id, _)| !used.contains(id));
+    }
+
     /// Counts the first category in, whatever name somebody has given it since.
     pub(crate) fn recognise(&mut self, genesis: &Genesis) {
         let known = self.categories.iter().any(|(id, _)| *id == genesis.category);

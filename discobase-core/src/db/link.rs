@@ -82,6 +82,16 @@ impl Link {
         Ok(())
     }
 
+    /// Makes the handles of those registered structs whose tables exist and fit.
+    pub(crate) fn refresh_fitting(&self, registered: &[Registered]) {
+        let tables = self.engine.tables();
+        let fitting = registered.iter().filter_map(|one| {
+            let handle = Handle::new(one, tables.named(one.schema.name)?.def()).ok()?;
+            Some((one.type_id, Arc::new(handle)))
+        });
+        self.handles.store(Arc::new(fitting.collect()));
+    }
+
     /// Rewrites the metadata messages of the tables that changed after commit `since`, unless a checkpoint did it.
     pub(crate) async fn mirror(&self, since: Seq) {
         let creator = self.creator.lock().await;

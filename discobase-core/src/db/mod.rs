@@ -8,6 +8,7 @@ pub(crate) mod checkpoints;
 mod clean;
 mod connect;
 mod create;
+mod difference;
 mod discover;
 pub(crate) mod engine;
 mod heal;
@@ -17,6 +18,7 @@ mod listen;
 #[cfg(feature = "local")]
 mod local;
 mod login;
+pub(crate) mod migrate;
 mod options;
 mod promote;
 pub(crate) mod registry;
@@ -38,6 +40,7 @@ pub use clean::Confirm;
 pub use engine::{Lag, Outcome, Role};
 pub use heal::Healed;
 pub use login::{LoginTask, LoginThread};
+pub use migrate::{DryStep, Migrator, RowChange, Step, StepStatus, TableChanges};
 pub use stats::Stats;
 pub use verify::{Deviation, DeviationKind, Report};
 
@@ -49,6 +52,7 @@ use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Guild, Traffic, Transport};
 
 use link::{Handles, Link};
+use migrate::plan::Steps;
 use options::Options;
 use registry::{Handle, Registered, Registry};
 
@@ -82,6 +86,8 @@ struct Inner {
     name: String,
     options: Options,
     registry: Mutex<Registry>,
+    /// The migration steps that were registered.
+    steps: Mutex<Steps>,
     link: ArcSwapOption<Connection>,
     /// Makes connecting, building and closing take turns.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -133,6 +139,7 @@ impl Database {
             name,
             options,
             registry: Mutex::default(),
+            steps: Mutex::default(),
             link: ArcSwapOption::empty(),
             turn: Arc::default(),
             ready: watch::channel(Readiness::Waiting).0,
@@ -198,8 +205,7 @@ impl Database {
         self.0.rotated.lock().iter().for_each(|key| options.key.clone_from(key));
         let link = connect::connect(&self.0.name, &options, Arc::clone(&transport)).await?;
         let opened_at = link.engine.tables().seq();
-        let registered = self.0.registry.lock().tables.clone();
-        if let Err(error) = build::build(&link, &registered).await {
+        if let Err(error) = self.make_ready(&link).await {
             // The journal was opened; leave it closed, so that the next opening need not wait.
             if let Err(error) = link.close().await {
                 tracing::warn!(
@@ -234,8 +240,30 @@ impl Database {
     pub async fn build_tables(&self) -> Result<()> {
         let _turn = self.0.turn.lock().await;
         let connection = self.connection()?;
-        let registered = self.0.registry.lock().tables.clone();
-        build::build(&connection.link, &registered).await
+        self.make_ready(&connection.link).await
+    }
+
+    /// Applies migration steps, if connecting is to, and makes the tables ready.
+    async fn make_ready(&self, link: &Link) -> Result<()> {
+        if !self.0.options.migrate {
+            let (registered, steps) = (self.0.registry.lock().tables.clone(), self.0.steps.lock().clone());
+            if build::is_behind(link, &registered, &steps)? {
+                link.refresh_fitting(&registered);
+                return Ok(());
+            }
+        } else if link.engine.role() == Role::Writer && !build::is_new(link) {
+            let steps = self.0.steps.lock().clone();
+            migrate::run::up(link, &steps).await?;
+        }
+        self.fit(link).await
+    }
+
+    /// Makes the tables ready: checks those that exist, creates those that do not.
+    async fn fit(&self, link: &Link) -> Result<()> {
+        let (registered, steps) = (self.0.registry.lock().tables.clone(), self.0.steps.lock().clone());
+        let wanted =
+            build::Wanted { registered: &registered, steps: &steps, additive: self.0.options.additive };
+        build::build(link, wanted).await
     }
 
     /// Waits until every accepted commit is decided, closes the journal and disconnects.
@@ -424,9 +452,17 @@ impl Database {
     /// Why a struct has no table that is ready.
     pub(crate) fn no_table<T: Entity>(&self) -> Error {
         let name = T::SCHEMA.name;
-        let registered =
-            self.0.registry.lock().tables.iter().any(|table| table.type_id == std::any::TypeId::of::<T>());
-        let error = if registered {
+        let registered = self.0.registry.lock();
+        let registered = registered.tables.iter().find(|table| table.type_id == std::any::TypeId::of::<T>());
+        let unfit = registered.and_then(|one| {
+            let connection = self.0.link.load();
+            let tables = connection.as_ref()?.link.engine.tables();
+            Handle::new(one, tables.named(name)?.def()).err()
+        });
+        if let Some(error) = unfit {
+            return migrate::unfit(error);
+        }
+        let error = if registered.is_some() {
             let text = "the table was registered after connecting: call db.build_tables().await first";
             Error::new(ErrorKind::TableNotReady, text)
         } else {

@@ -32,6 +32,10 @@ pub(crate) struct Options {
     pub(crate) api: Option<Endpoint>,
     /// Where the key of an encrypted database comes from.
     pub(crate) key: KeySource,
+    /// Whether connecting applies migration steps.
+    pub(crate) migrate: bool,
+    /// Whether tables are made to fit their structs where that touches nothing that is in them.
+    pub(crate) additive: bool,
     /// When checkpoints are written, and when what they make superfluous is deleted.
     pub(crate) checkpoints: Settings,
     pub(crate) env: SharedEnv,

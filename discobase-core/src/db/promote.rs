@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::db::build;
 use crate::db::engine::{Lag, Role};
 use crate::db::{Connection, Database};
 use crate::error::Result;
@@ -50,8 +49,7 @@ impl Database {
         let _turn = self.0.turn.lock().await;
         let connection = self.connection()?;
         connection.link.engine.promote().await?;
-        let registered = self.0.registry.lock().tables.clone();
-        build::build(&connection.link, &registered).await
+        self.make_ready(&connection.link).await
     }
 
     /// Creates what is missing once this process has taken the database over by itself.

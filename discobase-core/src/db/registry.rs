@@ -5,11 +5,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
+use crate::db::difference::{changed, differences};
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::{ColumnType, FieldError, Fields};
+use crate::field::{FieldError, Fields};
 use crate::ids::TableId;
 use crate::row::{Row, RowRef, RowWriter, Values};
-use crate::schema::{ColumnSchema, Entity, IndexSchema, TableSchema};
+use crate::schema::{Entity, TableSchema};
 use crate::value::{Value, ValueRef};
 
 /// A struct that was registered.
@@ -82,19 +83,9 @@ impl Handle {
     /// `SchemaChanged` with everything that differs.
     pub(crate) fn new(registered: &Registered, def: &Arc<TableDef>) -> Result<Self> {
         let schema = registered.schema;
-        let differences = differences(schema, def);
+        let differences = differences(registered, def);
         if !differences.is_empty() {
-            return Err(Error::new(
-                ErrorKind::SchemaChanged,
-                format!(
-                    "the struct {} is not what table {} was made from: {}. Change the struct back, or give it \
-                     another table name",
-                    registered.type_name,
-                    def.name,
-                    differences.join("; ")
-                ),
-            )
-            .in_table(&def.name));
+            return Err(changed(registered, def, &differences));
         }
         let column = |name: &str| def.columns.iter().position(|column| column.name == name).unwrap_or(0);
         let position = |name: &str| schema.columns.iter().position(|column| column.name == name);
@@ -194,79 +185,4 @@ impl Fields for RowFields<'_> {
         self.next.set(next);
         value
     }
-}
-
-/// What differs between a struct and the table in the guild, a sentence each.
-fn differences(schema: &TableSchema, def: &TableDef) -> Vec<String> {
-    let mut found = Vec::new();
-    for column in def.columns.iter().filter(|column| !column.name.is_empty()) {
-        let Some(declared) = schema.columns.iter().find(|declared| declared.name == column.name) else {
-            found.push(format!("field {} is in the guild, not in the struct", column.name));
-            continue;
-        };
-        let stored_type = type_text(&column.ty, &column.variants, column.nullable);
-        let declared_type = declared_text(declared);
-        if stored_type != declared_type {
-            found.push(format!(
-                "field {} is {stored_type} in the guild and {declared_type} in the struct",
-                column.name
-            ));
-        }
-        if column.max_len != declared.max_len {
-            let text = |length: Option<u32>| length.map_or("no max_len".into(), |n| format!("max_len {n}"));
-            found.push(format!(
-                "field {} has {} in the guild and {} in the struct",
-                column.name,
-                text(column.max_len),
-                text(declared.max_len)
-            ));
-        }
-    }
-    for declared in schema.columns {
-        if !def.columns.iter().any(|column| column.name == declared.name) {
-            found.push(format!("field {} is in the struct, not in the guild", declared.name));
-        }
-    }
-    let stored: Vec<String> = def.indexes.iter().map(|index| stored_index(def, index)).collect();
-    let declared: Vec<String> = schema.indexes.iter().map(|index| declared_index(schema, index)).collect();
-    let only = |these: &[String], those: &[String], where_: &str, found: &mut Vec<String>| {
-        for one in these.iter().filter(|one| !those.contains(one)) {
-            found.push(format!("{one} is in the {where_}"));
-        }
-    };
-    only(&stored, &declared, "guild, not in the struct", &mut found);
-    only(&declared, &stored, "struct, not in the guild", &mut found);
-    found
-}
-
-fn declared_text(column: &ColumnSchema) -> String {
-    let variants: Vec<String> = match column.ty {
-        ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
-        _ => Vec::new(),
-    };
-    type_text(column.ty.name(), &variants, column.nullable)
-}
-
-fn type_text(ty: &str, variants: &[String], nullable: bool) -> String {
-    let ty = if variants.is_empty() { ty.to_owned() } else { format!("{ty} of {}", variants.join(", ")) };
-    if nullable { format!("Option of {ty}") } else { ty }
-}
-
-fn stored_index(def: &TableDef, index: &crate::batch::IndexDef) -> String {
-    let names = index.columns.iter().filter_map(|&column| Some(def.columns.get(column)?.name.as_str()));
-    index_text(index.kind, &names.collect::<Vec<_>>())
-}
-
-fn declared_index(schema: &TableSchema, index: &IndexSchema) -> String {
-    let names = index.columns.iter().filter_map(|&column| Some(schema.columns.get(column)?.name));
-    index_text(index.kind, &names.collect::<Vec<_>>())
-}
-
-fn index_text(kind: crate::schema::IndexKind, names: &[&str]) -> String {
-    let kind = match kind {
-        crate::schema::IndexKind::Key => "key",
-        crate::schema::IndexKind::Unique => "unique",
-        crate::schema::IndexKind::Index => "index",
-    };
-    format!("{kind} on {}", names.join(", "))
 }

@@ -1,0 +1,220 @@
+//! What differs between a struct and the table in the guild, and the changes that would make the table fit.
+
+use std::fmt;
+
+use crate::batch::{ColumnDef, TableDef};
+use crate::db::migrate::change::TableChange;
+use crate::db::migrate::generate;
+use crate::db::registry::Registered;
+use crate::error::{Error, ErrorKind};
+use crate::field::ColumnType;
+use crate::schema::{ColumnSchema, IndexKind};
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Difference {
+    /// A field of the table is none of the struct's.
+    Missing { field: String },
+    /// A field of the struct is none of the table's.
+    Fresh(Box<ColumnDef>),
+    /// A field has other values.
+    Type { stored: Box<ColumnDef>, declared: Box<ColumnDef> },
+    /// A field has another bound.
+    Length { field: String, stored: Option<u32>, declared: Option<u32> },
+    /// An index of the table is none of the struct's.
+    IndexGone { kind: IndexKind, fields: Vec<String> },
+    /// An index of the struct is none of the table's.
+    IndexFresh { kind: IndexKind, fields: Vec<String> },
+}
+
+/// What differs, field by field and index by index.
+pub(crate) fn differences(registered: &Registered, def: &TableDef) -> Vec<Difference> {
+    let schema = registered.schema;
+    let declared: Vec<ColumnDef> = schema
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(position, column)| declared(column, registered.defaults.get(position).cloned().flatten()))
+        .collect();
+    let mut found = Vec::new();
+    for stored in def.columns.iter().filter(|column| !column.name.is_empty()) {
+        match declared.iter().find(|declared| declared.name == stored.name) {
+            None => found.push(Difference::Missing { field: stored.name.clone() }),
+            Some(declared) => compare(stored, declared, &mut found),
+        }
+    }
+    for column in declared {
+        if !def.columns.iter().any(|stored| stored.name == column.name) {
+            found.push(Difference::Fresh(Box::new(column)));
+        }
+    }
+    let stored: Vec<_> = def.indexes.iter().map(|index| (index.kind, def.names(&index.columns))).collect();
+    let name = |position: &usize| schema.columns.get(*position).map(|column| column.name.to_owned());
+    let declared =
+        schema.indexes.iter().map(|index| (index.kind, index.columns.iter().filter_map(name).collect()));
+    let declared: Vec<(IndexKind, Vec<String>)> = declared.collect();
+    let gone = stored.iter().filter(|index| !declared.contains(index)).cloned();
+    found.extend(gone.map(|(kind, fields)| Difference::IndexGone { kind, fields }));
+    let fresh = declared.iter().filter(|index| !stored.contains(index)).cloned();
+    found.extend(fresh.map(|(kind, fields)| Difference::IndexFresh { kind, fields }));
+    found
+}
+
+fn compare(stored: &ColumnDef, declared: &ColumnDef, found: &mut Vec<Difference>) {
+    let kind = |column: &ColumnDef| (column.ty.clone(), column.variants.clone(), column.nullable);
+    if kind(stored) != kind(declared) {
+        let (stored, declared) = (Box::new(stored.clone()), Box::new(declared.clone()));
+        found.push(Difference::Type { stored, declared });
+    }
+    if stored.max_len != declared.max_len {
+        found.push(Difference::Length {
+            field: stored.name.clone(),
+            stored: stored.max_len,
+            declared: declared.max_len,
+        });
+    }
+}
+
+fn declared(column: &ColumnSchema, default: Option<crate::Value>) -> ColumnDef {
+    let variants = match column.ty {
+        ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    let (name, ty) = (column.name.to_owned(), column.ty.name().to_owned());
+    ColumnDef { name, ty, variants, nullable: column.nullable, max_len: column.max_len, default }
+}
+
+/// The error of a struct that is not what its table is.
+pub(crate) fn changed(registered: &Registered, def: &TableDef, differences: &[Difference]) -> Error {
+    let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    let additive = match differences.iter().all(Difference::is_additive) {
+        true => " allow such changes with Database::builder(…).additive_changes(true),",
+        false => "",
+    };
+    let text = format!(
+        "the struct {} is not what table {} was made from: {}. Change the struct back,{additive} or register a step that \
+         makes the table fit with db.migrations([…]):\n{}\n",
+        registered.type_name,
+        def.name,
+        texts.join("; "),
+        generate::step("1.1.0", &[(def.name.clone(), differences.to_vec())])
+    );
+    Error::new(ErrorKind::SchemaChanged, text).in_table(&def.name)
+}
+
+impl Difference {
+    /// Whether the table can be made to fit without touching or losing anything that is in it.
+    pub(crate) fn is_additive(&self) -> bool {
+        match self {
+            Self::Fresh(column) => column.nullable || column.default.is_some(),
+            Self::Type { stored, declared } => {
+                let wider = stored.ty == declared.ty || widens(&stored.ty, &declared.ty);
+                let variants = stored.variants.iter().all(|name| declared.variants.contains(name));
+                wider && variants && (declared.nullable || !stored.nullable)
+            }
+            Self::Length { stored, declared, .. } => match (stored, declared) {
+                (_, None) => true,
+                (Some(stored), Some(declared)) => declared > stored,
+                (None, Some(_)) => false,
+            },
+            Self::IndexFresh { kind, .. } => *kind == IndexKind::Index,
+            Self::Missing { .. } | Self::IndexGone { .. } => false,
+        }
+    }
+
+    /// What makes the table fit.
+    pub(crate) fn changes(&self) -> Vec<TableChange> {
+        match self {
+            Self::Missing { field } => vec![TableChange::Drop(field.clone())],
+            Self::Fresh(column) => {
+                let mut changes = vec![TableChange::Add(column.clone())];
+                if let Some(max_len) = column.max_len {
+                    let (name, max_len) = (column.name.clone(), Some(max_len));
+                    changes.push(TableChange::MaxLen { name, max_len });
+                }
+                changes
+            }
+            Self::Type { stored, declared } => {
+                let name = stored.name.clone();
+                let mut changes = Vec::new();
+                if (&stored.ty, &stored.variants) != (&declared.ty, &declared.variants) {
+                    let (ty, variants) = (declared.ty.clone(), declared.variants.clone());
+                    changes.push(TableChange::Retype { name: name.clone(), ty, variants });
+                }
+                if stored.nullable != declared.nullable {
+                    changes.push(TableChange::Nullable { name, nullable: declared.nullable });
+                }
+                changes
+            }
+            Self::Length { field, declared, .. } => {
+                vec![TableChange::MaxLen { name: field.clone(), max_len: *declared }]
+            }
+            Self::IndexGone { fields, .. } => vec![TableChange::DropIndex(fields.clone())],
+            Self::IndexFresh { kind, fields } => {
+                vec![TableChange::Index { kind: *kind, columns: fields.clone() }]
+            }
+        }
+    }
+}
+
+/// Whether every value of an integer type is one of another's.
+fn widens(from: &str, to: &str) -> bool {
+    let parts = |ty: &str| {
+        let (sign, bits) = ty.split_at_checked(1)?;
+        Some((sign.to_owned(), bits.parse::<u8>().ok()?)).filter(|(sign, _)| sign == "i" || sign == "u")
+    };
+    match (parts(from), parts(to)) {
+        (Some((a, from)), Some((b, to))) if a == b => to > from,
+        (Some((a, from)), Some((b, to))) => a == "u" && b == "i" && to > from,
+        _ => false,
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { field } => write!(f, "field {field} is in the guild, not in the struct"),
+            Self::Fresh(column) => write!(f, "field {} is in the struct, not in the guild", column.name),
+            Self::Type { stored, declared } => write!(
+                f,
+                "field {} is {} in the guild and {} in the struct",
+                stored.name,
+                type_text(stored),
+                type_text(declared)
+            ),
+            Self::Length { field, stored, declared } => {
+                let text =
+                    |length: &Option<u32>| length.map_or("no max_len".into(), |n| format!("max_len {n}"));
+                write!(
+                    f,
+                    "field {field} has {} in the guild and {} in the struct",
+                    text(stored),
+                    text(declared)
+                )
+            }
+            Self::IndexGone { kind, fields } => {
+                write!(f, "{} is in the guild, not in the struct", index_text(*kind, fields))
+            }
+            Self::IndexFresh { kind, fields } => {
+                write!(f, "{} is in the struct, not in the guild", index_text(*kind, fields))
+            }
+        }
+    }
+}
+
+fn type_text(column: &ColumnDef) -> String {
+    let ty = match column.variants.is_empty() {
+        true => column.ty.clone(),
+        false => format!("{} of {}", column.ty, column.variants.join(", ")),
+    };
+    if column.nullable { format!("Option of {ty}") } else { ty }
+}
+
+fn index_text(kind: IndexKind, fields: &[String]) -> String {
+    let kind = match kind {
+        IndexKind::Key => "key",
+        IndexKind::Unique => "unique",
+        IndexKind::Index => "index",
+    };
+    format!("{kind} on {}", fields.join(", "))
+}

@@ -1,0 +1,232 @@
+//! Applying steps, reverting them, and trying them without effect.
+
+use std::collections::HashMap;
+
+use crate::batch::AppliedStep;
+use crate::db::build::in_use;
+use crate::db::catalog;
+use crate::db::engine::Role as Part;
+use crate::db::link::Link;
+use crate::db::migrate::change::Change;
+use crate::db::migrate::plan::Steps;
+use crate::db::migrate::step::Step;
+use crate::db::migrate::work::Work;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{ChannelId, Seq};
+use crate::session::{Write, prepare};
+
+/// How often a step is worked out anew because others wrote meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// A step that is applied, or reverted.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    Up(&'a Step),
+    Down(&'a Step),
+    /// Making tables fit their structs, which is no step.
+    Fit(&'a [Change]),
+}
+
+impl<'a> Way<'a> {
+    pub(super) fn changes(self) -> Result<&'a [Change]> {
+        match self {
+            Self::Up(step) => Ok(step.up()),
+            Self::Fit(changes) => Ok(changes),
+            Self::Down(step) => step.back().ok_or_else(|| {
+                let text = format!(
+                    "the migration step {} ({}) does not say how it is reverted: give it a .down(…)",
+                    step.version(),
+                    step.name()
+                );
+                Error::new(ErrorKind::Migration, text)
+            }),
+        }
+    }
+
+    /// The record of it, if it is a step.
+    fn record(self, at: i64) -> Option<Write> {
+        match self {
+            Self::Fit(_) => None,
+            Self::Down(step) => Some(Write::Reverted { version: step.version().to_owned() }),
+            Self::Up(step) => Some(Write::Applied(Box::new(AppliedStep {
+                version: step.version().to_owned(),
+                name: step.name().to_owned(),
+                checksum: step.checksum(),
+                at,
+            }))),
+        }
+    }
+
+    /// What it is, for errors and logs.
+    fn text(self) -> String {
+        match self {
+            Self::Up(step) => format!("the migration step {} ({})", step.version(), step.name()),
+            Self::Down(step) => format!("reverting the migration step {} ({})", step.version(), step.name()),
+            Self::Fit(_) => "making the tables fit their structs".to_owned(),
+        }
+    }
+
+    /// An error of one of its changes.
+    fn failed(self, number: usize, change: &Change, error: Error) -> Error {
+        let number = number + 1;
+        let place =
+            format!("{} failed at change {number} ({change}), and the database is as before", self.text());
+        error.within(&place)
+    }
+
+    /// An error of it as a whole.
+    fn refused(self, error: Error) -> Error {
+        error.within(&format!("{} can't be committed, and the database is as before", self.text()))
+    }
+}
+
+/// Applies all steps that the database lacks.
+pub(crate) async fn up(link: &Link, steps: &Steps) -> Result<Vec<String>> {
+    let tables = link.engine.tables().clone();
+    let mut done = Vec::new();
+    for step in steps.pending(tables.steps())? {
+        go(link, Way::Up(step)).await?;
+        done.push(step.version().to_owned());
+    }
+    Ok(done)
+}
+
+/// Reverts the steps that lead beyond `version`, the last one first.
+pub(super) async fn down(link: &Link, steps: &Steps, version: &str) -> Result<Vec<String>> {
+    let target = super::step::parse(version, "the version to go back to")?;
+    let tables = link.engine.tables().clone();
+    steps.pending(tables.steps())?;
+    let mut ways = Vec::new();
+    for record in tables.steps().iter().rev() {
+        let Some(step) = steps.get(&record.version) else { break };
+        if step.parsed()?.cmp_precedence(&target).is_le() {
+            break;
+        }
+        // All of them can be reverted, or none is.
+        Way::Down(step).changes()?;
+        ways.push(Way::Down(step));
+    }
+    let mut done = Vec::new();
+    for way in ways {
+        go(link, way).await?;
+        if let Way::Down(step) = way {
+            done.push(step.version().to_owned());
+        }
+    }
+    Ok(done)
+}
+
+/// Records steps as applied that a new database needs not, because its tables are made from the newest structs.
+pub(crate) fn baseline(steps: &Steps, at: i64) -> Vec<Write> {
+    steps.iter().filter_map(|step| Way::Up(step).record(at)).collect()
+}
+
+/// Makes tables fit their structs.
+pub(crate) async fn fit(link: &Link, changes: &[Change]) -> Result<()> {
+    go(link, Way::Fit(changes)).await
+}
+
+/// Works the changes out.
+fn worked(tables: &crate::tables::Tables, way: Way<'_>) -> Result<Work> {
+    let mut work = Work::new(tables);
+    for (number, change) in way.changes()?.iter().enumerate() {
+        work.change(change).map_err(|error| way.failed(number, change, error))?;
+    }
+    Ok(work)
+}
+
+/// One step: what it does and its record are one commit.
+async fn go(link: &Link, way: Way<'_>) -> Result<()> {
+    if link.engine.role() == Part::Follower {
+        let text = "a process that follows migrates nothing: start the new version where the database is open for \
+                    writing first, or take it over with db.promote().await";
+        return Err(Error::new(ErrorKind::ReadOnly, text));
+    }
+    let mut creator = link.creator.lock().await;
+    let (mut made, mut attempt) = (HashMap::<String, ChannelId>::new(), 0);
+    let work = loop {
+        attempt += 1;
+        let mut work = worked(&link.engine.tables(), way)?;
+        let mut missing = work.missing();
+        if !missing.is_empty() && made.is_empty() {
+            link.engine.settled().await?;
+            creator.look().await?;
+            creator.home.adopt(&link.described());
+            creator.home.leave(&in_use(&link.engine.tables()));
+            creator.home.check_room(missing.len())?;
+        }
+        for (role, channel) in &mut missing {
+            let topic = role.topic(&creator.db);
+            **channel = match made.get(&topic) {
+                Some(known) => *known,
+                None => creator.ensure(role).await?,
+            };
+            made.insert(topic, **channel);
+        }
+        let mut writes = work.writes();
+        writes.extend(way.record(link.engine.now()));
+        match link.engine.commit(writes).await {
+            Ok(accepted) => match accepted.durable().await {
+                Err(error) if error.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
+                outcome => {
+                    outcome?;
+                    break work;
+                }
+            },
+            Err(error) if error.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
+            Err(error) => return Err(way.refused(error)),
+        }
+    };
+    tracing::info!(
+        name: "migrated", target: "discobase::engine",
+        step = way.text(), rows = work.rows,
+        "tables were migrated"
+    );
+    mirror(link, &creator, &work).await;
+    drop(creator);
+    forsake(link, work.left()).await;
+    Ok(())
+}
+
+/// What a step would do, if it were next: how many rows it touches.
+pub(super) fn attempt(tables: &mut crate::tables::Tables, way: Way<'_>) -> Result<u64> {
+    let mut work = worked(tables, way)?;
+    // Channels are made only when the step is applied.
+    work.missing().into_iter().for_each(|(_, channel)| *channel = ChannelId::new(u64::MAX));
+    let mut writes = work.writes();
+    writes.extend(way.record(0));
+    prepare(tables, tables.seq().next(), &writes).map_err(|error| way.refused(error))?;
+    Ok(work.rows)
+}
+
+/// Brings the catalog up to date.
+async fn mirror(link: &Link, creator: &crate::db::create::Creator, work: &Work) {
+    let (transport, genesis) = (&*creator.transport, link.described());
+    catalog::retire(transport, &genesis, link.bot.id, &work.gone()).await;
+    let checkpoint = link.engine.last().map(|last| last.checkpoint);
+    let tables = link.engine.tables().clone();
+    // The tables that the step altered were changed by its commit or by one that came after it.
+    let since = Seq::new(tables.seq().get().saturating_sub(1));
+    catalog::refresh(transport, &genesis, link.bot.id, &tables, since, checkpoint.as_deref()).await;
+}
+
+/// Deletes the channels that nothing is kept in any more: once a checkpoint names no message in them.
+async fn forsake(link: &Link, channels: Vec<ChannelId>) {
+    if channels.is_empty() {
+        return;
+    }
+    let written = link.checkpoints.write().await;
+    let creator = link.creator.lock().await;
+    for channel in channels {
+        let deleted = match &written {
+            Ok(_) => creator.transport.delete_channel(channel).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(
+                name: "channel_left", target: "discobase::guild", %channel, %error,
+                "a superfluous channel could not be deleted"
+            );
+        }
+    }
+}
