@@ -86,6 +86,7 @@ pub use orm::{
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::key::Key;
 pub use query::plan::Explain;
+pub use replay::Salvage;
 pub use row::Row;
 pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
 pub use seal::EncryptionKey;

@@ -1,7 +1,12 @@
 //! Replaying a journal: from its base and its frames to the tables, by the same `apply` that live commits go through.
 
+mod salvage;
+
 use std::borrow::Cow;
 use std::sync::Arc;
+
+pub use salvage::Salvage;
+pub(crate) use salvage::salvage;
 
 use crate::checkpoint::load::{Loader, Lost};
 use crate::codec::binary::commit_size;
@@ -37,6 +42,8 @@ pub(crate) struct Replayed {
     pub(crate) newest: MessageId,
     /// What its frames are sealed with, if the database is encrypted.
     pub(crate) sealing: Option<Arc<Sealing>>,
+    /// What is missing, if that is the rest of a damaged journal.
+    pub(crate) salvaged: Option<Arc<Salvage>>,
 }
 
 /// How much a journal holds: what its next reader has to read and apply.
@@ -138,7 +145,18 @@ async fn finish(reader: &Reader, history: History, start: Start) -> Result<Repla
     let applied = applied.ok_or_else(|| Error::new(ErrorKind::Damaged, "replaying the journal failed"));
     let Applied { tables, past, volume } = applied?.map_err(|error| error.in_channel(reader.channel))?;
     let Start { checkpoint, sealing, .. } = start;
-    Ok(Replayed { position, tables, base, checkpoint, untrimmed, volume, past, newest, sealing })
+    Ok(Replayed {
+        position,
+        tables,
+        base,
+        checkpoint,
+        untrimmed,
+        volume,
+        past,
+        newest,
+        sealing,
+        salvaged: None,
+    })
 }
 
 struct Applied {

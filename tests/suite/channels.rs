@@ -8,6 +8,7 @@ use crate::tables::{Note, User};
 
 crate::in_process!(
     tables_spill_into_further_categories,
+    a_renamed_further_category_is_still_the_databases,
     a_full_guild_is_told_before_anything_is_made,
     a_renamed_category_is_still_the_databases,
     a_table_has_one_metadata_message_however_large,
@@ -147,6 +148,34 @@ async fn a_renamed_category_is_still_the_databases(place: &Place) {
     db.clean(Confirm::delete_all_data_of(&place.name)).await.unwrap();
     let left = place.local().with_state(|state, _| state.channels_of(guild).any(|one| one.id == category));
     assert!(!left, "nothing is left behind");
+}
+
+async fn a_renamed_further_category_is_still_the_databases(place: &Place) {
+    let db = place.database();
+    db.table::<Wide1>().unwrap().table::<Wide2>().unwrap().table::<Wide3>().unwrap();
+    db.table::<Wide4>().unwrap().table::<Wide5>().unwrap();
+    place.connect(&db).await.unwrap();
+    let guild = place.local().guild_id();
+    let count = || place.local().with_state(|state, _| state.channels_of(guild).count());
+    let second = format!("{}-2", place.name);
+    let named = |name: &str| {
+        place.local().with_state(|state, _| state.channels_of(guild).find(|one| one.name == name).unwrap().id)
+    };
+    let category = named(&second);
+    let client = db.client().unwrap().unwrap();
+    client.update_channel(Id::new(category)).name("renamed").await.unwrap();
+    db.close().await.unwrap();
+    let before = count();
+    let db = place.database();
+    db.table::<Note>().unwrap();
+    place.connect(&db).await.unwrap();
+    assert_eq!(count(), before + 1, "it has room, so no other category is made");
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    db.clean(Confirm::delete_all_data_of(&place.name)).await.unwrap();
+    let left = place.local().with_state(|state, _| state.channels_of(guild).any(|one| one.id == category));
+    assert!(!left, "nothing is left behind");
+    assert_eq!(categories(place), []);
 }
 
 async fn a_table_has_one_metadata_message_however_large(place: &Place) {

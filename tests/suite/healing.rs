@@ -26,6 +26,10 @@ crate::in_process!(
     an_encrypted_database_is_healed,
     nobody_heals_what_another_process_has_opened,
     a_deleted_journal_and_hidden_channels_are_refused,
+    what_is_left_of_a_journal_with_a_hole_is_salvaged,
+    what_lies_behind_a_hole_holds,
+    an_unreadable_newest_frame_is_salvaged,
+    salvaging_what_is_whole_changes_nothing,
 );
 
 const NEVER: u64 = u64::MAX;
@@ -301,4 +305,113 @@ async fn a_deleted_journal_and_hidden_channels_are_refused(place: &Place) {
     assert_eq!(error.place().channel, Some(journal));
     assert_eq!(rows(&db).await.len(), 54, "memory still has all of it");
     db.close().await.unwrap();
+}
+
+async fn salvage(place: &Place) -> discobase::Result<Database> {
+    let db = place.builder().checkpoint_every(NEVER, NEVER).salvage().build();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.map(|()| db)
+}
+
+/// What was salvaged is the database from now on, for whoever opens it.
+async fn holds(place: &Place, db: Database, wanted: &BTreeMap<u64, (String, i64)>) {
+    assert_eq!(rows(&db).await, *wanted);
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    User::new(2_000, "after", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = connect(place).await.unwrap();
+    assert_eq!(rows(&db).await.len(), wanted.len() + 1);
+    assert!(db.salvaged().unwrap().is_none());
+    db.close().await.unwrap();
+}
+
+async fn what_is_left_of_a_journal_with_a_hole_is_salvaged(place: &Place) {
+    for encrypted in [false, true] {
+        if encrypted {
+            place.use_key(EncryptionKey::from_bytes([7; 32]));
+        }
+        let db = filled(place).await;
+        let (journal, mut wanted) = (db.journal().unwrap(), rows(&db).await);
+        drop(db);
+        // Behind it one row is saved and one deleted.
+        let ids = messages(place, journal);
+        place.local().delete_as_moderator(journal.get(), ids[ids.len() - 3]).unwrap();
+        let error = connect(place).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains("salvage"), "{error}");
+        let db = salvage(place).await.unwrap();
+        let salvaged = db.salvaged().unwrap().unwrap();
+        let behind: Vec<u64> = salvaged.behind.iter().map(|message| message.get()).collect();
+        assert_eq!(behind, [ids[ids.len() - 2]], "{salvaged}");
+        assert!(salvaged.lost.is_empty(), "{salvaged}");
+        let [(first, last)] = salvaged.missing[..] else { panic!("{salvaged}") };
+        assert_eq!(first, last, "{salvaged}");
+        assert_eq!(wanted.remove(&53).unwrap().0, "53", "the one that is lost");
+        holds(place, db, &wanted).await;
+        let db = connect(place).await.unwrap();
+        db.clean(discobase::Confirm::delete_all_data_of(&place.name)).await.unwrap();
+    }
+}
+
+/// A frame behind a hole was acknowledged: what it says of a row is so, whatever was missing before it.
+async fn what_lies_behind_a_hole_holds(place: &Place) {
+    let db = connect(place).await.unwrap();
+    let mut first = User::new(1, "a", 1).save(&db).await.unwrap();
+    let journal = db.journal().unwrap();
+    let before = messages(place, journal).len();
+    // In one frame, which goes: a name is given up, and a row is made.
+    first.name = "b".into();
+    let (renamed, made) = (first.update(), User::new(3, "c", 3).save(&db));
+    let (renamed, made) = tokio::join!(renamed, made);
+    renamed.unwrap();
+    let mut made = made.unwrap();
+    let after = messages(place, journal).len();
+    // Behind it the name is taken, and the row is changed.
+    User::new(2, "a", 2).save(&db).await.unwrap();
+    made.points = 30;
+    made.update().await.unwrap();
+    drop(db);
+    for message in &messages(place, journal)[before..after] {
+        place.local().delete_as_moderator(journal.get(), *message).unwrap();
+    }
+    let db = salvage(place).await.unwrap();
+    let salvaged = db.salvaged().unwrap().unwrap();
+    assert_eq!(salvaged.missing.len(), 1, "{salvaged}");
+    assert_eq!(salvaged.lost.len(), 1, "{salvaged}");
+    assert!(salvaged.lost[0].contains("row 1 of table users made way for row 3"), "{salvaged}");
+    let wanted = BTreeMap::from([(2, ("a".to_owned(), 2)), (3, ("c".to_owned(), 30))]);
+    holds(place, db, &wanted).await;
+}
+
+async fn an_unreadable_newest_frame_is_salvaged(_: &Place) {
+    let place = &Place::limited(Limits { nonce_window_ms: 300, ..limits() }).await;
+    let db = filled(place).await;
+    let (journal, mut wanted) = (db.journal().unwrap(), rows(&db).await);
+    User::new(60, "60", 1).save(&db).await.unwrap();
+    let newest = *messages(place, journal).last().unwrap();
+    let client = db.client().unwrap().unwrap();
+    let edited = "```json\n{\"discobase\":1,\"db\":\"changed\"}\n```";
+    client.update_message(Id::new(journal.get()), Id::new(newest)).content(Some(edited)).await.unwrap();
+    drop(db);
+    assert_eq!(connect(place).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let db = salvage(place).await.unwrap();
+    let salvaged = db.salvaged().unwrap().unwrap();
+    assert!(salvaged.behind.is_empty() && salvaged.lost[0].contains(&newest.to_string()), "{salvaged}");
+    wanted.remove(&60);
+    assert_eq!(rows(&db).await, wanted);
+    let healed = db.heal().await.unwrap();
+    assert!(healed.left.is_clean() && healed.deleted == 1, "{healed}");
+    holds(place, db, &wanted).await;
+}
+
+async fn salvaging_what_is_whole_changes_nothing(place: &Place) {
+    let db = filled(place).await;
+    let wanted = rows(&db).await;
+    db.close().await.unwrap();
+    let db = salvage(place).await.unwrap();
+    assert!(db.salvaged().unwrap().is_none());
+    assert_eq!((rows(&db).await, db.checkpoints().unwrap().written), (wanted.clone(), 0));
+    holds(place, db, &wanted).await;
 }

@@ -14,6 +14,7 @@ crate::in_process!(
     closing_goes_on_where_it_was_dropped,
     after_a_dropped_close_nothing_hangs,
     an_interrupted_clean_can_be_repeated,
+    a_clean_interrupted_anywhere_leaves_nothing_in_the_end,
     a_dropped_build_makes_no_channel_twice,
     a_save_is_told_that_the_runtime_of_its_database_ended,
     closing_out_of_reach_ends,
@@ -82,6 +83,32 @@ async fn an_interrupted_clean_can_be_repeated(place: &Place) {
     let db = open(place).await;
     assert_eq!(User::count(&db).await.unwrap(), 0);
     db.close().await.unwrap();
+}
+
+/// After each deletion of a channel, the categories among them; segments that a checkpoint names are gone by then.
+async fn a_clean_interrupted_anywhere_leaves_nothing_in_the_end(place: &Place) {
+    let guild = place.local().guild_id();
+    let channels = || place.local().with_state(|state, _| state.channels_of(guild).count());
+    let before = channels();
+    for deleted in 0..9 {
+        let db = open(place).await;
+        User::new(1, "a", 0).save(&db).await.unwrap();
+        db.checkpoint().await.unwrap();
+        let forbid = Action::Refuse { status: 403, code: 50_013, message: "Missing Permissions".into() };
+        let rule = Rule::new(forbid).on("DELETE", "/channels/{channel}").skip(deleted);
+        place.local().faults().push(rule);
+        let clean = db.clean(Confirm::delete_all_data_of(&place.name)).await;
+        place.local().faults().clear();
+        if clean.is_err() {
+            // As a program would that starts again.
+            let db = open(place).await;
+            assert_eq!(User::count(&db).await.unwrap(), 0, "it is empty after {deleted} deletions");
+            db.clean(Confirm::delete_all_data_of(&place.name)).await.unwrap();
+        } else {
+            assert_eq!(deleted, 8, "category, journal, catalog, users and four indexes");
+        }
+        assert_eq!(channels(), before, "after {deleted} deletions");
+    }
 }
 
 async fn a_dropped_build_makes_no_channel_twice(place: &Place) {

@@ -40,6 +40,7 @@ impl DatabaseBuilder {
             guild: GuildChoice::default(),
             owner: None,
             follow: false,
+            salvage: false,
             stand_by: None,
             queue_limit: QUEUE_LIMIT,
             timing: Timing::DISCORD,
@@ -95,6 +96,35 @@ impl DatabaseBuilder {
     /// ```
     pub fn follower(mut self) -> Self {
         self.options.follow = true;
+        self
+    }
+
+    /// Opens the database even if its journal is damaged, with what is left of it, and writes that anew as a checkpoint:
+    /// the commits up to each hole, and those behind it. [`Database::salvaged`] says what is lost. Where nothing is wrong
+    /// this changes nothing.
+    ///
+    /// **Use it only when no process has the database open.** One that has it has everything in memory, also what was
+    /// deleted: call [`Database::heal`] there instead. Such a process keeps the database all the same, if it objects in
+    /// time, and this one gets `Fenced`.
+    ///
+    /// What is not in the guild any more can't be brought back: without any checkpoint or first frame, and without a
+    /// segment that the newest checkpoint names, the database does not open.
+    ///
+    /// ```no_run
+    /// # use discobase_core as discobase;
+    /// # async fn run(token: String) -> discobase::Result<()> {
+    /// use discobase::Database;
+    ///
+    /// let db = Database::builder("shop").salvage().build();
+    /// db.connect(token).await?;
+    /// if let Some(salvage) = db.salvaged()? {
+    ///     println!("{salvage}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn salvage(mut self) -> Self {
+        self.options.salvage = true;
         self
     }
 

@@ -22,7 +22,7 @@ use crate::journal::reader::Reader;
 use crate::journal::rules::{Nonce, reopens};
 use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
-use crate::replay::{Replayed, replay};
+use crate::replay::{Replayed, replay, salvage};
 use crate::seal::Keychain;
 use crate::transport::{Transport, explain};
 
@@ -34,6 +34,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
     let keychain = Keychain::new(options.key.clone(), Arc::clone(&db), Arc::clone(&options.env));
     let mut creator = Creator {
         home: Home::default(),
+        salvage: options.salvage && !options.follow,
         transport: Arc::clone(&transport),
         guild: guild.id,
         bot: bot.id,
@@ -59,7 +60,7 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         let (writer, replayed) = open(reader.clone(), replayed, &owner).await?;
         (Duty::Write(Box::new(writer)), replayed)
     };
-    let Replayed { tables, base, checkpoint, untrimmed, volume, past, newest, .. } = replayed;
+    let Replayed { tables, base, checkpoint, untrimmed, volume, past, newest, salvaged, .. } = replayed;
     let (genesis, stand_by, queue_limit) = (base.root.genesis, options.stand_by, options.queue_limit);
     let last = checkpoint.map(|checkpoint| Last { sum: base.link.sum, checkpoint });
     let covered = base.covered();
@@ -69,7 +70,9 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
     let untrimmed = untrimmed.then_some(Duration::from_millis(age));
     let checkpoints =
         Checkpoints::start(Arc::clone(&engine), reader, base.root, options.checkpoints, untrimmed);
-    Ok(Link::new(bot, guild, engine, task, checkpoints, creator, genesis))
+    let mut link = Link::new(bot, guild, engine, task, checkpoints, creator, genesis);
+    link.salvaged = salvaged;
+    Ok(link)
 }
 
 fn not_created(db: &str) -> Error {
@@ -122,6 +125,18 @@ async fn look(creator: &mut Creator) -> Result<Option<(Reader, Replayed)>> {
     find(creator).await
 }
 
+/// Replays a journal; what is left of it, if it is damaged and that is wanted.
+async fn read(creator: &Creator, reader: &Reader) -> Result<Option<Replayed>> {
+    match replay(reader).await {
+        Err(error) if creator.salvage && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
+            // Where not even that can be read, what is wrong is what was found first.
+            let salvaged = salvage(reader).await;
+            salvaged.and_then(|salvaged| salvaged.map(Some).ok_or(error))
+        }
+        replayed => replayed,
+    }
+}
+
 /// The journal with the oldest genesis, replayed.
 ///
 /// Not the oldest journal: a process may make its channel first and post its genesis last, when another one, whose
@@ -130,7 +145,7 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
     let (mut oldest, mut gone) = (None::<(Reader, Replayed)>, None);
     for journal in creator.home.journals() {
         let reader = creator.reader(journal);
-        match replay(&reader).await {
+        match read(creator, &reader).await {
             Ok(Some(replayed))
                 if oldest
                     .as_ref()

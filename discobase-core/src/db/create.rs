@@ -19,6 +19,8 @@ pub(crate) struct Creator {
     pub(crate) db: Arc<str>,
     pub(crate) env: SharedEnv,
     pub(crate) keychain: Arc<Keychain>,
+    /// Whether a damaged journal is opened as far as it can be read.
+    pub(crate) salvage: bool,
     pub(crate) home: Home,
     /// What this process created, in this order.
     pub(crate) made: Vec<ChannelId>,

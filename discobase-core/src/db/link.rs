@@ -16,6 +16,7 @@ use crate::db::engine::Engine;
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
+use crate::replay::Salvage;
 use crate::schema::Entity;
 use crate::transport::{BotUser, Guild};
 
@@ -29,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) engine: Arc<Engine>,
     pub(crate) genesis: Genesis,
     pub(crate) checkpoints: Checkpoints,
+    /// What was missing of the database when it was opened.
+    pub(crate) salvaged: Option<Arc<Salvage>>,
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -51,6 +54,7 @@ impl Link {
             guild,
             engine,
             genesis,
+            salvaged: None,
             checkpoints,
             creator: tokio::sync::Mutex::new(creator),
             handles: ArcSwap::default(),

@@ -46,6 +46,7 @@ pub use verify::{Deviation, DeviationKind, Report};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, CommitId, Incarnation, Seq};
+use crate::replay::Salvage;
 use crate::schema::Entity;
 use crate::seal::KeySource;
 use crate::transport::twilight::TwilightTransport;
@@ -205,7 +206,11 @@ impl Database {
         self.0.rotated.lock().iter().for_each(|key| options.key.clone_from(key));
         let link = connect::connect(&self.0.name, &options, Arc::clone(&transport)).await?;
         let opened_at = link.engine.tables().seq();
-        if let Err(error) = self.make_ready(&link).await {
+        let ready = async {
+            salvage(&link).await?;
+            self.make_ready(&link).await
+        };
+        if let Err(error) = ready.await {
             // The journal was opened; leave it closed, so that the next opening need not wait.
             if let Err(error) = link.close().await {
                 tracing::warn!(
@@ -389,6 +394,14 @@ impl Database {
         self.connection()?.link.checkpoints.write().await
     }
 
+    /// What was missing of the database when it was opened with [`DatabaseBuilder::salvage`]; `None` if nothing was.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn salvaged(&self) -> Result<Option<Salvage>> {
+        Ok(self.connection()?.link.salvaged.as_deref().cloned())
+    }
+
     /// How far checkpoints have come, and why the latest one failed, if it did.
     ///
     /// # Errors
@@ -480,6 +493,16 @@ impl Database {
     pub(crate) fn deadline(&self) -> Option<std::time::Duration> {
         self.0.options.deadline
     }
+}
+
+/// What was salvaged becomes the database, before anything else is written.
+async fn salvage(link: &Link) -> Result<()> {
+    let Some(salvaged) = &link.salvaged else { return Ok(()) };
+    tracing::error!(
+        name: "salvaged", target: "discobase::journal", channel = %link.engine.journal(), %salvaged,
+        "the journal is damaged: what is left of the database is written anew"
+    );
+    link.checkpoints.heal(checkpoints::Mend::default()).await.map(drop)
 }
 
 /// How long closing waits for a checkpoint. It only spares the next opening the reading of the journal.

@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) owner: Option<String>,
     /// Whether the database is only followed.
     pub(crate) follow: bool,
+    /// Whether a damaged database is opened with what is left of it.
+    pub(crate) salvage: bool,
     /// How long the journal must be silent before a follower takes over by itself, if it does.
     pub(crate) stand_by: Option<Duration>,
     /// From how many bytes on commits wait for room in the queue.

@@ -150,7 +150,8 @@ fn trouble(reader: &Reader, scan: &Scan, walked: &Walked) -> Option<Error> {
     if let Some(link) = walked.behind_holes.first() {
         let text = format!(
             "the journal has a hole: a {} frame follows one that is not there, so messages before it were deleted. \
-             Restore from an export, or delete the channels to start anew",
+             If a process still has the database open, call db.heal().await there, which writes all of it anew; if none \
+             has, open what is left with Database::builder(…).salvage()",
             link.kind.name()
         );
         return Some(

@@ -6,6 +6,7 @@
 //! [`Tables::apply`] is the only way a commit changes them, whether it was just acknowledged or is replayed.
 
 mod alter;
+mod force;
 mod hash;
 mod index;
 mod load;

@@ -217,6 +217,14 @@ impl TableState {
         true
     }
 
+    /// Writes a row, be there one of this id or not, or was there ever.
+    pub(crate) fn force(&mut self, id: RowId, version: Seq, row: &Row) {
+        self.next_row = self.next_row.max(id.next());
+        self.last_change = version;
+        self.deleted.remove(&id);
+        self.put(id, version, row);
+    }
+
     /// Replaces a row; false if there is none.
     pub(crate) fn update(&mut self, id: RowId, version: Seq, row: &Row) -> bool {
         let known = self.row(id).is_some();

@@ -124,7 +124,8 @@ impl Database {
             }
         }
         let registered = self.0.registry.lock().tables.clone();
-        link.refresh(&registered)
+        link.refresh_fitting(&registered);
+        Ok(())
     }
 }
 

@@ -253,3 +253,6 @@ impl RowsCheck {
         wrong
     }
 }
+
+#[cfg(test)]
+mod tests;

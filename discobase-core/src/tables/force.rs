@@ -1,0 +1,38 @@
+//! Applying commits to tables that lack earlier ones: what a commit says holds, whatever was there.
+
+use std::sync::Arc;
+
+use crate::batch::Op;
+use crate::ids::{RowId, Seq};
+use crate::tables::rows::ID_LIMIT;
+use crate::tables::{ApplyError, Tables};
+
+impl Tables {
+    /// Applies one operation although operations before it are missing: a row is written or deleted, be it there or not,
+    /// and rows make way that have the same unique values. Those are given.
+    pub(crate) fn force(&mut self, seq: Seq, op: &Op) -> Result<Vec<RowId>, ApplyError> {
+        match op {
+            Op::Insert { table, row, values } | Op::Update { table, row, values } => {
+                if *row >= ID_LIMIT {
+                    return Err(ApplyError::RowBeyond { seq, table: *table, row: *row });
+                }
+                let state = self.table_mut(seq, *table)?;
+                let mut gone = Vec::new();
+                while let Some(taken) = state.collision(*row, values) {
+                    state.delete(seq, taken.by);
+                    gone.push(taken.by);
+                }
+                state.force(*row, seq, values);
+                Ok(gone)
+            }
+            Op::Delete { table, row } => {
+                self.table_mut(seq, *table)?.delete(seq, *row);
+                Ok(Vec::new())
+            }
+            other => {
+                let before = Arc::clone(&self.steps);
+                self.apply_op(seq, other).map(|()| Vec::new()).inspect_err(|_| self.steps = before)
+            }
+        }
+    }
+}
