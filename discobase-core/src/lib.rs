@@ -71,8 +71,8 @@ mod wire;
 
 pub use count::Took;
 pub use db::{
-    CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, DryStep, Healed, Lag,
-    LoginTask, LoginThread, Migrator, Outcome, Report, Role, RowChange, Stats, Step, StepStatus,
+    Backup, CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, DryStep, Healed,
+    Lag, LoginTask, LoginThread, Migrator, Outcome, Report, Role, RowChange, Stats, Step, StepStatus,
     TableChanges,
 };
 pub use env::{Env, SharedEnv, SystemEnv};

@@ -40,7 +40,7 @@ pub use clean::Confirm;
 pub use engine::{Lag, Outcome, Role};
 pub use heal::Healed;
 pub use login::{LoginTask, LoginThread};
-pub use migrate::{DryStep, Migrator, RowChange, Step, StepStatus, TableChanges};
+pub use migrate::{Backup, DryStep, Migrator, RowChange, Step, StepStatus, TableChanges};
 pub use stats::Stats;
 pub use verify::{Deviation, DeviationKind, Report};
 

@@ -6,9 +6,11 @@
 //! plan      which steps a database lacks, by the records in its journal
 //! work      from changes to the writes of one commit, on copies
 //! run       a step and its record are one commit; reverting; trying
+//! back      undoing what came after a backup
 //! generate  the step that makes tables fit structs, as Rust
 //! ```
 
+mod back;
 pub(crate) mod change;
 pub(crate) mod generate;
 pub(crate) mod plan;
@@ -19,6 +21,7 @@ mod work;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use back::Backup;
 pub use row::RowChange;
 pub use step::{Step, TableChanges};
 

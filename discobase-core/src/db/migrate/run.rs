@@ -1,12 +1,14 @@
 //! Applying steps, reverting them, and trying them without effect.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::batch::AppliedStep;
 use crate::db::build::in_use;
 use crate::db::catalog;
 use crate::db::engine::Role as Part;
 use crate::db::link::Link;
+use crate::db::migrate::back::{back, steps_back};
 use crate::db::migrate::change::Change;
 use crate::db::migrate::plan::Steps;
 use crate::db::migrate::step::Step;
@@ -14,6 +16,7 @@ use crate::db::migrate::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Seq};
 use crate::session::{Write, prepare};
+use crate::tables::Tables;
 
 /// How often a step is worked out anew because others wrote meanwhile.
 const ATTEMPTS: usize = 8;
@@ -25,6 +28,8 @@ pub(super) enum Way<'a> {
     Down(&'a Step),
     /// Making tables fit their structs, which is no step.
     Fit(&'a [Change]),
+    /// Going back to what there was.
+    Back(&'a Tables),
 }
 
 impl<'a> Way<'a> {
@@ -32,6 +37,7 @@ impl<'a> Way<'a> {
         match self {
             Self::Up(step) => Ok(step.up()),
             Self::Fit(changes) => Ok(changes),
+            Self::Back(_) => Ok(&[]),
             Self::Down(step) => step.back().ok_or_else(|| {
                 let text = format!(
                     "the migration step {} ({}) does not say how it is reverted: give it a .down(…)",
@@ -43,17 +49,13 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The record of it, if it is a step.
-    fn record(self, at: i64) -> Option<Write> {
+    /// What is recorded of it.
+    fn record(self, now: &Tables, at: i64) -> Vec<Write> {
         match self {
-            Self::Fit(_) => None,
-            Self::Down(step) => Some(Write::Reverted { version: step.version().to_owned() }),
-            Self::Up(step) => Some(Write::Applied(Box::new(AppliedStep {
-                version: step.version().to_owned(),
-                name: step.name().to_owned(),
-                checksum: step.checksum(),
-                at,
-            }))),
+            Self::Fit(_) => Vec::new(),
+            Self::Back(then) => steps_back(now, then),
+            Self::Down(step) => vec![Write::Reverted { version: step.version().to_owned() }],
+            Self::Up(step) => vec![applied(step, at)],
         }
     }
 
@@ -63,6 +65,7 @@ impl<'a> Way<'a> {
             Self::Up(step) => format!("the migration step {} ({})", step.version(), step.name()),
             Self::Down(step) => format!("reverting the migration step {} ({})", step.version(), step.name()),
             Self::Fit(_) => "making the tables fit their structs".to_owned(),
+            Self::Back(then) => format!("going back to commit {}", then.seq()),
         }
     }
 
@@ -118,16 +121,25 @@ pub(super) async fn down(link: &Link, steps: &Steps, version: &str) -> Result<Ve
 
 /// Records steps as applied that a new database needs not, because its tables are made from the newest structs.
 pub(crate) fn baseline(steps: &Steps, at: i64) -> Vec<Write> {
-    steps.iter().filter_map(|step| Way::Up(step).record(at)).collect()
+    steps.iter().map(|step| applied(step, at)).collect()
+}
+
+/// The record of a step.
+fn applied(step: &Step, at: i64) -> Write {
+    let (version, name, checksum) = (step.version().to_owned(), step.name().to_owned(), step.checksum());
+    Write::Applied(Box::new(AppliedStep { version, name, checksum, at }))
 }
 
 /// Makes tables fit their structs.
 pub(crate) async fn fit(link: &Link, changes: &[Change]) -> Result<()> {
-    go(link, Way::Fit(changes)).await
+    go(link, Way::Fit(changes)).await.map(|_| ())
 }
 
 /// Works the changes out.
-fn worked(tables: &crate::tables::Tables, way: Way<'_>) -> Result<Work> {
+fn worked(tables: &Tables, way: Way<'_>) -> Result<Work> {
+    if let Way::Back(then) = way {
+        return Ok(back(tables, then));
+    }
     let mut work = Work::new(tables);
     for (number, change) in way.changes()?.iter().enumerate() {
         work.change(change).map_err(|error| way.failed(number, change, error))?;
@@ -135,8 +147,8 @@ fn worked(tables: &crate::tables::Tables, way: Way<'_>) -> Result<Work> {
     Ok(work)
 }
 
-/// One step: what it does and its record are one commit.
-async fn go(link: &Link, way: Way<'_>) -> Result<()> {
+/// One step: what it does and its record are one commit. How many rows it was about.
+pub(super) async fn go(link: &Link, way: Way<'_>) -> Result<u64> {
     if link.engine.role() == Part::Follower {
         let text = "a process that follows migrates nothing: start the new version where the database is open for \
                     writing first, or take it over with db.promote().await";
@@ -146,7 +158,8 @@ async fn go(link: &Link, way: Way<'_>) -> Result<()> {
     let (mut made, mut attempt) = (HashMap::<String, ChannelId>::new(), 0);
     let work = loop {
         attempt += 1;
-        let mut work = worked(&link.engine.tables(), way)?;
+        let tables = Arc::clone(&link.engine.tables());
+        let mut work = worked(&tables, way)?;
         let mut missing = work.missing();
         if !missing.is_empty() && made.is_empty() {
             link.engine.settled().await?;
@@ -164,7 +177,10 @@ async fn go(link: &Link, way: Way<'_>) -> Result<()> {
             made.insert(topic, **channel);
         }
         let mut writes = work.writes();
-        writes.extend(way.record(link.engine.now()));
+        writes.extend(way.record(&tables, link.engine.now()));
+        if writes.is_empty() {
+            return Ok(0);
+        }
         match link.engine.commit(writes).await {
             Ok(accepted) => match accepted.durable().await {
                 Err(error) if error.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
@@ -185,16 +201,16 @@ async fn go(link: &Link, way: Way<'_>) -> Result<()> {
     mirror(link, &creator, &work).await;
     drop(creator);
     forsake(link, work.left()).await;
-    Ok(())
+    Ok(work.rows)
 }
 
 /// What a step would do, if it were next: how many rows it touches.
-pub(super) fn attempt(tables: &mut crate::tables::Tables, way: Way<'_>) -> Result<u64> {
+pub(super) fn attempt(tables: &mut Tables, way: Way<'_>) -> Result<u64> {
     let mut work = worked(tables, way)?;
     // Channels are made only when the step is applied.
     work.missing().into_iter().for_each(|(_, channel)| *channel = ChannelId::new(u64::MAX));
     let mut writes = work.writes();
-    writes.extend(way.record(0));
+    writes.extend(way.record(tables, 0));
     prepare(tables, tables.seq().next(), &writes).map_err(|error| way.refused(error))?;
     Ok(work.rows)
 }

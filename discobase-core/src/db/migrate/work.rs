@@ -22,25 +22,28 @@ use crate::value::Value;
 
 /// What a step has come to so far.
 pub(crate) struct Work {
-    tables: BTreeMap<TableId, TableWork>,
+    pub(super) tables: BTreeMap<TableId, TableWork>,
+    /// Tables that are made, with their rows; their ids are those that come next.
+    pub(super) fresh: Vec<(TableDef, Vec<Vec<Value>>)>,
+    next_table: TableId,
     /// How many rows were changed, added or deleted.
     pub(crate) rows: u64,
 }
 
 /// A table that a step is about.
-struct TableWork {
-    state: Arc<TableState>,
+pub(super) struct TableWork {
+    pub(super) state: Arc<TableState>,
     /// `None` once it is dropped.
-    def: Option<TableDef>,
+    pub(super) def: Option<TableDef>,
     /// The rows, once one of the changes asks for them.
-    rows: Option<BTreeMap<RowId, RowWork>>,
-    added: Vec<Vec<Value>>,
+    pub(super) rows: Option<BTreeMap<RowId, RowWork>>,
+    pub(super) added: Vec<Vec<Value>>,
 }
 
-struct RowWork {
-    version: Seq,
-    values: Vec<Value>,
-    fate: Fate,
+pub(super) struct RowWork {
+    pub(super) version: Seq,
+    pub(super) values: Vec<Value>,
+    pub(super) fate: Fate,
 }
 
 impl Work {
@@ -51,7 +54,8 @@ impl Work {
             rows: None,
             added: Vec::new(),
         };
-        Self { tables: tables.iter().map(|state| (state.def().id, begin(state))).collect(), rows: 0 }
+        let works = tables.iter().map(|state| (state.def().id, begin(state))).collect();
+        Self { tables: works, fresh: Vec::new(), next_table: tables.next_table(), rows: 0 }
     }
 
     /// Works one change out.
@@ -89,13 +93,15 @@ impl Work {
         self.tables.values_mut().find(|table| table.def.as_ref().is_some_and(|def| def.name == name))
     }
 
-    /// The indexes that have no channels yet, and what channels they want.
+    /// The tables and indexes that have no channels yet, and what channels they want.
     pub(crate) fn missing(&mut self) -> Vec<(Role, &mut ChannelId)> {
         let defs = self.tables.values_mut().filter_map(|table| table.def.as_mut());
+        let defs = defs.chain(self.fresh.iter_mut().map(|(def, _)| def));
         let missing = defs.flat_map(|def| {
-            let TableDef { name, columns, indexes, .. } = def;
-            let without = indexes.iter_mut().filter(|index| index.channel == ChannelId::new(0));
-            without.map(|index| (role(name, columns, index), &mut index.channel))
+            let TableDef { name, columns, indexes, channel, .. } = def;
+            let rows = (Role::Table(name.clone()), channel);
+            let indexes = indexes.iter_mut().map(|index| (role(name, columns, index), &mut index.channel));
+            [rows].into_iter().chain(indexes).filter(|(_, channel)| **channel == ChannelId::new(0))
         });
         missing.collect()
     }
@@ -128,6 +134,14 @@ impl Work {
         let (mut writes, mut rows) = (Vec::new(), 0);
         for table in self.tables.values_mut() {
             rows += table.write(&mut writes);
+        }
+        let mut next = self.next_table;
+        for (def, values) in &self.fresh {
+            writes.push(Write::Schema(Box::new(def.clone())));
+            let table = next;
+            writes.extend(values.iter().map(|values| Write::Insert { table, values: encoded(def, values) }));
+            rows += values.len() as u64;
+            next = next.next();
         }
         self.rows = rows;
         writes
@@ -190,8 +204,11 @@ impl TableWork {
             Fate::Deleted => Write::Delete { table, row: id, version: row.version },
             _ => Write::Update { table, row: id, version: row.version, values: encoded(def, &row.values) },
         });
+        // What goes makes room for what comes.
+        let mut rows: Vec<Write> = rows.collect();
+        rows.sort_by_key(|write| !matches!(write, Write::Delete { .. }));
         let added = self.added.iter().map(|values| Write::Insert { table, values: encoded(def, values) });
-        writes.extend(rows.chain(added));
+        writes.extend(rows.into_iter().chain(added));
         let rows = writes.len() - before;
         if rows > 0 {
             writes.insert(before, Write::Alter(Box::new(relaxed(self.state.def(), def))));
@@ -256,8 +273,7 @@ fn encoded(def: &TableDef, values: &[Value]) -> Row {
     row.finish()
 }
 
-/// A definition between two: all columns of the later one, of which nothing is demanded, and the indexes that both
-/// have.
+/// A definition between two: all columns of the later one, of which nothing is demanded, and no index but the key.
 fn relaxed(before: &TableDef, after: &TableDef) -> TableDef {
     let mut between = before.clone();
     between.columns.extend(after.columns.iter().skip(before.columns.len()).cloned());
@@ -266,10 +282,8 @@ fn relaxed(before: &TableDef, after: &TableDef) -> TableDef {
             (column.nullable, column.max_len) = (true, None);
         }
     }
-    let kept = |index: &IndexDef| {
-        after.indexes.iter().any(|later| later.kind == index.kind && later.columns == index.columns)
-    };
-    between.indexes.retain(kept);
+    // Rows may exchange unique values.
+    between.indexes.retain(|index| index.kind == IndexKind::Key);
     between
 }
 
