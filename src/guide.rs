@@ -42,5 +42,8 @@ mod checking_and_mending {}
 #[doc = include_str!("../docs/guide/13-checkpoints.md")]
 mod checkpoints {}
 
+#[doc = include_str!("../docs/guide/14-models.md")]
+mod models {}
+
 #[doc = include_str!("../docs/guide/16-migrations.md")]
 mod migrations {}

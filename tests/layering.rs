@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 26] = [
+const ORDER: [&str; 27] = [
     "ids",
     "error",
     "env",
@@ -17,6 +17,7 @@ const ORDER: [&str; 26] = [
     "row",
     "field",
     "validate",
+    "foreign",
     "schema",
     "batch",
     "seal",

@@ -140,7 +140,7 @@ pub trait Bounded: ColumnValue {}
 )]
 pub trait TextValue: ColumnValue {}
 
-fn wrong<V>(expected: &str, value: ValueRef<'_>) -> Result<V, FieldError> {
+pub(crate) fn wrong<V>(expected: &str, value: ValueRef<'_>) -> Result<V, FieldError> {
     Err(FieldError(format!("expected {expected}, found {value}")))
 }
 
@@ -371,6 +371,23 @@ pub fn decode_enum<E: ColumnEnum>(value: ValueRef<'_>) -> Result<E, FieldError> 
 pub trait Fields {
     /// The value of the field at `position`.
     fn value(&self, position: usize) -> Option<ValueRef<'_>>;
+}
+
+/// Puts a value.
+///
+/// # Errors
+/// When it is a time that no 64 bits of microseconds reach.
+#[inline]
+pub fn encode<V: ColumnValue>(value: &V, row: &mut RowWriter) -> Result<(), FieldError> {
+    let value = value.as_value();
+    if matches!(V::TYPE, ColumnType::Timestamp)
+        && let ValueRef::Int(micros) = value
+        && i64::try_from(micros).is_err()
+    {
+        return Err(FieldError("the time is too far from 1970 for a column of times".into()));
+    }
+    row.put(value);
+    Ok(())
 }
 
 /// Puts a value as JSON text.

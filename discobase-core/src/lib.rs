@@ -11,13 +11,13 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, count, value, wire, row, field, validate, schema, batch, seal, transport, codec, tables, lookup,
+//! `ids, error, env, count, value, wire, row, field, validate, foreign, schema, batch, seal, transport, codec, tables, lookup,
 //! journal, model, checkpoint, replay, session, query, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
-//! - `value`, `wire`, `row`, `field`, `validate`, `schema`, `batch`: data without a database: values, their bytes, rows,
-//!   Rust types, rules for them, tables as structs declare them, commits.
+//! - `value`, `wire`, `row`, `field`, `validate`, `foreign`, `schema`, `batch`: data without a database: values, their
+//!   bytes, rows, Rust types, rules for them, what other crates have of both, tables as structs declare them, commits.
 //! - `seal`: encryption at rest: keys, and the sealing of what leaves the process.
 //! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
 //! - `codec`: frames as bytes, as text and as messages.
@@ -46,6 +46,7 @@ mod db;
 mod env;
 mod error;
 mod field;
+mod foreign;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -88,7 +89,7 @@ pub use query::key::Key;
 pub use query::plan::Explain;
 pub use replay::Salvage;
 pub use row::Row;
-pub use schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
+pub use schema::{ColumnSchema, Embedded, Entity, IndexKind, IndexSchema, Model, TableSchema};
 pub use seal::EncryptionKey;
 pub use value::{Value, ValueRef};
 

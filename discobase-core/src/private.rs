@@ -8,33 +8,27 @@ pub use serde::de::DeserializeOwned;
 pub use crate::db::Database;
 pub use crate::field::{
     Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Fields, Indexable, KeyValue, NotOption, Stored,
-    decode_enum, encode_json,
+    decode_enum, encode, encode_json,
 };
+pub use crate::foreign::rules::{garde, validator};
 pub use crate::orm::model::builder::{Assign, Given, Missing, NoBuilder, given, unfilled};
 pub use crate::orm::model::{HookTable, Hooks, SoftDelete};
 pub use crate::orm::{Save, Table};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
+pub use crate::query::with::{Converts, With, decode_with, default_with, encode_with, unconverted};
 pub use crate::row::RowWriter;
+pub use crate::schema::column;
+pub use crate::schema::embedded::{
+    Embedded, Part, all_columns, all_indexes, are_distinct, are_short, column_count, index_count, name_bytes,
+    names, positions,
+};
 pub use crate::schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
 pub use crate::validate::{Pattern, Violations, at_least, at_most, length};
 pub use crate::value::{Value, ValueRef};
 
 /// What a struct has as its schema while its derive reports a mistake.
 pub const NO_TABLE: &TableSchema = &TableSchema { name: "", columns: &[], indexes: &[] };
-
-/// A column; a `max_len` of 0 is none.
-#[must_use]
-pub const fn column(
-    name: &'static str,
-    ty: ColumnType,
-    nullable: bool,
-    max_len: u32,
-    has_default: bool,
-) -> ColumnSchema {
-    let max_len = if max_len == 0 { None } else { Some(max_len) };
-    ColumnSchema { name, ty, nullable, max_len, has_default }
-}
 
 /// An index.
 #[must_use]
@@ -114,4 +108,10 @@ pub const fn is_text(ty: ColumnType) -> bool {
 /// A bound of `range` for a field of type `V`.
 pub fn bound<V>(bound: impl Operand<V>) -> Value {
     bound.into_value()
+}
+
+/// The column at a position of all columns of its table.
+#[must_use]
+pub fn column_at<T, V>(all: &'static [ColumnSchema], position: usize) -> Column<T, V> {
+    Column::new(position, all.get(position).map_or("", |column| column.name))
 }

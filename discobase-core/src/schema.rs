@@ -7,6 +7,10 @@ use crate::row::RowWriter;
 use crate::validate::Violations;
 use crate::value::{Value, ValueRef};
 
+pub(crate) mod embedded;
+
+pub use embedded::Embedded;
+
 /// One column of a table, as its struct declares it.
 #[derive(Debug, Clone, Copy)]
 pub struct ColumnSchema {
@@ -42,6 +46,19 @@ pub struct IndexSchema {
     pub columns: &'static [usize],
     /// The plain name of its channel: table and columns, joined by `_`.
     pub channel: &'static str,
+}
+
+/// A column; a `max_len` of 0 is none.
+#[must_use]
+pub const fn column(
+    name: &'static str,
+    ty: ColumnType,
+    nullable: bool,
+    max_len: u32,
+    has_default: bool,
+) -> ColumnSchema {
+    let max_len = if max_len == 0 { None } else { Some(max_len) };
+    ColumnSchema { name, ty, nullable, max_len, has_default }
 }
 
 /// A table, as its struct declares it.

@@ -2,7 +2,7 @@
 //! checked.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
@@ -26,6 +26,9 @@ pub(crate) struct Table<'a> {
     pub(crate) hooks: Option<Ident>,
     /// The function that checks the whole struct.
     pub(crate) validate: Option<Expr>,
+    /// `garde` and `validator`, where they stand.
+    pub(crate) garde: Option<Ident>,
+    pub(crate) validator: Option<Ident>,
 }
 
 /// A name, and the tokens it came from.
@@ -73,28 +76,45 @@ pub(crate) struct Index<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Reads the struct.
+    /// Reads the struct of a table.
     pub(crate) fn from_syn(input: &'a DeriveInput, errors: &mut Errors) -> Self {
-        let options = attr::container(&input.attrs, Place::Struct, errors);
+        Self::read(input, Place::Struct, Place::Field, errors)
+    }
+
+    /// Reads a struct that tables embed: a table without a name.
+    pub(crate) fn embedded_from_syn(input: &'a DeriveInput, errors: &mut Errors) -> Self {
+        Self::read(input, Place::Embedded, Place::EmbeddedField, errors)
+    }
+
+    fn read(input: &'a DeriveInput, place: Place, field_place: Place, errors: &mut Errors) -> Self {
+        let options = attr::container(&input.attrs, place, errors);
         Self {
             ident: &input.ident,
             vis: &input.vis,
             generics: &input.generics,
             name: match options.name {
+                _ if place == Place::Embedded => Name { text: String::new(), ..Name::of(&input.ident) },
                 Some(name) => Name::given(&name),
                 None => Name { text: snake_case(&input.ident.unraw().to_string()), ..Name::of(&input.ident) },
             },
             krate: krate::path(options.krate),
-            fields: fields(input, errors),
+            fields: fields(input, field_place, errors),
             shaped: matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))),
             hooks: options.hooks,
             validate: options.validate.map(|(_, function)| function),
+            garde: options.garde,
+            validator: options.validator,
         }
     }
 
-    /// The stored fields, in the order of their positions.
+    /// The fields that are columns, in the order of their positions.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &Field<'a>> + Clone {
-        self.fields.iter().filter(|field| field.options.skip.is_none())
+        self.fields.iter().filter(|field| field.options.skip.is_none() && field.options.embed.is_none())
+    }
+
+    /// The fields that are embedded structs. Their columns come after the table's own.
+    pub(crate) fn embedded(&self) -> impl Iterator<Item = &Field<'a>> + Clone {
+        self.fields.iter().filter(|field| field.options.skip.is_none() && field.options.embed.is_some())
     }
 
     /// The indexes: the key first, then the others in the order of their columns.
@@ -125,11 +145,13 @@ impl<'a> Table<'a> {
 
 impl<'a> Index<'a> {
     fn of(kind: Kind, position: usize, table: &str, field: &Field<'_>, option: &'a Ident) -> Self {
-        Self { kind, columns: vec![position], channel: format!("{table}_{}", field.name.text), option }
+        let name = &field.name.text;
+        let channel = if table.is_empty() { name.clone() } else { format!("{table}_{name}") };
+        Self { kind, columns: vec![position], channel, option }
     }
 }
 
-fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Vec<Field<'a>> {
+fn fields<'a>(input: &'a DeriveInput, place: Place, errors: &mut Errors) -> Vec<Field<'a>> {
     let ident = &input.ident;
     let data = match &input.data {
         Data::Struct(data) => data,
@@ -161,7 +183,7 @@ fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Vec<Field<'a>> {
             errors.at(ident, format!("a table needs a column: write `struct {ident} {{ name: Type, … }}`"));
         }
     }
-    data.fields.iter().filter_map(|field| Field::from_syn(field, errors)).collect()
+    data.fields.iter().filter_map(|field| Field::from_syn(field, place, errors)).collect()
 }
 
 impl<'a> Field<'a> {
@@ -175,6 +197,22 @@ impl<'a> Field<'a> {
             || self.is_option()
     }
 
+    /// What the names of an embedded struct's columns begin with.
+    pub(crate) fn prefix(&self) -> String {
+        match &self.options.embed {
+            Some((_, Some(prefix))) => prefix.value(),
+            _ => format!("{}_", self.ident.unraw()),
+        }
+    }
+
+    /// The type of what is kept in its column: the field's, or what `with` makes of it.
+    pub(crate) fn column_ty(&self) -> TokenStream {
+        match &self.options.with {
+            Some((_, module)) => quote!(#module::Column),
+            None => self.ty.to_token_stream(),
+        }
+    }
+
     /// Whether the database puts something into it when it is saved.
     pub(crate) fn is_filled(&self) -> bool {
         let options = &self.options;
@@ -186,9 +224,9 @@ impl<'a> Field<'a> {
         matches!(self.ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"))
     }
 
-    fn from_syn(field: &'a syn::Field, errors: &mut Errors) -> Option<Self> {
+    fn from_syn(field: &'a syn::Field, place: Place, errors: &mut Errors) -> Option<Self> {
         let ident = field.ident.as_ref()?;
-        let options = attr::field(&field.attrs, Place::Field, errors);
+        let options = attr::field(&field.attrs, place, errors);
         Some(Self { ident, ty: &field.ty, name: Name::renamed(ident, &options), options })
     }
 }

@@ -23,12 +23,16 @@ pub(crate) enum Place {
     Enum,
     /// On a variant of it.
     Variant,
+    /// On a struct that tables embed.
+    Embedded,
+    /// On a field of it.
+    EmbeddedField,
 }
 
 impl Place {
     fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Struct => &["name", "crate", "hooks", "validate"],
+            Self::Struct => &["name", "crate", "hooks", "validate", "garde", "validator"],
             Self::Field => &[
                 "key",
                 "auto",
@@ -40,6 +44,7 @@ impl Place {
                 "rename",
                 "skip",
                 "json",
+                "with",
                 "created_at",
                 "updated_at",
                 "soft_delete",
@@ -47,6 +52,12 @@ impl Place {
                 "range",
                 "pattern",
                 "validate",
+                "embed",
+            ],
+            Self::Embedded => &["crate", "validate", "garde", "validator"],
+            Self::EmbeddedField => &[
+                "unique", "index", "max_len", "default", "rename", "skip", "json", "with", "length", "range",
+                "pattern", "validate", "embed",
             ],
             Self::Enum => &["crate"],
             Self::Variant => &["rename"],
@@ -59,6 +70,8 @@ impl Place {
             Self::Field => "a field",
             Self::Enum => "the enum",
             Self::Variant => "a variant",
+            Self::Embedded => "an embedded struct",
+            Self::EmbeddedField => "a field of an embedded struct",
         }
     }
 
@@ -69,6 +82,8 @@ impl Place {
             Self::Field => Self::Struct,
             Self::Enum => Self::Variant,
             Self::Variant => Self::Enum,
+            Self::Embedded => Self::EmbeddedField,
+            Self::EmbeddedField => Self::Embedded,
         }
     }
 }
@@ -84,6 +99,10 @@ pub(crate) struct ContainerOptions {
     pub(crate) hooks: Option<Ident>,
     /// `validate = path`.
     pub(crate) validate: Option<(Ident, Expr)>,
+    /// `garde`.
+    pub(crate) garde: Option<Ident>,
+    /// `validator`.
+    pub(crate) validator: Option<Ident>,
 }
 
 /// The options of a field or a variant. A flag is kept as its identifier.
@@ -97,6 +116,7 @@ pub(crate) struct FieldOptions {
     pub(crate) rename: Option<(Ident, LitStr)>,
     pub(crate) skip: Option<Ident>,
     pub(crate) json: Option<Ident>,
+    pub(crate) with: Option<(Ident, Path)>,
     pub(crate) auto: Option<Ident>,
     pub(crate) default_with: Option<(Ident, Expr)>,
     pub(crate) created_at: Option<Ident>,
@@ -106,6 +126,8 @@ pub(crate) struct FieldOptions {
     pub(crate) range: Option<(Ident, Range)>,
     pub(crate) pattern: Option<(Ident, LitStr)>,
     pub(crate) validate: Option<(Ident, Expr)>,
+    /// With the prefix, if one is given.
+    pub(crate) embed: Option<(Ident, Option<LitStr>)>,
 }
 
 /// `length(min = …, max = …)`.
@@ -136,6 +158,7 @@ impl FieldOptions {
             self.rename.as_ref().map(|(ident, _)| ident),
             self.skip.as_ref(),
             self.json.as_ref(),
+            self.with.as_ref().map(|(ident, _)| ident),
             self.created_at.as_ref(),
             self.updated_at.as_ref(),
             self.soft_delete.as_ref(),
@@ -143,6 +166,7 @@ impl FieldOptions {
             self.range.as_ref().map(|(ident, _)| ident),
             self.pattern.as_ref().map(|(ident, _)| ident),
             self.validate.as_ref().map(|(ident, _)| ident),
+            self.embed.as_ref().map(|(ident, _)| ident),
         ]
         .into_iter()
         .flatten()
@@ -157,7 +181,7 @@ struct Item {
 }
 
 /// The options that take arguments in parentheses.
-const WITH_ARGUMENTS: [&str; 2] = ["length", "range"];
+const WITH_ARGUMENTS: [&str; 3] = ["embed", "length", "range"];
 
 /// Reads the options of a struct or an enum.
 pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) -> ContainerOptions {
@@ -167,6 +191,10 @@ pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) 
             options.name = text(&item, "\"users\"", errors);
         } else if item.name == "hooks" {
             options.hooks = flag(item, errors);
+        } else if item.name == "garde" {
+            options.garde = flag(item, errors);
+        } else if item.name == "validator" {
+            options.validator = flag(item, errors);
         } else if item.name == "validate" {
             options.validate = function(item, errors);
         } else if let Some(literal) = text(&item, "\"discobase\"", errors) {
@@ -192,12 +220,14 @@ pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> F
             "index" => options.index = flag(item, errors),
             "skip" => options.skip = flag(item, errors),
             "json" => options.json = flag(item, errors),
+            "with" => options.with = module(item, errors),
             "auto" => options.auto = flag(item, errors),
             "created_at" => options.created_at = flag(item, errors),
             "updated_at" => options.updated_at = flag(item, errors),
             "soft_delete" => options.soft_delete = flag(item, errors),
             "default_with" => options.default_with = function(item, errors),
             "validate" => options.validate = function(item, errors),
+            "embed" => options.embed = arguments::prefix(&item, errors).map(|prefix| (item.name, prefix)),
             "length" => options.length = arguments::length(&item, errors).map(|length| (item.name, length)),
             "range" => options.range = arguments::range(&item, errors).map(|range| (item.name, range)),
             "pattern" => options.pattern = pattern(&item, errors).map(|pattern| (item.name, pattern)),
@@ -288,6 +318,10 @@ fn unknown(item: &Item, place: Place, errors: &mut Errors) {
             .to_owned()
     } else if name == "rename" && place == Place::Struct {
         "`rename` belongs on a field; a table gets another name with `name`".to_owned()
+    } else if place == Place::EmbeddedField && Place::Field.options().contains(&name.as_str()) {
+        format!("`{name}` belongs on a field of the table itself, not of a struct that it embeds")
+    } else if place == Place::Embedded && Place::Struct.options().contains(&name.as_str()) {
+        format!("`{name}` belongs on the struct of the table, not on one that it embeds")
     } else if place.other().options().contains(&name.as_str()) {
         format!("`{name}` belongs on {}, not on {}", place.other().noun(), place.noun())
     } else if let Some(known) = closest(&name, options) {
@@ -311,6 +345,23 @@ fn function(item: Item, errors: &mut Errors) -> Option<(Ident, Expr)> {
         Some(function @ (Expr::Path(_) | Expr::Closure(_))) => Some((item.name, function)),
         _ => {
             let message = format!("`{name}` takes a function: `{name} = path::of::it`", name = item.name);
+            errors.at(tokens(&item), message);
+            None
+        }
+    }
+}
+
+/// `name = module`.
+fn module(item: Item, errors: &mut Errors) -> Option<(Ident, Path)> {
+    match item.value {
+        Some(Expr::Path(path)) if path.qself.is_none() && path.attrs.is_empty() => {
+            Some((item.name, path.path))
+        }
+        _ => {
+            let message = format!(
+                "`{name}` takes a module that has `Column`, `to_column` and `from_column`: `{name} = url_as_text`",
+                name = item.name
+            );
             errors.at(tokens(&item), message);
             None
         }

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::ast::{Enum, Table};
-use crate::expand::{builder, columns, header, key, model};
+use crate::expand::{builder, columns, header, key, model, row};
 
 /// An `Entity` without meaning, and the columns as far as they are known.
 pub(crate) fn table(table: &Table<'_>) -> TokenStream {
@@ -18,11 +18,13 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
         if known { columns::expand(table) } else { (TokenStream::new(), quote!(())) };
     let builder::Builder { items, ty, value } = builder::expand(table, true);
     let soft_delete = model::soft_delete(table, true);
+    let conversions = row::conversions(table, true);
     quote! {
         #columns
         const _: () = {
         #items
         #soft_delete
+        #conversions
         #[automatically_derived]
         #header {
             type Columns = #columns_type;
@@ -52,6 +54,37 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
             }
         }
         };
+    }
+}
+
+/// An `Embedded` without meaning.
+pub(crate) fn embedded(model: &Table<'_>) -> TokenStream {
+    let Table { ident, krate, generics, .. } = model;
+    let (impl_generics, type_generics, clause) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::private::Embedded for #ident #type_generics #clause {
+            type Columns<Root: 'static> = ();
+            const COLUMNS: &'static [#krate::private::ColumnSchema] = &[];
+            const INDEXES: &'static [#krate::private::IndexSchema] = &[];
+            fn columns<Root: 'static>(_: &'static [#krate::private::ColumnSchema], _: ::core::primitive::usize) {}
+            fn default_value(_: ::core::primitive::usize) -> ::core::option::Option<#krate::private::Value> {
+                ::core::unreachable!()
+            }
+            fn encode(
+                &self,
+                _: ::core::primitive::usize,
+                _: &mut #krate::private::RowWriter,
+            ) -> ::core::result::Result<(), #krate::private::FieldError> {
+                ::core::unreachable!()
+            }
+            fn decode(
+                _: &#krate::private::Stored<'_>,
+                _: ::core::primitive::usize,
+            ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
+                ::core::unreachable!()
+            }
+        }
     }
 }
 

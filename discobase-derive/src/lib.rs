@@ -26,3 +26,9 @@ pub fn derive_table(input: TokenStream) -> TokenStream {
 pub fn derive_column_enum(input: TokenStream) -> TokenStream {
     expand::column_enum(input.into()).into()
 }
+
+#[doc = include_str!("docs/embedded.md")]
+#[proc_macro_derive(Embedded, attributes(table))]
+pub fn derive_embedded(input: TokenStream) -> TokenStream {
+    expand::embedded(input.into()).into()
+}

@@ -23,9 +23,27 @@ pub(crate) fn table(table: &Table<'_>, errors: &mut Errors) {
     for field in &table.fields {
         options(field, errors);
     }
+    if !table.generics.params.is_empty() {
+        for field in table.embedded() {
+            let message = "a generic table can't embed a struct: the names of all columns are put together before its \
+                           parameters are known";
+            errors.at(field.options.embed.as_ref().map(|(option, _)| option), message);
+        }
+    }
     columns(table, errors);
     filled_once(table, errors);
     indexes(&table.indexes(), errors);
+}
+
+/// Adds every rule that a struct to embed breaks to `errors`.
+pub(crate) fn embedded(model: &Table<'_>, errors: &mut Errors) {
+    if !model.generics.params.is_empty() {
+        errors.at(model.generics, "an embedded struct can't be generic: its columns are those of one table");
+    }
+    for field in &model.fields {
+        options(field, errors);
+    }
+    columns(model, errors);
 }
 
 fn lifetimes(generics: &Generics, errors: &mut Errors) {
@@ -66,6 +84,26 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
         }
         return;
     }
+    if let Some((_, prefix)) = &options.embed {
+        for other in options.set().filter(|option| *option != "embed") {
+            let message = if other == "validate" {
+                "an embedded struct checks itself: write #[table(validate = function)] on it".to_owned()
+            } else {
+                format!(
+                    "an embedded struct is no column, so `{other}` has no meaning: write it on a field of it"
+                )
+            };
+            errors.at(other, message);
+        }
+        if let Some(prefix) = prefix
+            && let Some(wrong) = unsupported_char(&prefix.value())
+        {
+            let message =
+                format!("a column's name consists of letters, digits, `_` and `-`, not of {wrong:?}");
+            errors.at(prefix, message);
+        }
+        return;
+    }
     if options.json.is_some() {
         let wrong = [
             "key",
@@ -73,6 +111,7 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
             "index",
             "max_len",
             "auto",
+            "with",
             "created_at",
             "updated_at",
             "soft_delete",
@@ -86,6 +125,7 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
                 filled @ ("auto" | "created_at" | "updated_at" | "soft_delete") => {
                     format!("what `{filled}` fills is no JSON: remove `{filled}` or `json`")
                 }
+                "with" => "a column has one form: keep it as JSON, or as what `with` makes of it".to_owned(),
                 rule @ ("length" | "range" | "pattern") => {
                     format!("`{rule}` can't look into JSON: check the value with `validate = function`")
                 }
@@ -106,6 +146,22 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
     }
     if let (Some(_), Some((default_with, _))) = (&options.default, &options.default_with) {
         errors.at(default_with, "`default` says already what a new record has: keep one");
+    }
+    if options.with.is_some() {
+        for other in options.set() {
+            let message = match other.to_string().as_str() {
+                filled @ ("auto" | "created_at" | "updated_at" | "soft_delete") => {
+                    format!("what fills the field is of a type of its own: remove `{filled}` or `with`")
+                }
+                rule @ ("length" | "range" | "pattern") => {
+                    format!(
+                        "`{rule}` can't look at what `with` converts: check it with `validate = function`"
+                    )
+                }
+                _ => continue,
+            };
+            errors.at(other, message);
+        }
     }
     filled(field, errors);
 }
@@ -163,7 +219,7 @@ fn filled_once(table: &Table<'_>, errors: &mut Errors) {
 
 /// How many columns there are, and that their names differ.
 fn columns(table: &Table<'_>, errors: &mut Errors) {
-    if table.shaped && table.columns().next().is_none() {
+    if table.shaped && table.columns().chain(table.embedded()).next().is_none() {
         errors.at(table.ident, "a table needs at least one column: a field that is not skipped");
     }
     if let Some(field) = table.columns().nth(MAX_COLUMNS) {

@@ -60,6 +60,7 @@ async fn open(place: &Place) -> Database {
 }
 
 crate::everywhere!(
+    rules_of_other_crates_are_checked,
     all_rules_of_all_fields_are_told,
     an_update_is_checked,
     all_of_a_batch_are_checked,
@@ -138,5 +139,43 @@ async fn bounds_are_included(place: &Place) {
         .save(&db)
         .await
         .unwrap();
+    db.close().await.unwrap();
+}
+
+/// Whose rules garde and validator know.
+#[derive(Debug, Clone, PartialEq, Table, garde::Validate, validator::Validate)]
+#[table(garde, validator)]
+struct Guest {
+    #[table(key, auto)]
+    #[garde(skip)]
+    id: u64,
+    #[garde(length(min = 3), ascii)]
+    #[validate(length(min = 2, code = "short", message = "longer, please"))]
+    #[table(length(max = 9))]
+    name: String,
+    #[garde(skip)]
+    #[validate(range(max = 5))]
+    guests: u8,
+}
+
+async fn rules_of_other_crates_are_checked(place: &Place) {
+    let db = place.database();
+    db.table::<Guest>().unwrap();
+    place.connect(&db).await.unwrap();
+    let error = Guest::builder().name("ä").guests(6).save(&db).await.unwrap_err();
+    let found: Vec<_> =
+        error.violations().iter().map(|one| (one.field(), one.code(), one.message())).collect();
+    assert_eq!(
+        found,
+        [
+            ("name", "garde", "not ascii"),
+            ("name", "garde", "length is lower than 3"),
+            ("guests", "range", "it does not satisfy `range`"),
+            ("name", "short", "longer, please"),
+        ]
+    );
+    let error = Guest::builder().name("longer than nine").guests(0).save(&db).await.unwrap_err();
+    assert_eq!(error.violations().len(), 1);
+    Guest::builder().name("Ann").guests(5).save(&db).await.unwrap();
     db.close().await.unwrap();
 }

@@ -6,6 +6,7 @@ pub(crate) mod expr;
 pub(crate) mod key;
 mod matcher;
 pub(crate) mod plan;
+pub(crate) mod with;
 
 #[cfg(test)]
 mod tests;

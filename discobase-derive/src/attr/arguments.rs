@@ -1,7 +1,7 @@
 //! Options with arguments: `length(min = 1, max = 20)`, `range(min = 0, max = 99)`, `range(0..=99)`.
 
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprLit, ExprRange, Ident, Lit, RangeLimits, Token};
+use syn::{Expr, ExprLit, ExprRange, Ident, Lit, LitStr, RangeLimits, Token};
 
 use super::{Item, Length, Range, tokens};
 use crate::errors::Errors;
@@ -46,6 +46,38 @@ pub(super) fn range(item: &Item, errors: &mut Errors) -> Option<Range> {
         errors.at(&item.name, format!("no number is at least {min} and at most {max}"));
     }
     Some(Range { min: bounds.min, max: bounds.max })
+}
+
+/// Reads `embed` and `embed(prefix = "…")`.
+pub(super) fn prefix(item: &Item, errors: &mut Errors) -> Option<Option<LitStr>> {
+    let example = "embed(prefix = \"home_\")";
+    let Some(group) = &item.arguments else {
+        if let Some(value) = &item.value {
+            errors.at(value, format!("`embed` takes a prefix in parentheses: `{example}`"));
+            return None;
+        }
+        return Some(None);
+    };
+    let read = |input: ParseStream<'_>| {
+        let name: Ident = input.parse()?;
+        if name != "prefix" {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("unknown argument `{name}`: there is `prefix`"),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        let prefix = input.parse()?;
+        input.parse::<Option<Token![,]>>()?;
+        Ok(prefix)
+    };
+    match read.parse2(group.stream()) {
+        Ok(prefix) => Some(Some(prefix)),
+        Err(error) => {
+            errors.push(syn::Error::new(error.span(), format!("{error}; `embed` is written `{example}`")));
+            None
+        }
+    }
 }
 
 /// A number that can be compared here, if the expression is one.

@@ -42,14 +42,14 @@ pub(crate) fn expand(table: &Table<'_>, stub: bool) -> Builder {
     }
     let parts = Parts::new(table, &required);
     let missing = vec![quote!(#krate::private::Missing); required.len()];
-    let Parts { name, .. } = &parts;
+    let Parts { name, fields: fields_name, .. } = &parts;
     let (ty, fields) = (parts.ty(&missing), empty(table));
     Builder {
         items: [parts.declaration(), parts.traits(), parts.setters(), parts.finish(stub)]
             .into_iter()
             .collect(),
         ty,
-        value: quote!(#name { #fields state: ::core::marker::PhantomData }),
+        value: quote!(#name { fields: #fields_name { #fields }, state: ::core::marker::PhantomData }),
     }
 }
 
@@ -65,6 +65,8 @@ struct Parts<'t> {
     table: &'t Table<'t>,
     required: &'t [Required<'t>],
     name: Ident,
+    /// The struct of what was given so far, whatever its builder's type says of it.
+    fields: Ident,
     /// The table's own parameters without their defaults, and those of the states.
     generics: Generics,
 }
@@ -76,7 +78,8 @@ impl<'t> Parts<'t> {
             let state = &one.state;
             parse_quote!(#state)
         }));
-        Self { table, required, name: format_ident!("{}Builder", table.ident.unraw()), generics }
+        let [name, fields] = ["Builder", "Fields"].map(|what| format_ident!("{}{what}", table.ident.unraw()));
+        Self { table, required, name, fields, generics }
     }
 
     /// The builder's type with these states.
@@ -89,9 +92,17 @@ impl<'t> Parts<'t> {
         self.required.iter().map(|one| one.state.to_token_stream()).collect()
     }
 
+    /// The type of what was given so far.
+    fn fields_ty(&self) -> TokenStream {
+        let (fields, own) = (&self.fields, arguments(self.table.generics));
+        quote!(#fields<#(#own),*>)
+    }
+
     fn declaration(&self) -> TokenStream {
         let Self { table, name, generics, .. } = self;
         let (states, clause) = (self.states(), &generics.where_clause);
+        let (fields_name, fields_ty, own) =
+            (&self.fields, self.fields_ty(), without_defaults(table.generics));
         let fields = table.fields.iter().map(|field| {
             let (ident, ty) = (slot(field), ty(table, field));
             quote!(#ident: ::core::option::Option<#ty>)
@@ -102,8 +113,12 @@ impl<'t> Parts<'t> {
             #[must_use = "nothing is made until `build` or `save` is called"]
             #[allow(dead_code, missing_debug_implementations, non_camel_case_types, private_interfaces, unreachable_pub)]
             pub struct #name #generics #clause {
-                #(#fields,)*
+                fields: #fields_ty,
                 state: ::core::marker::PhantomData<fn() -> (#(#states,)*)>,
+            }
+            #[allow(dead_code, non_snake_case)]
+            struct #fields_name #own #clause {
+                #(#fields,)*
             }
         }
     }
@@ -133,7 +148,6 @@ impl<'t> Parts<'t> {
         let table = self.table;
         let (impl_generics, _, clause) = self.generics.split_for_impl();
         let (before, name) = (self.ty(&self.states()), &self.name);
-        let kept: Vec<Ident> = table.fields.iter().map(slot).collect();
         let setters = table.fields.iter().map(|field| {
             let krate = &table.krate;
             let (slot, setter, ty) = (slot(field), setter(field), ty(table, field));
@@ -144,27 +158,22 @@ impl<'t> Parts<'t> {
                 #[allow(deprecated, non_snake_case, private_interfaces)]
                 pub fn #setter
             };
+            let given = quote! {
+                self.fields.#slot = ::core::option::Option::Some(#krate::private::Assign::assign(#value));
+            };
+            let head = quote!(#head(mut self, #value: impl #krate::private::Assign<#ty>));
             let Some(at) = self.required.iter().position(|one| one.field.ident == field.ident) else {
-                return quote! {
-                    #head(mut self, #value: impl #krate::private::Assign<#ty>) -> Self {
-                        self.#slot = ::core::option::Option::Some(#krate::private::Assign::assign(#value));
-                        self
-                    }
-                };
+                return quote!(#head -> Self { #given self });
             };
             let mut states = self.states();
             if let Some(state) = states.get_mut(at) {
                 *state = quote!(#krate::private::Given);
             }
             let after = self.ty(&states);
-            let others = kept.iter().filter(|other| **other != slot);
             quote! {
-                #head(self, #value: impl #krate::private::Assign<#ty>) -> #after {
-                    #name {
-                        #slot: ::core::option::Option::Some(#krate::private::Assign::assign(#value)),
-                        #(#others: self.#others,)*
-                        state: ::core::marker::PhantomData,
-                    }
+                #head -> #after {
+                    #given
+                    #name { fields: self.fields, state: ::core::marker::PhantomData }
                 }
             }
         });
@@ -247,10 +256,10 @@ fn taken(table: &Table<'_>, field: &Field<'_>) -> TokenStream {
     } else if options.skip.is_some() {
         quote!(::core::default::Default::default())
     } else {
-        return quote!(#ident: #krate::private::given(self.#slot));
+        return quote!(#ident: #krate::private::given(self.fields.#slot));
     };
     quote! {
-        #ident: match self.#slot {
+        #ident: match self.fields.#slot {
             ::core::option::Option::Some(value) => value,
             ::core::option::Option::None => {
                 let value: #ty = #left_out;

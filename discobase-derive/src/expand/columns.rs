@@ -3,7 +3,8 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 
-use crate::ast::Table;
+use super::embedded;
+use crate::ast::{Field, Table};
 
 /// The struct, and the type to name it by.
 pub(crate) fn expand(table: &Table<'_>) -> (TokenStream, TokenStream) {
@@ -13,12 +14,12 @@ pub(crate) fn expand(table: &Table<'_>) -> (TokenStream, TokenStream) {
     let docs = format!("The columns of `{ident}`, typed: what its queries are written with.");
     let name = columns.to_string();
     let this = quote!(#ident #type_generics);
-    let fields = table.columns().map(|field| {
-        let (ident, ty) = (field.ident, replace_self(field.ty.to_token_stream(), &this));
+    let own = table.columns().enumerate().map(|(position, field)| {
+        let (ident, ty) = (field.ident, column_ty(table, field, position));
         let docs = format!("The column `{}`.", field.name.text);
-        let ty = if field.options.json.is_some() { quote!(#krate::private::Json<#ty>) } else { ty };
         quote!(#[doc = #docs] #vis #ident: #krate::private::Column<#this, #ty>)
     });
+    let fields = own.chain(embedded::column_fields(table, &this));
     let code = quote! {
         #[doc = #docs]
         #[allow(dead_code, non_snake_case, private_interfaces)]
@@ -41,6 +42,21 @@ pub(crate) fn expand(table: &Table<'_>) -> (TokenStream, TokenStream) {
     (code, quote!(#columns #type_generics))
 }
 
+/// The type of a column, as queries know it.
+pub(super) fn column_ty(table: &Table<'_>, field: &Field<'_>, position: usize) -> TokenStream {
+    let Table { ident, generics, krate, .. } = table;
+    let (_, type_generics, _) = generics.split_for_impl();
+    let this = quote!(#ident #type_generics);
+    let ty = replace_self(field.ty.to_token_stream(), &this);
+    if field.options.json.is_some() {
+        quote!(#krate::private::Json<#ty>)
+    } else if field.options.with.is_some() {
+        quote!(#krate::private::With<#this, #position, #ty>)
+    } else {
+        ty
+    }
+}
+
 /// `fn columns`.
 pub(super) fn value(table: &Table<'_>) -> TokenStream {
     let Table { ident, krate, .. } = table;
@@ -49,6 +65,8 @@ pub(super) fn value(table: &Table<'_>) -> TokenStream {
         let (ident, name) = (field.ident, &field.name.text);
         quote!(#ident: #krate::private::Column::new(#position, #name))
     });
+    let all = quote!(<Self as #krate::private::Entity>::SCHEMA.columns);
+    let fields = fields.chain(embedded::column_values(table, &quote!(Self), &all, &TokenStream::new()));
     quote! {
         fn columns() -> Self::Columns {
             #columns { #(#fields,)* }

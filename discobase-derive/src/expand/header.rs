@@ -59,6 +59,8 @@ fn bounds(field: &Field<'_>, krate: &Path) -> TokenStream {
         quote!(::core::default::Default+)
     } else if options.json.is_some() {
         quote!(#krate::private::Serialize + #krate::private::DeserializeOwned +)
+    } else if options.with.is_some() {
+        return TokenStream::new();
     } else {
         quote!(#krate::private::ColumnValue +)
     };

@@ -3,9 +3,10 @@
 pub(crate) mod builder;
 mod column_enum;
 pub(crate) mod columns;
+mod embedded;
 pub(crate) mod header;
 pub(crate) mod model;
-mod row;
+pub(crate) mod row;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -46,14 +47,29 @@ pub(crate) fn column_enum(input: TokenStream) -> TokenStream {
     quote!(#diagnostics #code)
 }
 
+/// `#[derive(Embedded)]`.
+pub(crate) fn embedded(input: TokenStream) -> TokenStream {
+    let input = match syn::parse2::<DeriveInput>(input) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::new();
+    let model = Table::embedded_from_syn(&input, &mut errors);
+    valid::embedded(&model, &mut errors);
+    let code = if errors.is_empty() { embedded::expand(&model) } else { fallback::embedded(&model) };
+    let diagnostics = errors.finish();
+    quote!(#diagnostics #code)
+}
+
 fn entity(table: &Table<'_>) -> TokenStream {
     let header = header::entity(table);
     let (columns, columns_type) = columns::expand(table);
     let columns_value = columns::value(table);
     let schema = schema::expand(table);
-    let checks = [schema::checks(table), model::checks(table)];
+    let checks = [schema::checks(table), model::checks(table), embedded::checks(table)];
     let model = model::expand(table);
     let soft_delete = model::soft_delete(table, false);
+    let conversions = row::conversions(table, false);
     let builder::Builder { items, ty, value } = builder::expand(table, false);
     let row = row::expand(table);
     let key = key(table);
@@ -63,6 +79,7 @@ fn entity(table: &Table<'_>) -> TokenStream {
         const _: () = {
             #items
             #soft_delete
+            #conversions
             #[automatically_derived]
             #[allow(deprecated)]
             #header {
@@ -83,6 +100,12 @@ fn entity(table: &Table<'_>) -> TokenStream {
 
 /// The types of the key's fields as a tuple, so that keys of one and of several fields are alike.
 pub(crate) fn key(table: &Table<'_>) -> TokenStream {
-    let types = table.columns().filter(|field| field.options.key.is_some()).map(|field| field.ty);
+    let Table { ident, krate, .. } = table;
+    let (_, type_generics, _) = table.generics.split_for_impl();
+    let keys = table.columns().enumerate().filter(|(_, field)| field.options.key.is_some());
+    let types = keys.map(|(at, field)| match (&field.options.with, field.ty) {
+        (Some(_), ty) => quote!(#krate::private::With<#ident #type_generics, #at, #ty>),
+        (None, ty) => quote!(#ty),
+    });
     quote!((#(#types,)*))
 }

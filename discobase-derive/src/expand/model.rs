@@ -1,10 +1,10 @@
 //! What the database does for a struct beside keeping it: fills fields, checks rules, runs hooks.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::{columns, header};
+use super::{columns, embedded, header};
 use crate::ast::{Field, Table};
 
 /// `const MODEL`, `fn assign`, `fn validate`, `fn loaded` and `fn hooks`, as far as the struct has use for them.
@@ -72,13 +72,21 @@ fn filled(table: &Table<'_>) -> TokenStream {
     }
 }
 
-fn rules(table: &Table<'_>) -> TokenStream {
+/// `fn validate`, if there is something to check.
+pub(super) fn rules(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
     let found = Ident::new("found", Span::mixed_site());
     let mut checks: Vec<TokenStream> =
         table.fields.iter().flat_map(|field| field_rules(table, field, &found)).collect();
+    checks.extend(embedded::rules(table, &found));
     if let Some(function) = &table.validate {
         checks.push(quote!(#found.custom("", (#function)(self));));
+    }
+    for (option, check) in [(&table.garde, "garde"), (&table.validator, "validator")] {
+        if let Some(option) = option {
+            let check = Ident::new(check, option.span());
+            checks.push(quote_spanned!(option.span()=> #krate::private::#check(self, #found);));
+        }
     }
     if checks.is_empty() {
         return TokenStream::new();
@@ -148,7 +156,7 @@ pub(super) fn checks(table: &Table<'_>) -> TokenStream {
         table.columns().filter(|field| field.options.json.is_none() && !header::is_generic(table, field))
     {
         let options = &field.options;
-        let ty = columns::replace_self(field.ty.to_token_stream(), &this);
+        let ty = columns::replace_self(field.column_ty(), &this);
         let value = quote!(<#ty as #krate::private::ColumnValue>);
         let mut check = |option: Option<&Ident>, condition: TokenStream, message: &str| {
             if let Some(option) = option {

@@ -1,29 +1,75 @@
 //! Between the struct and the values of a row.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Lit, Path};
 
+use super::{embedded, header};
 use crate::ast::{Field, Table};
 
-/// `fn default_value`, `fn encode` and `fn decode`.
+/// `fn default_value`, `fn encode` and `fn decode` of a table.
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
     // Out of sight of the expressions of `default`.
-    let [position, row, fields] =
-        ["position", "row", "fields"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [row, fields] = ["row", "fields"].map(|name| Ident::new(name, Span::mixed_site()));
+    let kept = kept(table);
+    let decoded = decoded(table, &row, &TokenStream::new());
+    let embedded = embedded::decoded(table, &quote!(&#row), &TokenStream::new());
+    quote! {
+        #kept
+        fn decode(
+            #fields: &dyn #krate::private::Fields,
+        ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
+            let #row = #krate::private::Stored::new(#fields, Self::default_value);
+            ::core::result::Result::Ok(Self { #(#decoded,)* #(#embedded,)* })
+        }
+    }
+}
+
+/// The same of an embedded struct, whose first column is at `first`.
+pub(super) fn expand_embedded(table: &Table<'_>, first: &Ident) -> TokenStream {
+    let krate = &table.krate;
+    let row = Ident::new("row", Span::mixed_site());
+    let kept = kept(table);
+    let decoded = decoded(table, &row, &quote!(#first +));
+    let embedded = embedded::decoded(table, &row.to_token_stream(), &quote!(#first +));
+    quote! {
+        #kept
+        fn decode(
+            #row: &#krate::private::Stored<'_>,
+            #first: ::core::primitive::usize,
+        ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
+            ::core::result::Result::Ok(Self { #(#decoded,)* #(#embedded,)* })
+        }
+    }
+}
+
+/// `fn default_value` and `fn encode`.
+fn kept(table: &Table<'_>) -> TokenStream {
+    let krate = &table.krate;
+    let [position, row] = ["position", "row"].map(|name| Ident::new(name, Span::mixed_site()));
     let defaults = table.columns().enumerate().filter_map(|(at, field)| default(table, field, at));
     let encoded = table.columns().enumerate().map(|(at, field)| encode(table, field, at, &row));
-    let decoded = table.fields.iter().scan(0, |at, field| {
-        let code = decode(table, field, *at, &row);
-        *at += usize::from(field.options.skip.is_none());
-        Some(code)
-    });
+    let no_default = embedded::route(
+        table,
+        &position,
+        |_, embedded, there| quote!(#embedded::default_value(#there)),
+        &quote!(::core::option::Option::None),
+    );
+    let none = embedded::route(
+        table,
+        &position,
+        |field, embedded, there| {
+            let ident = field.ident;
+            quote!(#embedded::encode(&self.#ident, #there, #row))
+        },
+        &quote!(::core::result::Result::Ok(())),
+    );
     quote! {
         fn default_value(#position: ::core::primitive::usize) -> ::core::option::Option<#krate::private::Value> {
             match #position {
                 #(#defaults)*
-                _ => ::core::option::Option::None,
+                #no_default
             }
         }
         fn encode(
@@ -33,23 +79,36 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
         ) -> ::core::result::Result<(), #krate::private::FieldError> {
             match #position {
                 #(#encoded,)*
-                _ => {}
+                #none
             }
-            ::core::result::Result::Ok(())
-        }
-        fn decode(
-            #fields: &dyn #krate::private::Fields,
-        ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
-            let #row = #krate::private::Stored::new(#fields, Self::default_value);
-            ::core::result::Result::Ok(Self { #(#decoded,)* })
         }
     }
+}
+
+/// The fields that are no embedded structs, as `decode` makes them.
+fn decoded(table: &Table<'_>, row: &Ident, first: &TokenStream) -> Vec<TokenStream> {
+    let mut at = 0;
+    let fields =
+        table.fields.iter().filter(|field| field.options.skip.is_some() || field.options.embed.is_none());
+    fields
+        .map(|field| {
+            let code = decode(table, field, at, row, first);
+            at += usize::from(field.options.skip.is_none());
+            code
+        })
+        .collect()
 }
 
 fn default(table: &Table<'_>, field: &Field<'_>, at: usize) -> Option<TokenStream> {
     let value = default_expr(&table.krate, field)?;
     let (krate, ty, at) = (&table.krate, field.ty, Literal::usize_unsuffixed(at));
-    let helper = if field.options.json.is_some() { quote!(default_json) } else { quote!(default_value) };
+    let helper = if field.options.json.is_some() {
+        quote!(default_json)
+    } else if field.options.with.is_some() {
+        quote!(default_with::<Self, #at>)
+    } else {
+        quote!(default_value)
+    };
     let local = Ident::new("value", Span::mixed_site());
     Some(quote! {
         #at => {
@@ -65,7 +124,9 @@ pub(super) fn default_expr(krate: &Path, field: &Field<'_>) -> Option<TokenStrea
     let ty = field.ty;
     Some(match expr {
         None => quote!(<#ty as ::core::default::Default>::default()),
-        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if field.options.json.is_none() => {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))
+            if field.options.json.is_none() && field.options.with.is_none() =>
+        {
             quote!(<#ty as #krate::private::TextDefault>::text_default(#text))
         }
         Some(expr) => quote!(#expr),
@@ -75,19 +136,54 @@ pub(super) fn default_expr(krate: &Path, field: &Field<'_>) -> Option<TokenStrea
 fn encode(table: &Table<'_>, field: &Field<'_>, at: usize, row: &Ident) -> TokenStream {
     let (krate, ident, ty, at) = (&table.krate, field.ident, field.ty, Literal::usize_unsuffixed(at));
     if field.options.json.is_some() {
-        quote!(#at => return #krate::private::encode_json::<#ty>(&self.#ident, #row))
+        quote!(#at => #krate::private::encode_json::<#ty>(&self.#ident, #row))
+    } else if field.options.with.is_some() {
+        quote!(#at => #krate::private::encode_with::<Self, #at>(&self.#ident, #row))
     } else {
-        quote!(#at => #row.put(<#ty as #krate::private::ColumnValue>::as_value(&self.#ident)))
+        quote!(#at => #krate::private::encode::<#ty>(&self.#ident, #row))
     }
 }
 
-fn decode(table: &Table<'_>, field: &Field<'_>, at: usize, row: &Ident) -> TokenStream {
+fn decode(table: &Table<'_>, field: &Field<'_>, at: usize, row: &Ident, first: &TokenStream) -> TokenStream {
     let (krate, ident, ty, at) = (&table.krate, field.ident, field.ty, Literal::usize_unsuffixed(at));
     if field.options.skip.is_some() {
         quote!(#ident: <#ty as ::core::default::Default>::default())
     } else if field.options.json.is_some() {
-        quote!(#ident: #row.json::<#ty>(#at)?)
+        quote!(#ident: #row.json::<#ty>(#first #at)?)
+    } else if field.options.with.is_some() {
+        quote!(#ident: #row.field(#first #at, #krate::private::decode_with::<Self, #at>)?)
     } else {
-        quote!(#ident: #row.field(#at, <#ty as #krate::private::ColumnValue>::decode)?)
+        quote!(#ident: #row.field(#first #at, <#ty as #krate::private::ColumnValue>::decode)?)
     }
+}
+
+/// `Converts` for each field with `with`.
+pub(crate) fn conversions(table: &Table<'_>, stub: bool) -> TokenStream {
+    let Table { ident, krate, .. } = table;
+    let generics = header::generics(table, stub);
+    let (impl_generics, _, clause) = generics.split_for_impl();
+    let (_, type_generics, _) = table.generics.split_for_impl();
+    let converted = table.columns().enumerate().filter_map(|(at, field)| {
+        let (_, module) = field.options.with.as_ref()?;
+        Some((Literal::usize_unsuffixed(at), field.ty, module))
+    });
+    converted
+        .map(|(at, ty, module)| {
+            quote! {
+                #[automatically_derived]
+                impl #impl_generics #krate::private::Converts<#at> for #ident #type_generics #clause {
+                    type Field = #ty;
+                    type Column = #module::Column;
+                    fn to_column(value: &Self::Field) -> Self::Column {
+                        #module::to_column(value)
+                    }
+                    fn from_column(
+                        stored: Self::Column,
+                    ) -> ::core::result::Result<Self::Field, #krate::private::FieldError> {
+                        #module::from_column(stored).map_err(|error| #krate::private::unconverted(&error))
+                    }
+                }
+            }
+        })
+        .collect()
 }

@@ -1,19 +1,31 @@
 //! The table's schema as a constant.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::columns::replace_self;
-use super::header;
+use super::{embedded, header};
 use crate::ast::{Kind, Table};
 
 /// `const SCHEMA`.
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
+    let (krate, name) = (&table.krate, &table.name.text);
+    let (columns, indexes) = embedded::slices(table, name);
+    quote! {
+        const SCHEMA: &'static #krate::private::TableSchema = &#krate::private::TableSchema {
+            name: #name,
+            columns: #columns,
+            indexes: #indexes,
+        };
+    }
+}
+
+/// The struct's own columns, as a slice.
+pub(super) fn columns(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
-    let name = &table.name.text;
     let columns = table.columns().map(|field| {
-        let (name, ty) = (&field.name.text, field.ty);
+        let (name, ty) = (&field.name.text, field.column_ty());
         let max_len =
             Literal::u32_unsuffixed(field.options.max_len.as_ref().map_or(0, |(_, length)| *length));
         let has_default = field.options.default.is_some();
@@ -26,6 +38,12 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
         };
         quote!(#krate::private::column(#name, #kind, #nullable, #max_len, #has_default))
     });
+    quote!(&[#(#columns),*])
+}
+
+/// The struct's own indexes, as a slice.
+pub(super) fn indexes(table: &Table<'_>) -> TokenStream {
+    let krate = &table.krate;
     let indexes = table.indexes().into_iter().map(|index| {
         let kind = match index.kind {
             Kind::Key => quote!(Key),
@@ -35,13 +53,7 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
         let (columns, channel) = (index.columns.into_iter().map(Literal::usize_unsuffixed), index.channel);
         quote!(#krate::private::index(#krate::private::IndexKind::#kind, &[#(#columns),*], #channel))
     });
-    quote! {
-        const SCHEMA: &'static #krate::private::TableSchema = &#krate::private::TableSchema {
-            name: #name,
-            columns: &[#(#columns),*],
-            indexes: &[#(#indexes),*],
-        };
-    }
+    quote!(&[#(#indexes),*])
 }
 
 /// Constants that compile only if the type of a field is one that its options can work with.
@@ -56,7 +68,7 @@ pub(super) fn checks(table: &Table<'_>) -> TokenStream {
         table.columns().filter(|field| field.options.json.is_none() && !header::is_generic(table, field))
     {
         let options = &field.options;
-        let ty = replace_self(field.ty.to_token_stream(), &this);
+        let ty = replace_self(field.column_ty(), &this);
         let value = quote!(<#ty as #krate::private::ColumnValue>);
         let mut check = |condition: TokenStream, message: &str| {
             // At the field's type in the user's code, as if the check were written there.
