@@ -39,7 +39,7 @@ mod as_text {
 struct Host {
     #[table(key, with = as_number)]
     address: Ipv4Addr,
-    #[table(with = as_text, index, max_len = 20)]
+    #[table(with = as_text, index, max_len = 18)]
     path: Vec<String>,
     #[table(with = as_number, default = Ipv4Addr::LOCALHOST)]
     gateway: Ipv4Addr,
