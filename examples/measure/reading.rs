@@ -18,6 +18,8 @@ use crate::{Result, contents};
 const READS: usize = 200_000;
 const RANGES: usize = 2_000;
 const SCANS: usize = 3;
+/// Snapshots of one round.
+const SNAPSHOTS: usize = 100_000;
 /// Rows of a range.
 const RANGE: usize = 100;
 /// Rounds, the two sides by turns.
@@ -66,10 +68,12 @@ impl Reading {
         sides.agree().await?;
 
         let (mut point, mut range, mut scan) = (Times::default(), Times::default(), Times::default());
+        let mut snapshots = Vec::new();
         for _ in 0..ROUNDS {
             sides.point(&mut point).await?;
             sides.range(&mut range).await?;
             sides.scan(&mut scan).await?;
+            snapshots.push(sides.snapshots()?);
         }
         let mut figures = Vec::new();
         for (what, unit, times) in [
@@ -82,6 +86,7 @@ impl Reading {
             figures.push(Figure::of(format!("{what}: SQLite"), unit, times.theirs));
             figures.push(Figure::of(format!("{what}: how many times as fast as SQLite"), "", ratio));
         }
+        figures.push(Figure::of("a snapshot of all tables: discobase", "ns", snapshots));
         db.close().await?;
         Ok(figures)
     }
@@ -156,6 +161,15 @@ impl Sides<'_> {
         }
         times.theirs.push(each(started.elapsed(), SCANS) * 1e3);
         Ok(())
+    }
+
+    /// What a snapshot takes, in nanoseconds.
+    fn snapshots(&self) -> Result<f64> {
+        let started = now();
+        for _ in 0..SNAPSHOTS {
+            black_box(self.db.snapshot()?);
+        }
+        Ok(each(started.elapsed(), SNAPSHOTS) * 1e9)
     }
 
     fn key(&mut self) -> u64 {

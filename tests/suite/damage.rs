@@ -13,6 +13,7 @@ use crate::tables::User;
 crate::in_process!(
     what_others_write_is_ignored,
     a_hole_in_the_journal_is_named,
+    a_hole_is_named_although_a_lost_open_leads_around_it,
     a_deleted_tail_leaves_a_shorter_chain,
     writing_stops_when_a_frame_is_deleted,
     a_missing_journal_is_not_a_new_database,
@@ -81,6 +82,51 @@ async fn a_hole_in_the_journal_is_named(place: &Place) {
     assert_eq!(error.kind(), ErrorKind::Damaged);
     assert_eq!(error.place().channel, Some(journal));
     assert_eq!(error.place().message.map(discobase::MessageId::get), Some(ids[5]), "{error}");
+}
+
+/// Where a frame won against another process's `open`, and is deleted, the chain goes on with that `open`. The frames
+/// after the deleted one were taken for void ones of an earlier term, and nobody was told.
+async fn a_hole_is_named_although_a_lost_open_leads_around_it(place: &Place) {
+    let db = open(place).await;
+    let (journal, guild) = (db.journal().unwrap(), place.local());
+    for id in 0..4 {
+        User::new(id, &id.to_string(), 1).save(&db).await.unwrap();
+    }
+    drop(db);
+    // genesis, open, schema, four saves; a rival's open follows the second of these, too late
+    let ids = messages(place, journal);
+    let content = guild.with_state(|state, _| {
+        state.messages_in(journal.get()).nth(4).map(|message| message.content.clone()).unwrap()
+    });
+    guild.post_as(guild.application_id(), journal.get(), &open_after(&content)).unwrap();
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 4, "the rival has lost");
+    drop(db);
+    guild.delete_as_moderator(journal.get(), ids[5]).unwrap();
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert_eq!(error.place().message.map(discobase::MessageId::get), Some(ids[6]), "{error}");
+}
+
+/// The text of an `open` that follows a frame of epoch 1.
+fn open_after(frame: &str) -> String {
+    let inner = frame.strip_prefix("```json\n").unwrap().strip_suffix("\n```").unwrap();
+    let frame: serde_json::Value = serde_json::from_str(inner).unwrap();
+    let (db, prev) = (frame["db"].as_str().unwrap(), frame["sum"].as_str().unwrap());
+    let digits = |at: usize| u8::from_str_radix(&prev[at..at + 2], 16).unwrap();
+    let mut encoded = b"discobase\x01".to_vec();
+    encoded.push(db.len() as u8);
+    encoded.extend(db.as_bytes());
+    encoded.extend([3, 2]);
+    encoded.extend([9; 8]);
+    encoded.extend(b"\x05rival");
+    encoded.extend((0..64).step_by(2).map(digits));
+    let sum = blake3::hash(&encoded).to_hex();
+    let inc = "09".repeat(8);
+    format!(
+        "```json\n{{\"discobase\":1,\"db\":\"{db}\",\"kind\":\"open\",\"epoch\":2,\"inc\":\"{inc}\",\"owner\":\"rival\",\
+         \"prev\":\"{prev}\",\"sum\":\"{sum}\"}}\n```"
+    )
 }
 
 async fn a_deleted_tail_leaves_a_shorter_chain(_: &Place) {

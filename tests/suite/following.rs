@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use discobase::{Database, ErrorKind, Role, Table};
+use discobase::{Database, DatabaseBuilder, ErrorKind, Role, Table};
 use discobase_guild::state::permission;
 use discobase_guild::{Action, Limits, Rule};
 
@@ -38,14 +38,20 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn()
 }
 
 pub(crate) async fn owner(place: &Place) -> Database {
-    let db = place.database();
-    db.table::<User>().unwrap();
-    place.connect(&db).await.unwrap();
-    db
+    connected(place, place.builder()).await
 }
 
 pub(crate) async fn follower(place: &Place) -> Database {
-    let db = place.follower();
+    connected(place, place.builder().follower()).await
+}
+
+/// A follower to whom the gateway tells nothing: it reads.
+pub(crate) async fn deaf(place: &Place) -> Database {
+    connected(place, place.builder().follower().gateway(false)).await
+}
+
+pub(crate) async fn connected(place: &Place, builder: DatabaseBuilder) -> Database {
+    let db = builder.build();
     db.table::<User>().unwrap();
     place.connect(&db).await.unwrap();
     db
@@ -209,12 +215,8 @@ async fn whatever_the_gateway_does_a_follower_ends_up_with_the_same_tables(place
 }
 
 async fn a_silent_gateway_is_made_up_for_by_reading(place: &Place) {
-    let owner = place.builder().timing(0, 0, 1_000).build();
-    owner.table::<User>().unwrap();
-    place.connect(&owner).await.unwrap();
-    let follower = place.builder().follower().gateway(false).build();
-    follower.table::<User>().unwrap();
-    place.connect(&follower).await.unwrap();
+    let owner = connected(place, place.builder().timing(0, 0, 1_000)).await;
+    let follower = deaf(place).await;
     for id in 0..3 {
         User::new(id, &id.to_string(), 0).save(&owner).await.unwrap();
         same(&owner, &follower).await;
@@ -295,12 +297,8 @@ async fn a_hole_is_reported_and_what_was_read_is_served(place: &Place) {
 }
 
 async fn a_follower_sees_a_journal_that_was_hidden_again(place: &Place) {
-    let owner = place.builder().timing(0, 0, 1_000).build();
-    owner.table::<User>().unwrap();
-    place.connect(&owner).await.unwrap();
-    let follower = place.builder().follower().gateway(false).build();
-    follower.table::<User>().unwrap();
-    place.connect(&follower).await.unwrap();
+    let owner = connected(place, place.builder().timing(0, 0, 1_000)).await;
+    let follower = deaf(place).await;
     let journal = follower.journal().unwrap();
     place.forbid(journal, permission::VIEW_CHANNEL);
     until("the trouble is told", || async { follower.lag().unwrap().trouble.is_some() }).await;

@@ -10,7 +10,7 @@ use discobase::transport::{NewAttachment, NewMessage, Transport as _};
 use discobase::{ChannelId, Database, DatabaseBuilder, EncryptionKey, ErrorKind, MessageId, Table};
 use discobase_guild::{Action, Clock, LocalGuild, Rule, SystemClock};
 
-use crate::following::{rows, same, until};
+use crate::following::{connected, deaf, follower, rows, same, until};
 use crate::support::{Place, limits};
 use crate::tables::User;
 
@@ -30,10 +30,7 @@ fn manual(builder: DatabaseBuilder) -> DatabaseBuilder {
 
 async fn open(place: &Place, key: Option<EncryptionKey>) -> Database {
     let builder = manual(place.builder());
-    let db = key.into_iter().fold(builder, DatabaseBuilder::encryption).build();
-    db.table::<User>().unwrap();
-    place.connect(&db).await.unwrap();
-    db
+    connected(place, key.into_iter().fold(builder, DatabaseBuilder::encryption)).await
 }
 
 fn key(byte: u8) -> EncryptionKey {
@@ -161,7 +158,7 @@ async fn an_exchanged_segment_of_an_encrypted_database_is_named(place: &Place) {
 async fn a_follower_stays_while_the_journal_is_trimmed(place: &Place) {
     let owner = open(place, None).await;
     save(&owner, 0..20).await;
-    let follower = crate::following::follower(place).await;
+    let follower = follower(place).await;
     for round in 1..4 {
         owner.checkpoint().await.unwrap();
         trimmed(place.local(), &owner).await;
@@ -177,13 +174,9 @@ async fn a_follower_stays_while_the_journal_is_trimmed(place: &Place) {
 
 /// One that hears nothing, and reads again only when what followed its tip is gone.
 async fn a_follower_that_was_away_loads_what_was_trimmed(place: &Place) {
-    let owner = manual(place.builder()).timing(0, 0, 8_000).build();
-    owner.table::<User>().unwrap();
-    place.connect(&owner).await.unwrap();
+    let owner = connected(place, manual(place.builder()).timing(0, 0, 8_000)).await;
     save(&owner, 0..3).await;
-    let follower = place.builder().follower().gateway(false).build();
-    follower.table::<User>().unwrap();
-    place.connect(&follower).await.unwrap();
+    let follower = deaf(place).await;
     save(&owner, 3..9).await;
     User::get(&owner, 1_u64).await.unwrap().unwrap().delete().await.unwrap();
     owner.checkpoint().await.unwrap();

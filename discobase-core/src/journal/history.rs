@@ -105,7 +105,7 @@ pub(crate) async fn read_whole(reader: &Reader) -> Result<(Scan, Option<Walked>)
         let (chain, holder) = reader.chain(&mut scan, tip.sum, holder, *timing).await?;
         // On the way something may have turned out to be no frame, and the base to be void without it.
         if base.is_on(&chain) {
-            let behind_holes = behind_holes(reader, &mut scan, &base, &chain, &holder).await?;
+            let behind_holes = behind_holes(reader, &mut scan, &base, &chain).await?;
             return Ok((scan, Some(Walked { base, chain, holder, behind_holes })));
         }
     }
@@ -118,11 +118,11 @@ async fn behind_holes(
     scan: &mut Scan,
     base: &Base,
     chain: &[Link],
-    holder: &Holder,
 ) -> Result<Vec<Link>, TransportError> {
     let mut found = Vec::new();
     let known: HashSet<_> = chain.iter().map(|link| link.sum).chain([base.start.tip.sum]).collect();
-    for link in orphans(scan, &known, holder.epoch, base.covered()) {
+    // Not of the tip's epoch: where a frame is missing, the chain may go on with an `open` that had lost against it.
+    for link in orphans(scan, &known, base.start.holder.epoch, base.covered()) {
         // What can't be read is reported as that, if it matters.
         if reader.load(scan, &link).await? && !base.holds(&link, scan) {
             found.push(link);

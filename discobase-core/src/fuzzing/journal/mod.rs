@@ -31,7 +31,7 @@ pub fn journal(bytes: &[u8]) {
 }
 
 async fn run(source: &mut Source<'_>) {
-    let mut world = World::new();
+    let mut world = World::new(source);
     let joins = source.below(STEPS);
     let mut following = None;
     for step in 0..STEPS {

@@ -58,6 +58,10 @@ pub(super) struct World {
     pub(super) reader: Reader,
     pub(super) known: Vec<Known>,
     root: Option<Root>,
+    /// What does not happen in most worlds, because it leaves little to be promised.
+    strangers: bool,
+    strange_commits: bool,
+    liar: bool,
     /// The frame that was posted last.
     at: usize,
     /// What the gateway would have brought by now.
@@ -69,7 +73,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(source: &mut Source<'_>) -> Self {
         let guild = Guild::new();
         let (db, env): (Arc<str>, Arc<Guild>) = (Arc::from("shop"), Arc::clone(&guild));
         let keychain = Keychain::new(KeySource::Nowhere, Arc::clone(&db), env.clone());
@@ -80,6 +84,9 @@ impl World {
             reader,
             known: Vec::new(),
             root: None,
+            strangers: source.rarely(4),
+            strange_commits: source.rarely(4),
+            liar: source.rarely(8),
             at: 0,
             posted: Vec::new(),
             may_fail: false,
@@ -99,9 +106,10 @@ impl World {
             7 | 8 => self.checkpoint(source).await,
             9 | 10 => self.wait(source),
             11 | 12 => self.copy(source),
-            13 => self.stranger(source),
+            13 if self.strangers => self.stranger(source),
             14 => self.trim(source).await,
-            _ => self.lie(source),
+            15 if self.liar => self.lie(source),
+            _ => self.open(source),
         }
     }
 
@@ -144,7 +152,7 @@ impl World {
         let place = self.place(source);
         let Some(header) = self.header(place) else { return };
         let tables = self.known.get(place).and_then(|known| known.tables.clone());
-        let strange = source.rarely(12);
+        let strange = self.strange_commits && source.rarely(12);
         // Nobody has made so many commits that their numbers end.
         self.lies |= tables.as_ref().is_some_and(|tables| tables.seq() > Seq::new(u64::MAX >> 1));
         let (commits, after) = match tables {
