@@ -164,6 +164,7 @@ impl Env for SystemEnv {
             }
         }
     }
+
     #[expect(clippy::disallowed_methods, reason = "this is the environment everything else is handed")]
     fn secret(&self, bytes: &mut [u8]) -> bool {
         getrandom::fill(bytes).is_ok()

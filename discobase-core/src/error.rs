@@ -50,6 +50,8 @@ pub enum ErrorKind {
     TooLong,
     /// A commit does not fit into one frame.
     TooLarge,
+    /// The result of an expression does not fit its field, or the expression divides by zero: nothing was written.
+    Arithmetic,
     /// A value its column can't hold, a stored value its field can't hold, a name Discord can't hold, or an argument
     /// that means nothing.
     Invalid,
@@ -124,6 +126,8 @@ pub struct Place {
     pub field: Option<String>,
     /// The key, or the value of a unique column, as text.
     pub key: Option<String>,
+    /// The place of the record among those that were saved together, of which the first is 0.
+    pub position: Option<usize>,
     /// The channel.
     pub channel: Option<ChannelId>,
     /// The message.
@@ -208,6 +212,12 @@ impl Error {
         self.with(|inner| inner.place.key = Some(key.into()))
     }
 
+    /// Says which of the records it is that were saved together.
+    #[must_use]
+    pub fn at_position(self, position: usize) -> Self {
+        self.with(|inner| inner.place.position = Some(position))
+    }
+
     /// Names the channel.
     #[must_use]
     pub fn in_channel(self, channel: ChannelId) -> Self {
@@ -258,6 +268,10 @@ impl fmt::Display for Error {
         place.table.iter().for_each(|table| parts.push(format!("table {table}")));
         place.field.iter().for_each(|field| parts.push(format!("field {field}")));
         place.key.iter().for_each(|key| parts.push(format!("key {key}")));
+        place
+            .position
+            .iter()
+            .for_each(|position| parts.push(format!("record {position} of those saved together")));
         place.channel.iter().for_each(|channel| parts.push(format!("channel {channel}")));
         place.message.iter().for_each(|message| parts.push(format!("message {message}")));
         place.commit.iter().for_each(|commit| parts.push(format!("commit {commit}")));

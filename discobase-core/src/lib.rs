@@ -12,7 +12,7 @@
 //!
 //! A module imports only those before it:
 //! `ids, error, env, count, value, wire, row, field, validate, foreign, schema, batch, seal, transport, codec, tables, lookup,
-//! journal, model, checkpoint, replay, session, query, db, orm, private, fuzzing`.
+//! journal, model, checkpoint, replay, query, session, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
@@ -27,8 +27,8 @@
 //! - `model`: the rules of the journal, explored in every order of events; in tests only.
 //! - `checkpoint`: the tables as segments in the guild, written, loaded, and what they replace deleted.
 //! - `replay`: from a journal to tables.
-//! - `session`: checks what callers want to write against the newest state.
 //! - `query`: typed columns, expressions, plans.
+//! - `session`: checks what callers want to write against the newest state.
 //! - `db`: connecting, channels, the running engine. It starts and ends the tasks of a connection.
 //! - `orm`: [`Table`](trait@Table), [`Record`], [`Find`]: what users call.
 //! - [`private`]: what generated code uses.
@@ -81,10 +81,14 @@ pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Delete, Find, FindLenient, FindUnique, Hooks, NotSavedYet, Record, Save, SaveAll,
-    Snapshot, SoftDelete, Source, Table, Update, Watch, Watched,
+    Background, Change, Delete, DeleteWhere, Find, FindLenient, FindUnique, Hooks, NotSavedYet, Record, Save,
+    SaveAll, Savepoint, Session, Snapshot, SoftDelete, Source, Table, Transaction, Update, UpdateWhere,
+    Upsert, Watch, Watched, Writable, delete, update,
 };
 pub use query::column::{Column, Filter, Json, Operand, Order};
+pub use query::expression::{
+    Addable, Calculable, Expression, Integer, IntoExpression, Signed, When, now, when,
+};
 pub use query::key::Key;
 pub use query::plan::Explain;
 pub use replay::Salvage;

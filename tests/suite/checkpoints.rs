@@ -235,11 +235,11 @@ async fn random_histories_are_kept(place: &Place) {
 }
 
 /// Numbers from a seed that a failing test tells, and `DISCOBASE_SEED` sets.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     #[expect(clippy::print_stdout, reason = "whoever sees the test fail needs the seed")]
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = match std::env::var("DISCOBASE_SEED") {
             Ok(seed) => seed.parse().unwrap(),
             Err(_) => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8),
@@ -248,7 +248,7 @@ impl Random {
         Self(seed)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }

@@ -147,10 +147,15 @@ impl Handle {
 
     /// Makes a struct from a row.
     pub(crate) fn decode<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
-        let fields = RowFields::new(&self.columns, row);
-        let mut value = T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))?;
+        let mut value: T = self.decode_plain(row)?;
         value.loaded();
         Ok(value)
+    }
+
+    /// Makes a struct from a row, without what the struct does when it is loaded.
+    pub(crate) fn decode_plain<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
+        let fields = RowFields::new(&self.columns, row);
+        T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))
     }
 
     fn field_error(&self, position: usize, error: &FieldError) -> Error {

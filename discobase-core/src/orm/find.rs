@@ -6,17 +6,19 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::field::{ColumnValue, FieldError};
 use crate::orm::model::SoftDelete;
 use crate::orm::model::deleted::Scope;
-use crate::orm::record::{Record, comparable_operand};
+use crate::orm::record::{Record, local_filter};
 use crate::orm::source::sealed::Source as _;
 use crate::orm::source::{Origin, Reading, Source};
-use crate::query::column::{Filter, Order};
+use crate::query::column::{Column, Filter, Order};
 use crate::query::exec::Query;
 use crate::query::expr::Expr;
 use crate::query::plan::Explain;
 use crate::schema::Entity;
-use crate::tables::TableState;
+use crate::session::Read;
+use crate::tables::{Stored, TableState, value_in};
 
 /// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables.
 #[must_use = "a query does nothing until all, first or count is called"]
@@ -96,6 +98,42 @@ impl<T: Entity> Find<T> {
         )
     }
 
+    /// The values of one column of the records that match, in their order.
+    ///
+    /// # Errors
+    /// As [`Find::all`].
+    pub fn scalars<V: ColumnValue + Send>(
+        self,
+        column: impl FnOnce(T::Columns) -> Column<T, V>,
+    ) -> impl Future<Output = Result<Vec<V>>> + Send {
+        std::future::ready(self.values_of(column(T::columns()).position()))
+    }
+
+    /// The value of one column of the first record that matches, or `None` if none does.
+    ///
+    /// # Errors
+    /// As [`Find::all`].
+    pub fn scalar<V: ColumnValue + Send>(
+        self,
+        column: impl FnOnce(T::Columns) -> Column<T, V>,
+    ) -> impl Future<Output = Result<Option<V>>> + Send {
+        let values = self.limit(1).values_of(column(T::columns()).position());
+        std::future::ready(values.map(|mut values| values.pop()))
+    }
+
+    fn values_of<V: ColumnValue>(self, position: usize) -> Result<Vec<V>> {
+        let found = self.on_table(|reading, query, table| {
+            let (def, column) = (table.def(), reading.handle.column(position));
+            let value = |stored: Stored<'_>| V::decode(value_in(def, stored.row, column));
+            let wrong = |error: FieldError| {
+                let error = Error::new(ErrorKind::Invalid, error.to_string()).in_table(T::SCHEMA.name);
+                error.in_field(T::SCHEMA.columns.get(position).map_or("?", |column| column.name))
+            };
+            query.run(table).into_iter().map(|(_, stored)| value(stored).map_err(wrong)).collect()
+        });
+        found.map(Option::unwrap_or_default)
+    }
+
     /// How the records would be found: through which index, looking at how many rows.
     ///
     /// # Errors
@@ -122,17 +160,11 @@ impl<T: Entity> Find<T> {
         filters.extend(scope.filter::<T>());
         origin.read::<T, _>(|reading| {
             let handle = reading.handle;
-            let mut filter = match filters.len() {
-                0 => None,
-                _ => Some(Expr::And(filters)),
-            };
-            if let Some(filter) = &mut filter {
-                filter.map_columns(&|position| handle.column(position));
-                filter.map_operands(&|column, operand| comparable_operand(handle, column, operand));
-            }
+            let filter = local_filter(handle, filters);
             let order =
                 order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
             let query = Query { filter, order, limit, offset };
+            reading.note(|| Read::Rows { table: handle.id, filter: query.filter.clone() });
             match reading.table() {
                 Some(table) => work(reading, &query, table).map(Some),
                 None => Ok(None),

@@ -1,19 +1,30 @@
 //! What users write: tables, records, queries, writes.
 
+mod draft;
 mod find;
 pub(crate) mod model;
 mod record;
 mod save;
+mod session;
 mod snapshot;
 pub(crate) mod source;
+mod statement;
 mod table;
+mod transaction;
+mod upsert;
 mod watch;
+mod write;
 
 pub use find::{Find, FindLenient, FindUnique};
 pub use model::{Hooks, SoftDelete};
 pub use record::{NotSavedYet, Record};
 pub use save::{Background, Delete, Save, SaveAll, Update};
+pub use session::{Savepoint, Session};
 pub use snapshot::Snapshot;
 pub use source::Source;
+pub use statement::{DeleteWhere, UpdateWhere, delete, update};
 pub use table::Table;
+pub use transaction::Transaction;
+pub use upsert::Upsert;
 pub use watch::{Change, Watch, Watched};
+pub use write::Writable;

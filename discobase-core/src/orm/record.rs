@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use crate::db::Database;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
+use crate::orm::draft::{Draft, Ticket};
 use crate::orm::model::deleted;
 use crate::orm::save::{Delete, Save, Update};
 use crate::orm::source::Source;
+use crate::query::expr::{Compare, Expr};
 use crate::schema::Entity;
+use crate::session::Read;
 use crate::tables::{KeyValues, Stored, comparable};
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// One row of a table: the struct, which row it is, and which commit wrote it last.
 ///
@@ -23,12 +27,48 @@ pub struct Record<T> {
     journal: ChannelId,
     id: RowId,
     version: Seq,
+    /// Of a row that a session wrote: what `id` and `version` turn out to be.
+    draft: Option<Box<Draft>>,
     value: T,
 }
 
 impl<T> Record<T> {
     pub(crate) fn new(db: Database, journal: ChannelId, id: RowId, version: Seq, value: T) -> Self {
-        Self { db, journal, id, version, value }
+        Self { db, journal, id, version, draft: None, value }
+    }
+
+    /// Makes it a record of a session, if it is one.
+    pub(crate) fn drafted(mut self, draft: Option<&Draft>) -> Self {
+        self.draft = draft.cloned().map(Box::new);
+        self
+    }
+
+    /// It was written in a session.
+    pub(crate) fn redraft(&mut self, id: RowId, version: Seq, draft: Option<&Draft>) {
+        (self.id, self.version) = (id, version);
+        self.draft = draft.cloned().map(Box::new);
+    }
+
+    /// The row and the version, for who wants to write.
+    ///
+    /// # Errors
+    /// `Invalid` when it belongs to a session that is not committed.
+    pub(crate) fn identity(&self) -> Result<(RowId, Seq)> {
+        let settled = |draft: &Draft| draft.settled(self.id, self.version);
+        self.draft.as_deref().map_or(Ok((self.id, self.version)), settled)
+    }
+
+    /// As [`Record::identity`], as the session of this ticket knows them.
+    pub(crate) fn identity_in(&self, ticket: &Arc<Ticket>) -> Result<(RowId, Seq)> {
+        match &self.draft {
+            Some(draft) if Arc::ptr_eq(&draft.ticket, ticket) => Ok((self.id, self.version)),
+            _ => self.identity(),
+        }
+    }
+
+    fn place(&self) -> (RowId, Seq) {
+        let place = self.draft.as_deref().and_then(|draft| draft.place(self.id, self.version));
+        place.unwrap_or((self.id, self.version))
     }
 
     /// Refuses to touch a row of a database that this record does not come from.
@@ -44,13 +84,13 @@ impl<T> Record<T> {
     /// The row's identity in its table: never reused, not even after a delete.
     #[must_use]
     pub fn id(&self) -> RowId {
-        self.id
+        self.place().0
     }
 
     /// The commit that wrote what this record holds.
     #[must_use]
     pub fn version(&self) -> Seq {
-        self.version
+        self.place().1
     }
 
     /// The struct alone.
@@ -63,8 +103,8 @@ impl<T> Record<T> {
         &self.db
     }
 
-    pub(crate) fn set_version(&mut self, version: Seq) {
-        self.version = version;
+    pub(crate) fn written(&mut self, id: RowId, version: Seq) {
+        self.redraft(id, version, None);
     }
 }
 
@@ -115,6 +155,32 @@ impl<T: Entity> Record<T> {
         Save::new(self.value, db)
     }
 
+    /// Reads the row again: what was changed in the struct and not written is gone.
+    ///
+    /// # Errors
+    /// `NotFound` when the row was deleted; `Invalid` when the record belongs to a session that is not committed;
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    pub async fn refresh(&mut self) -> Result<()> {
+        let (row, _) = self.identity()?;
+        let db = self.db.clone();
+        db.with::<T, _>(|engine, _| self.check_home(engine.journal()))?;
+        *self = Self::at(&db, row)?;
+        Ok(())
+    }
+
+    /// The record of a row.
+    pub(crate) fn at(source: &impl Source, row: RowId) -> Result<Self> {
+        source.read::<T, _>(|reading| {
+            reading.note(|| Read::Row { table: reading.handle.id, row });
+            let gone = || {
+                let text = "somebody deleted this record since it was read";
+                Error::new(ErrorKind::NotFound, text).in_table(T::SCHEMA.name).with_key(format!("row {row}"))
+            };
+            let stored = reading.table().and_then(|table| table.row(row)).ok_or_else(gone)?;
+            reading.record(row, stored)
+        })
+    }
+
     pub(crate) fn from_stored(
         db: &Database,
         journal: ChannelId,
@@ -137,6 +203,14 @@ impl<T: Entity> Record<T> {
                 .iter()
                 .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
                 .collect();
+            reading.note(|| {
+                let equal = |(&column, value): (&usize, &ValueRef<'_>)| {
+                    let value = comparable(&handle.def, column, *value).to_value();
+                    Expr::Compare(column, Compare::Eq, value)
+                };
+                let filter = Some(Expr::And(index.columns.iter().zip(&values).map(equal).collect()));
+                Read::Rows { table: handle.id, filter }
+            });
             match table.by_key(&values) {
                 Some((_, stored)) if deleted::is_deleted::<T>(handle, stored.row) => Ok(None),
                 Some((id, stored)) => reading.record(id, stored).map(Some),
@@ -144,6 +218,17 @@ impl<T: Entity> Record<T> {
             }
         })
     }
+}
+
+/// Filters of a query in the table's own terms.
+pub(crate) fn local_filter(handle: &Handle, filters: Vec<Expr>) -> Option<Expr> {
+    if filters.is_empty() {
+        return None;
+    }
+    let mut filter = Expr::And(filters);
+    filter.map_columns(&|position| handle.column(position));
+    filter.map_operands(&|column, operand| comparable_operand(handle, column, operand));
+    Some(filter)
 }
 
 /// The operand as it compares in a column of the table.
@@ -169,24 +254,22 @@ impl<T> DerefMut for Record<T> {
 impl<T: Clone> Clone for Record<T> {
     fn clone(&self) -> Self {
         Self::new(self.db.clone(), self.journal, self.id, self.version, self.value.clone())
+            .drafted(self.draft.as_deref())
     }
 }
 
 /// Two records are equal if they are the same row in the same version with the same values.
 impl<T: PartialEq> PartialEq for Record<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.journal == other.journal
-            && self.id == other.id
-            && self.version == other.version
-            && self.value == other.value
+        self.journal == other.journal && self.place() == other.place() && self.value == other.value
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Record<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
-            .field("id", &self.id.get())
-            .field("version", &self.version.get())
+            .field("id", &self.id().get())
+            .field("version", &self.version().get())
             .field("value", &self.value)
             .finish()
     }

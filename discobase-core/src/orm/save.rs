@@ -14,9 +14,11 @@ use crate::ids::{ChannelId, RowId, Seq};
 use crate::orm::model::{deleted, lifecycle};
 use crate::orm::record::Record;
 use crate::schema::Entity;
-use crate::session::Write;
+use crate::session::{Write, WriteSet};
+use crate::tables::Tables;
 
-type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
+/// A write that is under way.
+pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
 
 /// Commits writes that were made with a table's handle.
 async fn commit<T: Entity>(
@@ -26,8 +28,10 @@ async fn commit<T: Entity>(
 ) -> Result<Committed> {
     let (engine, writes): (Arc<Engine>, Vec<Write>) =
         db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(engine, handle)?)))?;
-    let (version, rows) = engine.commit_by(writes, deadline.or(db.deadline())).await?;
-    Ok(Committed { journal: engine.journal(), version, rows })
+    let set = WriteSet { numbered: writes.len() > 1, writes, ..WriteSet::default() };
+    let committed = engine.commit_by(set, deadline.or(db.deadline())).await?;
+    let rows = committed.written.into_iter().map(|written| written.row).collect();
+    Ok(Committed { journal: engine.journal(), version: committed.seq, rows })
 }
 
 /// What a commit made: its number, and the ids of the rows it inserted.
@@ -127,7 +131,10 @@ impl<T: Entity> SaveAll<T> {
         }
         lifecycle::before_save(&db, &mut values).await?;
         let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
-            values.iter().map(|value| lifecycle::insert(handle, value)).collect()
+            let insert = |(position, value)| {
+                lifecycle::insert(handle, value).map_err(|error| error.at_position(position))
+            };
+            values.iter().enumerate().map(insert).collect()
         })
         .await?;
         for (value, id) in values.iter_mut().zip(&rows) {
@@ -167,7 +174,7 @@ impl<'a, T: Entity> Update<'a, T> {
 
     async fn run(self) -> Result<()> {
         let Self { record, deadline } = self;
-        let (id, version) = (record.id(), record.version());
+        let (id, version) = record.identity()?;
         let db = record.db().clone();
         lifecycle::before_update::<T>(&db, record).await?;
         let (engine, write) = db.with::<T, _>(|engine, handle| {
@@ -187,8 +194,8 @@ impl<'a, T: Entity> Update<'a, T> {
             Ok((Arc::clone(engine), (!same).then_some(write)))
         })?;
         let Some(write) = write else { return Ok(()) };
-        let (version, _) = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
-        record.set_version(version);
+        let committed = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
+        record.written(id, committed.seq);
         lifecycle::after_update::<T>(&db, record).await;
         Ok(())
     }
@@ -235,6 +242,7 @@ impl<T: Entity> Delete<T> {
 
     async fn run(self) -> Result<T> {
         let Self { mut record, deadline, forever } = self;
+        let (row, version) = record.identity()?;
         let db = record.db().clone();
         lifecycle::before_delete::<T>(&db, &mut record).await?;
         if !forever && deleted::is_marked::<T>(&record)? {
@@ -242,7 +250,10 @@ impl<T: Entity> Delete<T> {
         }
         commit::<T>(&db, deadline, |engine, handle| {
             record.check_home(engine.journal())?;
-            Ok(vec![deleted::delete(engine, handle, &mut record, forever)?])
+            Ok(vec![{
+                let tables: &Tables = &engine.tables();
+                deleted::delete(tables, engine.now(), handle, &mut record, (row, version), forever)?
+            }])
         })
         .await?;
         lifecycle::after_delete::<T>(&db, &record).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::db::Database;
 use crate::db::link::Handles;
+use crate::db::registry::Handle;
 use crate::error::Result;
 use crate::ids::{ChannelId, Seq};
 use crate::orm::source::{Origin, Reading, sealed};
@@ -57,6 +58,26 @@ impl Database {
 }
 
 impl Snapshot {
+    pub(crate) fn db(&self) -> &Database {
+        &self.db
+    }
+
+    pub(crate) fn journal(&self) -> ChannelId {
+        self.journal
+    }
+
+    pub(crate) fn tables(&self) -> &Arc<Tables> {
+        &self.tables
+    }
+
+    /// How a struct fits its table.
+    ///
+    /// # Errors
+    /// `UnknownTable`, `TableNotReady`.
+    pub(crate) fn handle<T: Entity>(&self) -> Result<&Arc<Handle>> {
+        self.handles.get(&std::any::TypeId::of::<T>()).ok_or_else(|| self.db.no_table::<T>())
+    }
+
     /// The last commit that is in it.
     #[must_use]
     pub fn seq(&self) -> Seq {
@@ -70,8 +91,8 @@ impl sealed::Source for Snapshot {
     }
 
     fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
-        let handle = self.handles.get(&std::any::TypeId::of::<T>()).ok_or_else(|| self.db.no_table::<T>())?;
-        work(&Reading { db: &self.db, journal: self.journal, handle, tables: &self.tables })
+        let (handle, tables) = (self.handle::<T>()?, &self.tables);
+        work(&Reading { db: &self.db, journal: self.journal, handle, tables, session: None })
     }
 }
 

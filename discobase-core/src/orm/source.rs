@@ -1,4 +1,4 @@
-//! Where reads look: at what is durable now, at a snapshot.
+//! Where reads look: at what is durable now, at a snapshot, into a session.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,12 +8,15 @@ use crate::db::registry::Handle;
 use crate::error::Result;
 use crate::ids::{ChannelId, RowId};
 use crate::orm::record::Record;
+use crate::orm::session::Shared;
 use crate::orm::snapshot::Snapshot;
 use crate::schema::Entity;
+use crate::session::Read;
 use crate::tables::{Stored, TableState, Tables};
 
-/// What can be read from: a [`Database`], which shows what is durable at the moment of each read, or a [`Snapshot`],
-/// which shows one state of all tables for as long as it is kept.
+/// What can be read from: a [`Database`], which shows what is durable at the moment of each read; a [`Snapshot`], which
+/// shows one state of all tables for as long as it is kept; a [`Session`](crate::Session), which shows one state and what
+/// it wrote itself.
 ///
 /// References to them and shared pointers are sources, too.
 pub trait Source: sealed::Source {}
@@ -40,6 +43,7 @@ pub(crate) mod sealed {
 pub enum Origin {
     Database(Database),
     Snapshot(Snapshot),
+    Session(Arc<Shared>),
 }
 
 /// A table at the moment it is read, and what makes records of its rows.
@@ -48,6 +52,8 @@ pub struct Reading<'a> {
     pub(crate) journal: ChannelId,
     pub(crate) handle: &'a Handle,
     pub(crate) tables: &'a Tables,
+    /// The session that reads.
+    pub(crate) session: Option<&'a Shared>,
 }
 
 impl Reading<'_> {
@@ -58,7 +64,16 @@ impl Reading<'_> {
 
     /// The record of a row.
     pub(crate) fn record<T: Entity>(&self, id: RowId, stored: Stored<'_>) -> Result<Record<T>> {
-        Record::from_stored(self.db, self.journal, self.handle, id, stored)
+        let record: Record<T> = Record::from_stored(self.db, self.journal, self.handle, id, stored)?;
+        let draft = self.session.and_then(|session| session.draft(self.handle.id, stored.version));
+        Ok(record.drafted(draft.as_ref()))
+    }
+
+    /// Tells a session what is read; others do not care.
+    pub(crate) fn note(&self, read: impl FnOnce() -> Read) {
+        if let Some(session) = self.session {
+            session.note(read);
+        }
     }
 }
 
@@ -70,7 +85,7 @@ impl sealed::Source for Database {
     fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
         self.with::<T, _>(|engine, handle| {
             let tables: &Tables = &engine.tables();
-            work(&Reading { db: self, journal: engine.journal(), handle, tables })
+            work(&Reading { db: self, journal: engine.journal(), handle, tables, session: None })
         })
     }
 }
@@ -84,6 +99,7 @@ impl sealed::Source for Origin {
         match self {
             Self::Database(db) => db.read::<T, _>(work),
             Self::Snapshot(snapshot) => snapshot.read::<T, _>(work),
+            Self::Session(session) => session.read::<T, _>(work),
         }
     }
 }

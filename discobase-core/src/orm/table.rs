@@ -6,7 +6,9 @@ use crate::orm::find::{Find, FindUnique};
 use crate::orm::record::Record;
 use crate::orm::save::{Save, SaveAll};
 use crate::orm::source::Source;
+use crate::orm::upsert::Upsert;
 use crate::orm::watch::Watch;
+use crate::orm::write::Writable;
 use crate::query::column::Filter;
 use crate::query::key::Key;
 use crate::schema::Entity;
@@ -85,6 +87,25 @@ pub trait Table: Entity {
     /// As [`Table::save`].
     fn save_all(records: impl IntoIterator<Item = Self>, db: &Database) -> SaveAll<Self> {
         SaveAll::new(records.into_iter().collect(), db)
+    }
+
+    /// Saves this struct; if a record has its key, that record gets the values instead. [`Upsert::set`] changes only some
+    /// of them, [`Upsert::on`] looks for the record by a unique field.
+    ///
+    /// # Errors
+    /// `UniqueViolated` when another record has a unique value of it; as [`Table::save`]. `Invalid` when the table has no
+    /// key and no unique field is named.
+    fn save_or_update(self, target: &impl Writable) -> Upsert<Self> {
+        Upsert::replacing(self, target)
+    }
+
+    /// The record with this struct's key as it is, or, if there is none, this struct saved. Of many callers at once
+    /// exactly one saves. If the record is there, nothing is sent.
+    ///
+    /// # Errors
+    /// As [`Table::save_or_update`].
+    fn get_or_create(self, target: &impl Writable) -> Upsert<Self> {
+        Upsert::keeping(self, target)
     }
 
     /// Saves this struct: what [`Record::commit`] is to a record that is saved already.

@@ -3,9 +3,11 @@
 pub(crate) mod column;
 pub(crate) mod exec;
 pub(crate) mod expr;
+pub(crate) mod expression;
 pub(crate) mod key;
-mod matcher;
+pub(crate) mod matcher;
 pub(crate) mod plan;
+pub(crate) mod program;
 pub(crate) mod with;
 
 #[cfg(test)]

@@ -8,18 +8,34 @@ use smallvec::smallvec;
 
 use crate::batch::TableDef;
 use crate::error::{Error, ErrorKind};
-use crate::ids::RowId;
+use crate::ids::{RowId, TableId};
 use crate::row::{Row, RowWriter};
-use crate::session::column_name;
-use crate::tables::{TableState, value_in};
+use crate::session::check::{column_name, state};
+use crate::tables::{TableState, Tables, value_in};
 use crate::value::ValueRef;
 
 /// The id and the values of a new row whose key is in `column`.
 pub(super) fn number(state: &TableState, column: usize, values: &Row) -> Result<(RowId, Row), Error> {
-    let mut row = state.next_row();
     if !matches!(values.value(column), Some(ValueRef::Int(0))) {
-        return Ok((row, values.clone()));
+        return Ok((state.next_row(), values.clone()));
     }
+    let row = free(state, column)?;
+    Ok((row, with_value(state.def(), values, column, ValueRef::Int(row.get().into()))))
+}
+
+/// Takes a number out of the counter: no row gets it as its id any more, and no other as its key.
+///
+/// A session needs the keys of its rows before it commits. Their rows get ids above these numbers when it does, so
+/// that the numbers after them stay free, too.
+pub(crate) fn reserve(tables: &mut Tables, table: TableId, column: usize) -> Result<RowId, Error> {
+    let row = free(state(tables, table)?, column)?;
+    tables.skip_rows(table, row.next());
+    Ok(row)
+}
+
+/// The first number from the counter on that is no record's key.
+fn free(state: &TableState, column: usize) -> Result<RowId, Error> {
+    let mut row = state.next_row();
     while state.by_key(&smallvec![ValueRef::Int(row.get().into())]).is_some() {
         row = row.next();
     }
@@ -29,7 +45,7 @@ pub(super) fn number(state: &TableState, column: usize, values: &Row) -> Result<
             .in_table(&state.def().name)
             .in_field(column_name(state.def(), column)));
     }
-    Ok((row, with_value(state.def(), values, column, ValueRef::Int(row.get().into()))))
+    Ok(row)
 }
 
 /// The highest number that a column of integers can hold.

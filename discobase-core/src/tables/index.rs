@@ -115,10 +115,13 @@ impl IndexState {
         self.range(&Bound::Included(key.clone()), &Bound::Included(key.clone()))
     }
 
-    /// The first row whose key is exactly `key`.
-    pub(crate) fn first(&self, key: &SortKey) -> Option<RowId> {
+    /// The first row, other than `besides`, whose key is exactly `key`.
+    pub(crate) fn other(&self, key: &SortKey, besides: Option<RowId>) -> Option<RowId> {
         let bound = Bound::Included(key.clone());
-        self.walk(&bound, &bound, false, ControlFlow::Break).break_value()
+        let visit = |id| {
+            if Some(id) == besides { ControlFlow::Continue(()) } else { ControlFlow::Break(id) }
+        };
+        self.walk(&bound, &bound, false, visit).break_value()
     }
 
     /// How many bytes of memory it takes, about.

@@ -224,6 +224,13 @@ impl Tables {
         }
     }
 
+    /// No row of a table gets an id below `next` any more.
+    pub(crate) fn skip_rows(&mut self, table: TableId, next: RowId) {
+        if let Some(table) = Arc::make_mut(&mut self.by_id).get_mut(&table) {
+            Arc::make_mut(table).skip_rows(next);
+        }
+    }
+
     fn create(&mut self, seq: Seq, def: &TableDef) -> Result<(), ApplyError> {
         // The id of a table that was dropped is not given out again.
         let fresh = def.id >= self.next_table && self.named(&def.name).is_none();

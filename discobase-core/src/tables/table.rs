@@ -190,20 +190,29 @@ impl TableState {
 
     /// The first index, if any, in which `row` would collide with a row other than `id`.
     pub(crate) fn collision(&self, id: RowId, row: &Row) -> Option<Taken> {
-        let row = row.borrow();
-        self.def.indexes.iter().zip(&self.indexes).enumerate().find_map(|(position, (def, index))| {
-            let values = || values_of(&self.def, def, row);
-            let holder = match def.kind {
-                IndexKind::Key => {
-                    index.probe(&self.def, def, &self.rows, &values()).map(|(holder, _)| holder)
-                }
-                // Several rows may lack a unique value.
-                IndexKind::Unique if values().iter().all(|value| value.is_null()) => None,
-                IndexKind::Unique => index.first(&sort_key_of(&self.def, def, row)),
-                IndexKind::Index => None,
-            };
-            holder.filter(|&by| by != id).map(|by| Taken { index: position, by })
-        })
+        (0..self.indexes.len())
+            .find_map(|position| self.holder(position, Some(id), row).map(|by| Taken { index: position, by }))
+    }
+
+    /// The row other than `besides` that has the values of `row` in the key's index, or in a unique one.
+    pub(crate) fn holder(&self, position: usize, besides: Option<RowId>, row: &Row) -> Option<RowId> {
+        let (def, index, row) = (self.def.indexes.get(position)?, self.index(position)?, row.borrow());
+        let values = || values_of(&self.def, def, row);
+        match def.kind {
+            IndexKind::Key => {
+                let holder = index.probe(&self.def, def, &self.rows, &values()).map(|(holder, _)| holder);
+                holder.filter(|&holder| besides != Some(holder))
+            }
+            // Several rows may lack a unique value.
+            IndexKind::Unique if values().iter().all(|value| value.is_null()) => None,
+            IndexKind::Unique => index.other(&sort_key_of(&self.def, def, row), besides),
+            IndexKind::Index => None,
+        }
+    }
+
+    /// No row gets an id below `next` any more.
+    pub(crate) fn skip_rows(&mut self, next: RowId) {
+        self.next_row = self.next_row.max(next);
     }
 
     /// Adds a row; false if the id was used before.

@@ -13,7 +13,7 @@ use crate::query::exec::Query;
 use crate::query::expr::{Columns, Compare, Expr};
 use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::IndexKind;
-use crate::session::{Write, prepare};
+use crate::session::{Write, commit_of as prepare};
 use crate::value::{Value, ValueRef};
 
 pub(super) const TABLE: TableId = TableId::new(1);

@@ -4,61 +4,62 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::batch::Op;
 use crate::db::engine::Engine;
-use crate::db::engine::queue::{Accepted, late};
+use crate::db::engine::queue::{Accepted, Committed, late};
 use crate::db::engine::role::read_only;
-use crate::db::engine::size::check_size;
+use crate::db::engine::size::{check_ops, check_size};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{CommitId, RowId, Seq};
-use crate::session::{Write, prepare};
+use crate::ids::{CommitId, RowId, Seq, TableId};
+use crate::session::{Prepared, Terms, WriteSet, prepare, reserve};
 
 impl Engine {
     /// Checks the writes against the newest state and queues them as one commit.
     ///
     /// An error that a commit in flight is the reason for is answered only when that one is decided.
-    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Accepted> {
-        check_size(&self.env, &writes).await?;
-        self.queue_commit(writes).await
+    pub(crate) async fn commit(&self, writes: impl Into<WriteSet>) -> Result<Accepted> {
+        let set = writes.into();
+        check_size(&self.env, &set.writes).await?;
+        self.queue_commit(&set).await
     }
 
     /// Queues writes that fit a frame, as soon as there is room.
-    async fn queue_commit(&self, writes: Vec<Write>) -> Result<Accepted> {
+    async fn queue_commit(&self, set: &WriteSet) -> Result<Accepted> {
         loop {
             // Read before the check: what is decided only after it may have taken back what stood in the way.
             let known = self.decided.known();
-            let (error, last) = match self.accept(&writes) {
+            let (answer, last) = match self.accept(set) {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::Full) => {
                     // Room is made when a frame is decided, and those that are queued are, whatever becomes of them.
                     self.decided.passes(known).await;
                     continue;
                 }
-                Err(Refused::Because(error, last)) => (error, last),
+                Err(Refused::Because(error, last)) => (Err(error), last),
+                Err(Refused::Needless(accepted, last)) => (Ok(accepted), last),
             };
             if known.seq >= last {
-                return Err(error);
+                return answer;
             }
             // What stands in the way may itself turn out not to be durable, so it is tried again after that.
             self.decided.reaches(last).await;
         }
     }
 
-    /// Commits the writes and waits until they are durable, for no longer than `deadline`: the commit's number, and the
-    /// ids its inserts got.
+    /// Commits the writes and waits until they are durable, for no longer than `deadline`.
     pub(crate) async fn commit_by(
         &self,
-        writes: Vec<Write>,
+        writes: impl Into<WriteSet>,
         deadline: Option<Duration>,
-    ) -> Result<(Seq, Vec<RowId>)> {
-        let Some(deadline) = deadline else { return self.commit(writes).await?.durable().await };
+    ) -> Result<Committed> {
+        let set = writes.into();
+        let Some(deadline) = deadline else { return self.commit(set).await?.durable().await };
         let end = self.env.monotonic().saturating_add(deadline);
-        let checked = env::until(&*self.env, end, check_size(&self.env, &writes)).await;
+        let checked = env::until(&*self.env, end, check_size(&self.env, &set.writes)).await;
         checked.unwrap_or_else(|| {
             Err(busy("the deadline has passed while the size of the write was checked"))
         })?;
-        let Some(accepted) = env::until(&*self.env, end, self.queue_commit(writes)).await else {
+        let Some(accepted) = env::until(&*self.env, end, self.queue_commit(&set)).await else {
             if self.newest.lock().is_full(self.queue_limit) {
                 return Err(busy("the deadline has passed while the write waited for room in the queue"));
             }
@@ -71,7 +72,7 @@ impl Engine {
         env::until(&*self.env, end, accepted.durable()).await.unwrap_or_else(|| Err(late(commit)))
     }
 
-    fn accept(&self, writes: &[Write]) -> Result<Accepted, Refused> {
+    fn accept(&self, set: &WriteSet) -> Result<Accepted, Refused> {
         let mut newest = self.newest.lock();
         if let Some(stopped) = &newest.stopped {
             return Err(Refused::Because(stopped.clone(), Seq::default()));
@@ -89,21 +90,61 @@ impl Engine {
         newest.seal_if_full();
         let seq = newest.next_seq;
         let last = newest.tables.seq();
-        let commit =
-            prepare(&mut newest.tables, seq, writes).map_err(|error| Refused::Because(error, last))?;
+        let Prepared { commit, written } = prepare(&mut newest.tables, seq, set, &self.terms())
+            .map_err(|error| Refused::Because(error, last))?;
+        if commit.ops.is_empty() {
+            let accepted = Accepted { commit: CommitId { incarnation, seq: last }, written, durable: None };
+            return Err(Refused::Needless(accepted, last));
+        }
         newest.next_seq = seq.next();
-        let rows = commit.ops.iter().filter_map(|op| match op {
-            Op::Insert { row, .. } => Some(*row),
-            _ => None,
-        });
-        let rows = rows.collect();
         let (waiter, durable) = oneshot::channel();
         newest.push(commit, waiter, self.env.monotonic());
         self.counters.queued.rise(1);
         drop(newest);
         self.wake.notify_one();
         let commit = CommitId { incarnation, seq };
-        Ok(Accepted { commit, rows, durable })
+        Ok(Accepted { commit, written, durable: Some(durable) })
+    }
+
+    /// Whether the writes would be accepted now. Nothing is queued.
+    ///
+    /// An error that a commit in flight is the reason for is answered only when that one is decided.
+    pub(crate) async fn would_accept(&self, set: &WriteSet) -> Result<()> {
+        loop {
+            let known = self.decided.known();
+            let (mut tables, seq) = {
+                let newest = self.newest.lock();
+                if let Some(stopped) = &newest.stopped {
+                    return Err(stopped.clone());
+                }
+                if newest.incarnation.is_none() {
+                    return Err(read_only());
+                }
+                (newest.tables.clone(), newest.next_seq)
+            };
+            let last = tables.seq();
+            match prepare(&mut tables, seq, set, &self.terms()) {
+                Err(_) if known.seq < last => self.decided.reaches(last).await,
+                checked => return checked.map(|_| ()),
+            }
+        }
+    }
+
+    /// A number for the key of a row that is to be added to a table later: see [`reserve`].
+    ///
+    /// # Errors
+    /// `ReadOnly` for a follower; `Invalid` when there is none left.
+    pub(crate) fn reserve(&self, table: TableId, column: usize) -> Result<RowId> {
+        let mut newest = self.newest.lock();
+        if newest.incarnation.is_none() {
+            return Err(read_only());
+        }
+        reserve(&mut newest.tables, table, column)
+    }
+
+    /// What a commit is made under now.
+    pub(crate) fn terms(&self) -> Terms<'static> {
+        Terms { now: self.now(), fits: &check_ops }
     }
 }
 
@@ -113,6 +154,8 @@ enum Refused {
     Full,
     /// It may not be, if the commits up to this one become durable.
     Because(Error, Seq),
+    /// It changes nothing, if the commits up to this one become durable.
+    Needless(Accepted, Seq),
 }
 
 fn busy(what: &str) -> Error {

@@ -36,6 +36,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub(crate) use checkpoint::{Appended, Cut, Last};
 pub use outcome::Outcome;
+pub(crate) use queue::Committed;
 pub use role::{Lag, Role};
 pub(crate) use task::Duty;
 
@@ -150,6 +151,11 @@ impl Engine {
     /// The tables as of the last durable commit.
     pub(crate) fn tables(&self) -> arc_swap::Guard<Arc<Tables>> {
         self.visible.load()
+    }
+
+    /// The clock and the random numbers.
+    pub(crate) fn env(&self) -> &SharedEnv {
+        &self.env
     }
 
     /// What happened since the database was connected.

@@ -11,8 +11,9 @@ use crate::codec::checkpoint::Wrote;
 use crate::db::engine::checkpoint::{Cut, Waiting};
 use crate::db::engine::pace::{Pace, Queued};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{CommitId, Incarnation, RowId, Seq};
+use crate::ids::{CommitId, Incarnation, Seq};
 use crate::replay::wrote;
+use crate::session::Written;
 use crate::tables::Tables;
 
 /// Commits of one frame stop being added from this size on, in bytes of their encoding: what compresses well
@@ -85,9 +86,18 @@ pub(super) enum Next {
 /// A commit that was accepted and waits to become durable.
 pub(crate) struct Accepted {
     pub(crate) commit: CommitId,
-    /// The row ids that its inserts got, in their order.
-    pub(crate) rows: Vec<RowId>,
-    pub(super) durable: oneshot::Receiver<Result<Seq>>,
+    /// What its writes did, in their order.
+    pub(crate) written: Vec<Written>,
+    /// `None` if everything was durable already as it is wanted.
+    pub(super) durable: Option<oneshot::Receiver<Result<Seq>>>,
+}
+
+/// A commit that is durable.
+pub(crate) struct Committed {
+    /// Its number; that of the last commit before it, if there was nothing to be changed.
+    pub(crate) seq: Seq,
+    /// What its writes did, in their order.
+    pub(crate) written: Vec<Written>,
 }
 
 impl Newest {
@@ -208,10 +218,12 @@ impl Newest {
 
 impl Accepted {
     /// Waits until the commit is durable. Dropped, the commit goes on.
-    pub(crate) async fn durable(self) -> Result<(Seq, Vec<RowId>)> {
-        let Self { commit, rows, durable } = self;
+    pub(crate) async fn durable(self) -> Result<Committed> {
+        let Self { commit, written, durable } = self;
+        let seq = commit.seq;
+        let Some(durable) = durable else { return Ok(Committed { seq, written }) };
         match durable.await {
-            Ok(Ok(_)) => Ok((commit.seq, rows)),
+            Ok(Ok(_)) => Ok(Committed { seq, written }),
             Ok(Err(error)) if error.kind() == ErrorKind::UnknownOutcome => Err(error.of_commit(commit)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(late(commit)),

@@ -1,5 +1,6 @@
 //! Commits that fit no frame are refused before anything is sent.
 
+use crate::batch::Op;
 use crate::codec::binary::MAX_ITEMS;
 use crate::codec::message::{MAX_COMPRESSED, MAX_UNPACKED, Oversize};
 use crate::db::engine::queue::FRAME_TARGET;
@@ -20,35 +21,75 @@ const _: () = assert!(FRAME_TARGET / 13 + MAX_UNPACKED / OPERATION < MAX_ITEMS, 
 
 /// Refuses a commit that fits no frame, before anything is sent.
 pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> {
-    let rows = || {
-        writes.iter().filter_map(|write| match write {
-            Write::Insert { values, .. }
-            | Write::InsertAuto { values, .. }
-            | Write::Update { values, .. } => Some(values),
-            _ => None,
-        })
-    };
-    let unpacked = rows().map(|row| row.as_bytes().len()).sum::<usize>() + writes.len() * OPERATION;
-    if unpacked + FRAME_MARGIN <= MAX_COMPRESSED {
-        return Ok(());
+    let rows = writes.iter().filter_map(|write| match write {
+        Write::Insert { values, .. } | Write::InsertAuto { values, .. } | Write::Update { values, .. } => {
+            Some(values)
+        }
+        Write::Upsert(upsert) => Some(&upsert.values),
+        // What a statement writes is known when it is worked out.
+        _ => None,
+    });
+    match Weighed::new(rows, writes.len())? {
+        Weighed::Fits => Ok(()),
+        // On a thread of its own, because it takes a while.
+        Weighed::Perhaps(large) => {
+            heavy(env, move || large.check()).await.unwrap_or_else(|| Err(incompressible()))
+        }
     }
-    if unpacked + FRAME_MARGIN > MAX_UNPACKED {
-        return Err(too_large(Oversize { unpacked, compressed: None }));
+}
+
+/// Refuses operations that fit no frame, when a commit is being made.
+pub(super) fn check_ops(ops: &[Op]) -> Result<()> {
+    let rows = ops.iter().filter_map(|op| match op {
+        Op::Insert { values, .. } | Op::Update { values, .. } => Some(values),
+        _ => None,
+    });
+    match Weighed::new(rows, ops.len())? {
+        Weighed::Fits => Ok(()),
+        Weighed::Perhaps(large) => large.check(),
     }
-    // Between the two limits only compressing tells. The operations' own bytes hardly count beside the rows'.
-    let rows: Vec<Row> = rows().cloned().collect();
-    let compress = move || {
+}
+
+/// What the rows' lengths say.
+enum Weighed {
+    Fits,
+    Perhaps(Large),
+}
+
+/// Between the two limits only compressing tells. The operations' own bytes hardly count beside the rows'.
+struct Large {
+    rows: Vec<Row>,
+    operations: usize,
+    unpacked: usize,
+}
+
+impl Weighed {
+    fn new<'a>(rows: impl Iterator<Item = &'a Row> + Clone, operations: usize) -> Result<Self> {
+        let unpacked = rows.clone().map(|row| row.as_bytes().len()).sum::<usize>() + operations * OPERATION;
+        if unpacked + FRAME_MARGIN <= MAX_COMPRESSED {
+            return Ok(Self::Fits);
+        }
+        if unpacked + FRAME_MARGIN > MAX_UNPACKED {
+            return Err(too_large(Oversize { unpacked, compressed: None }));
+        }
+        Ok(Self::Perhaps(Large { rows: rows.cloned().collect(), operations, unpacked }))
+    }
+}
+
+impl Large {
+    fn check(&self) -> Result<()> {
+        let Self { rows, operations, unpacked } = self;
         let joined: Vec<u8> = rows.iter().flat_map(|row| row.as_bytes()).copied().collect();
-        zstd::bulk::compress(&joined, 3).map(|bytes| bytes.len())
-    };
-    match heavy(env, compress).await {
-        Some(Ok(compressed)) if compressed + writes.len() * 8 + FRAME_MARGIN <= MAX_COMPRESSED => Ok(()),
-        Some(Ok(compressed)) => Err(too_large(Oversize { unpacked, compressed: Some(compressed) })),
-        _ => Err(Error::new(
-            ErrorKind::TooLarge,
-            "the commit could not be compressed: save fewer records at once",
-        )),
+        let compressed = zstd::bulk::compress(&joined, 3).map_err(|_| incompressible())?.len();
+        if compressed + operations * 8 + FRAME_MARGIN <= MAX_COMPRESSED {
+            return Ok(());
+        }
+        Err(too_large(Oversize { unpacked: *unpacked, compressed: Some(compressed) }))
     }
+}
+
+fn incompressible() -> Error {
+    Error::new(ErrorKind::TooLarge, "the commit could not be compressed: save fewer records at once")
 }
 
 pub(super) fn too_large(oversize: Oversize) -> Error {

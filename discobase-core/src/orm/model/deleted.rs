@@ -1,8 +1,8 @@
 //! Records that are marked as deleted and still there.
 
-use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::Result;
+use crate::ids::{RowId, Seq};
 use crate::orm::model::lifecycle;
 use crate::orm::record::Record;
 use crate::orm::save::{Delete, Update};
@@ -10,7 +10,7 @@ use crate::query::expr::{Compare, Expr};
 use crate::row::RowRef;
 use crate::schema::Entity;
 use crate::session::{Write, with_value};
-use crate::tables::value_in;
+use crate::tables::{Tables, value_in};
 use crate::value::{Value, ValueRef};
 
 /// A table whose deletes only mark a record: a field of it is `#[table(soft_delete)]`.
@@ -53,18 +53,19 @@ pub(crate) fn is_deleted<T: Entity>(handle: &Handle, row: RowRef<'_>) -> bool {
 /// The write that deletes a record: one that marks it if the table keeps deleted records and this is not `forever`,
 /// else one that removes its row.
 pub(crate) fn delete<T: Entity>(
-    engine: &Engine,
+    tables: &Tables,
+    now: i64,
     handle: &Handle,
     record: &mut Record<T>,
+    (row, version): (RowId, Seq),
     forever: bool,
 ) -> Result<Write> {
+    let table = handle.id;
     let Some(position) = T::MODEL.deleted_at.filter(|_| !forever) else {
-        return Ok(Write::Delete { table: handle.id, row: record.id(), version: record.version() });
+        return Ok(Write::Delete { table, row, version });
     };
-    let (table, row, version) = (handle.id, record.id(), record.version());
-    let now = ValueRef::Int(engine.now().into());
+    let now = ValueRef::Int(now.into());
     // Of the row as it is stored, so that what else was changed in the struct is not written by a delete.
-    let tables = engine.tables();
     let values = match tables.get(table).and_then(|table| table.row(row)) {
         Some(stored) => stored.row.to_row(),
         None => handle.encode::<T>(record)?,

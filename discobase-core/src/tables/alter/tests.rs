@@ -5,7 +5,7 @@ use crate::batch::{Commit, IndexDef, Op};
 use crate::ids::{ChannelId, TableId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
-use crate::session::{Write, prepare};
+use crate::session::{Write, commit_of as prepare};
 use crate::tables::tests::{TABLE, def, row};
 use crate::tables::{ApplyError, SortKey, Tables};
 use crate::value::Value;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Commit, Op};
-use crate::session::prepare;
+use crate::session::commit_of as prepare;
 use crate::tables::Tables;
 use crate::tables::tests::{Model, Step, TABLE, agree, def, row, steps, writes};
 

@@ -1,105 +1,48 @@
-//! Write sets: what a caller wants to change, checked against the newest state and made into a commit.
+//! Whether a write is allowed.
 
 use std::sync::Arc;
 
-use crate::batch::{AppliedStep, Commit, Op, TableDef};
+use crate::batch::{Op, TableDef};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::tables::{ApplyError, TableState, Tables, Taken, Undo, Unfit, value_in};
+use crate::session::{Write, auto};
+use crate::tables::{ApplyError, TableState, Tables, Taken, Unfit, value_in};
 
-mod auto;
-
-pub(crate) use auto::with_value;
-
-/// One change a caller wants.
-#[derive(Debug, Clone)]
-pub(crate) enum Write {
-    /// A new row; the commit gives it its id.
-    Insert { table: TableId, values: Row },
-    /// A new row of a table whose key is in the column `key`, and is numbered by the commit where it is 0.
-    InsertAuto { table: TableId, values: Row, key: usize },
-    /// A row's new values; `version` is the one the caller read.
-    Update { table: TableId, row: RowId, version: Seq, values: Row },
-    /// A row's end; `version` is the one the caller read.
-    Delete { table: TableId, row: RowId, version: Seq },
-    /// A new table; the commit gives it its id.
-    Schema(Box<TableDef>),
-    /// Gives a table, by its id, another definition.
-    Alter(Box<TableDef>),
-    /// Removes a table.
-    Drop { table: TableId },
-    /// Records a migration step.
-    Applied(Box<AppliedStep>),
-    /// Takes the record of the last migration step back.
-    Reverted { version: String },
+/// A table.
+pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>, Error> {
+    let missing = || Error::new(ErrorKind::UnknownTable, format!("there is no table {table}"));
+    tables.get(table).ok_or_else(missing)
 }
 
-/// Checks the writes against `tables`, makes them commit `seq` and applies it. On an error `tables` is as before.
-///
-/// First committer wins: `tables` is the newest state, with every commit that was accepted before this one.
-pub(crate) fn prepare(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result<Commit, Error> {
-    let mut ops = Vec::with_capacity(writes.len());
-    let mut undo = Vec::new();
-    for write in writes {
-        match check(tables, write) {
-            Ok(op) => {
-                // A single write changes nothing unless it is allowed; of several, a later one may fail.
-                if writes.len() > 1 {
-                    undo.push(tables.before(&op));
-                }
-                if let Err(error) = tables.apply_op(seq, &op) {
-                    // The last one was not applied.
-                    undo.pop();
-                    let error = apply_error(tables, &op, &error);
-                    take_back(tables, undo);
-                    return Err(error);
-                }
-                ops.push(op);
-            }
-            Err(error) => {
-                take_back(tables, undo);
-                return Err(error);
-            }
-        }
-    }
-    tables.advance(seq);
-    Ok(Commit { seq, ops })
-}
-
-fn take_back(tables: &mut Tables, undo: Vec<Undo>) {
-    undo.into_iter().rev().for_each(|one| tables.undo(one));
-}
-
-fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
-    let state = |table: TableId| {
-        tables
-            .get(table)
-            .ok_or_else(|| Error::new(ErrorKind::UnknownTable, format!("there is no table {table}")))
-    };
+/// The operation that a write is, if it is allowed. Whether somebody has its key or a unique value is for
+/// [`collision`] to say.
+pub(super) fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {
+    let state = |table: TableId| state(tables, table);
     match write {
         Write::Insert { table, values } => {
-            let (state, row) = (state(*table)?, state(*table)?.next_row());
-            no_collision(state, row, values)?;
+            let row = state(*table)?.next_row();
             Ok(Op::Insert { table: *table, row, values: values.clone() })
         }
         Write::InsertAuto { table, values, key } => {
             let state = state(*table)?;
             let (row, values) = auto::number(state, *key, values)?;
-            no_collision(state, row, &values)?;
             Ok(Op::Insert { table: *table, row, values })
         }
         Write::Update { table, row, version, values } => {
             let (table, row, state) = (*table, *row, state(*table)?);
             unchanged(state, row, *version, Some(values))?;
             same_key(state, row, values)?;
-            no_collision(state, row, values)?;
             Ok(Op::Update { table, row, values: values.clone() })
         }
         Write::Delete { table, row, version } => {
             unchanged(state(*table)?, *row, *version, None)?;
             Ok(Op::Delete { table: *table, row: *row })
+        }
+        // These are no single operations.
+        Write::Statement(_) | Write::Upsert(_) => {
+            Err(Error::new(ErrorKind::Invalid, "a statement can't be checked before it is worked out"))
         }
         Write::Schema(def) => {
             if tables.named(&def.name).is_some() {
@@ -144,7 +87,7 @@ fn unchanged(state: &Arc<TableState>, row: RowId, version: Seq, values: Option<&
     })
 }
 
-fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
+pub(super) fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
     let def = state.def();
     let (Some((position, key)), Some(stored)) = (def.key(), state.row(row)) else { return Ok(()) };
     let differs =
@@ -156,15 +99,23 @@ fn same_key(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Err
     Err(error.with_key(key_text(def, Some(position), stored.row)))
 }
 
-fn no_collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Result<(), Error> {
-    match state.collision(row, values) {
-        None => Ok(()),
-        Some(taken) => Err(taken_error(state.def(), &taken, values)),
-    }
+/// A key or a unique value that somebody has.
+pub(super) struct Collision {
+    /// It can't come right by what else the commit does.
+    pub(super) for_good: bool,
+    pub(super) error: Error,
+}
+
+/// Whether a row other than `row` has the key or a unique value of `values`.
+pub(super) fn collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Option<Collision> {
+    let (def, taken) = (state.def(), state.collision(row, values)?);
+    let of = def.indexes.get(taken.index);
+    let for_good = of.is_none_or(|index| index.kind == IndexKind::Key);
+    Some(Collision { for_good, error: taken_error(def, &taken, values) })
 }
 
 /// Why an operation that was checked can't be applied after all.
-fn apply_error(tables: &Tables, op: &Op, error: &ApplyError) -> Error {
+pub(super) fn apply_error(tables: &Tables, op: &Op, error: &ApplyError) -> Error {
     match (op, error) {
         (Op::Alter(def), ApplyError::UnfitDefinition { why, .. }) => match tables.get(def.id) {
             Some(state) => unfit_error(state, def, why),
@@ -221,7 +172,7 @@ fn taken_error(def: &TableDef, taken: &Taken, values: &Row) -> Error {
     ))
 }
 
-fn column_name(def: &TableDef, column: usize) -> &str {
+pub(super) fn column_name(def: &TableDef, column: usize) -> &str {
     def.columns.get(column).map_or("?", |column| column.name.as_str())
 }
 

@@ -1,0 +1,409 @@
+//! What a session shares with the queries and statements that were made with it.
+//!
+//! The session's writes are applied, one by one, to a copy of the tables that is its own: copying costs a pointer, for
+//! the tables share what they have in common. Rows that it adds have provisional ids there, and what it writes has
+//! provisional versions above all those of the snapshot. What it commits is the difference in the end, each row once:
+//! rows that go before rows that change, and those before rows that come.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use imbl::OrdMap;
+use parking_lot::Mutex;
+
+use crate::batch::Op;
+use crate::db::engine::{Committed, Engine};
+use crate::db::registry::Handle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{RowId, Seq, TableId};
+use crate::orm::draft::{Draft, Fate, Landed, Ticket};
+use crate::orm::model::hooks;
+use crate::orm::record::Record;
+use crate::orm::session::after::{After, AfterHooks};
+use crate::orm::snapshot::Snapshot;
+use crate::orm::source::{Reading, sealed};
+use crate::orm::write::Done;
+use crate::query::expr::{Compare, Expr};
+use crate::row::Row;
+use crate::schema::Entity;
+use crate::session::{Prepared, Read, Reads, Statement, Upsert, Write, WriteSet, Written, prepare, reserve};
+use crate::tables::{Tables, comparable, value_in};
+
+/// The state of a session.
+pub struct Shared {
+    snapshot: Snapshot,
+    engine: Arc<Engine>,
+    ticket: Arc<Ticket>,
+    state: Mutex<State>,
+}
+
+struct State {
+    tables: Tables,
+    changed: Changed,
+    /// The provisional version of the next write. None is given twice, not even after going back to a point.
+    next: Seq,
+    /// What was read, if that is checked.
+    reads: Option<Vec<Read>>,
+    points: Vec<Point>,
+    next_point: u64,
+    /// What the structs do after they were written, by their tables.
+    hooks: BTreeMap<TableId, Arc<dyn AfterHooks>>,
+    beaten: bool,
+    ended: bool,
+}
+
+/// The rows that differ from the snapshot.
+type Changed = OrdMap<(TableId, RowId), Pending>;
+
+/// A row that differs from the snapshot.
+#[derive(Clone)]
+struct Pending {
+    /// Its version in the snapshot; `None` for a row that the session added.
+    base: Option<Seq>,
+    /// `None` once it is deleted.
+    values: Option<Row>,
+    /// The write that added it.
+    added: Seq,
+    /// The last write of it.
+    last: Seq,
+}
+
+/// A point to go back to. All of it is shared with what came after.
+struct Point {
+    number: u64,
+    tables: Tables,
+    changed: Changed,
+}
+
+impl Shared {
+    pub(super) fn new(snapshot: Snapshot, engine: Arc<Engine>) -> Self {
+        let tables = Tables::clone(snapshot.tables());
+        let state = State {
+            next: tables.seq().next(),
+            tables,
+            changed: OrdMap::new(),
+            reads: None,
+            points: Vec::new(),
+            next_point: 0,
+            hooks: BTreeMap::new(),
+            beaten: false,
+            ended: false,
+        };
+        Self { snapshot, engine, ticket: Arc::default(), state: Mutex::new(state) }
+    }
+
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The tables as the session sees them now.
+    pub(super) fn tables(&self) -> Tables {
+        self.state.lock().tables.clone()
+    }
+
+    /// What the calendar says: microseconds since the Unix epoch.
+    pub(super) fn now(&self) -> i64 {
+        self.engine.now()
+    }
+
+    /// A number for the key of a record that is to be added: nobody else gets it.
+    pub(super) fn reserve<T: Entity>(&self, position: usize) -> Result<RowId> {
+        let handle = self.snapshot.handle::<T>()?;
+        let (table, column) = (handle.id, handle.column(position));
+        match self.engine.reserve(table, column) {
+            // A follower's session is never committed, so any number does that its own rows don't have.
+            Err(error) if error.kind() == ErrorKind::ReadOnly => {
+                reserve(&mut self.state.lock().open()?.tables, table, column)
+            }
+            reserved => reserved,
+        }
+    }
+
+    pub(super) fn track_reads(&self) {
+        self.state.lock().reads.get_or_insert_default();
+    }
+
+    /// Notes what was read, if that is checked at commit.
+    pub(crate) fn note(&self, read: impl FnOnce() -> Read) {
+        if let Some(reads) = &mut self.state.lock().reads {
+            reads.push(read());
+        }
+    }
+
+    pub(crate) fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
+        let tables = self.state.lock().open()?.tables.clone();
+        sealed::Source::read::<T, R>(&self.snapshot, |reading| {
+            work(&Reading { tables: &tables, session: Some(self), ..*reading })
+        })
+    }
+
+    /// What makes a record one of this session, if the session wrote its row.
+    pub(crate) fn draft(&self, table: TableId, version: Seq) -> Option<Draft> {
+        (version > self.snapshot.seq()).then(|| Draft { ticket: Arc::clone(&self.ticket), table })
+    }
+
+    /// The row and the version of a record as this session knows them.
+    pub(super) fn identity<T>(&self, record: &Record<T>) -> Result<(RowId, Seq)> {
+        record.check_home(self.snapshot.journal())?;
+        record.identity_in(&self.ticket)
+    }
+
+    /// Whether a row is in this version and has these values: then there is nothing to be written.
+    pub(super) fn is_so(&self, table: TableId, row: RowId, version: Seq, values: &Row) -> bool {
+        let state = self.state.lock();
+        let stored = state.tables.get(table).and_then(|table| table.row(row));
+        stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow())
+    }
+
+    /// Does one write, unless there is none to be done.
+    pub(crate) fn execute<T: Entity>(
+        &self,
+        make: impl FnOnce(&Arc<Handle>) -> Result<Option<Write>>,
+    ) -> Result<Done> {
+        let handle = Arc::clone(self.snapshot.handle::<T>()?);
+        let write = make(&handle)?;
+        write.iter().for_each(|write| self.note_reads_of(&handle, write));
+        if hooks::of::<T>().is_some() {
+            let hooks: Arc<dyn AfterHooks> = Arc::new(After::<T>::new(Arc::clone(&handle)));
+            self.state.lock().open()?.hooks.insert(handle.id, hooks);
+        }
+        let written = self.apply(write.into_iter().collect::<Vec<_>>().into())?;
+        let draft = Some(Draft { ticket: Arc::clone(&self.ticket), table: handle.id });
+        let (db, journal) = (self.snapshot.db().clone(), self.snapshot.journal());
+        Ok(Done { db, journal, handle, written, draft, base: self.snapshot.seq() })
+    }
+
+    /// What a write has to read to know what it is to do. A plain write says which version it read.
+    fn note_reads_of(&self, handle: &Handle, write: &Write) {
+        match write {
+            Write::Statement(statement) => self.note(|| {
+                let Statement { table, filter, .. } = &**statement;
+                Read::Rows { table: *table, filter: filter.clone() }
+            }),
+            Write::Upsert(upsert) => self.note(|| {
+                let Upsert { table, index, values, .. } = &**upsert;
+                let columns = handle.def.indexes.get(*index).map_or(&[][..], |index| &index.columns);
+                let equal = |&column: &usize| {
+                    let value = value_in(&handle.def, values.borrow(), column);
+                    let value = comparable(&handle.def, column, value).to_value();
+                    Expr::Compare(column, Compare::Eq, value)
+                };
+                let filter = Some(Expr::And(columns.iter().map(equal).collect()));
+                Read::Rows { table: *table, filter }
+            }),
+            _ => {}
+        }
+    }
+
+    fn apply(&self, set: WriteSet) -> Result<Vec<Written>> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let seq = state.open()?.next;
+        let Prepared { commit, written } = prepare(&mut state.tables, seq, &set, &self.engine.terms())?;
+        state.next = seq.next();
+        for op in commit.ops {
+            state.changed(self.snapshot.tables(), seq, op);
+        }
+        Ok(written)
+    }
+
+    pub(super) fn mark(&self) -> Result<u64> {
+        let mut guard = self.state.lock();
+        let state = guard.open()?;
+        let number = state.next_point;
+        state.next_point += 1;
+        let (tables, changed) = (state.tables.clone(), state.changed.clone());
+        state.points.push(Point { number, tables, changed });
+        Ok(number)
+    }
+
+    pub(super) fn back_to(&self, number: u64) -> Result<()> {
+        let mut guard = self.state.lock();
+        let state = guard.open()?;
+        let Some(place) = state.points.iter().position(|point| point.number == number) else {
+            let text =
+                "the session has no such savepoint: it belongs to another session, or was taken back itself";
+            return Err(Error::new(ErrorKind::Invalid, text));
+        };
+        state.points.truncate(place + 1);
+        if let Some(point) = state.points.last() {
+            state.tables = point.tables.clone();
+            state.changed = point.changed.clone();
+        }
+        Ok(())
+    }
+
+    /// Forgets a point without going back to it.
+    pub(super) fn forget(&self, number: u64) {
+        self.state.lock().points.retain(|point| point.number != number);
+    }
+
+    pub(super) async fn flush(&self) -> Result<()> {
+        let set = self.outcome(self.state.lock().open()?).set;
+        let checked = self.engine.would_accept(&set).await;
+        if checked.is_err() {
+            self.state.lock().beaten = true;
+        }
+        checked
+    }
+
+    pub(super) fn is_beaten(&self) -> bool {
+        self.state.lock().beaten
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+
+    /// From now on nothing is read or written any more.
+    pub(super) fn end(&self, fate: Fate) {
+        self.state.lock().ended = true;
+        self.ticket.decide(fate);
+    }
+
+    pub(super) async fn commit(&self, deadline: Option<Duration>) -> Result<Seq> {
+        let (outcome, hooks) = {
+            let mut guard = self.state.lock();
+            let state = guard.open()?;
+            state.ended = true;
+            (self.outcome(state), std::mem::take(&mut state.hooks))
+        };
+        if outcome.set.writes.is_empty() {
+            self.ticket.decide(Fate::Committed(outcome.unchanged));
+            return Ok(self.snapshot.seq());
+        }
+        let Outcome { set, rows, unchanged } = outcome;
+        // If this is dropped from here on, the commit goes on all the same.
+        let undecided = Undecided(&self.ticket);
+        let committed = match self.engine.commit_by(set, deadline).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                let unknown = error.kind() == ErrorKind::UnknownOutcome;
+                self.ticket.decide(if unknown { Fate::Unknown } else { Fate::Ended });
+                self.state.lock().beaten = true;
+                return Err(error);
+            }
+        };
+        let tables: Vec<TableId> = rows.iter().map(|((table, _), _)| *table).collect();
+        self.ticket.decide(Fate::Committed(landed(&committed, rows, unchanged)));
+        drop(undecided);
+        for (table, written) in tables.iter().zip(&committed.written) {
+            if let Some(hooks) = hooks.get(table) {
+                hooks.run(self.snapshot.db(), written).await;
+            }
+        }
+        Ok(committed.seq)
+    }
+
+    /// What has to be committed for the newest state to become what the session made of its snapshot.
+    fn outcome(&self, state: &State) -> Outcome {
+        let mut rows: Vec<_> = state.changed.iter().map(|(key, row)| (*key, row.clone())).collect();
+        let mut unchanged = HashMap::new();
+        rows.retain(|(key, row)| {
+            let base = row.base.filter(|_| self.is_as_before(*key, row));
+            let landed = |version| Landed { id: key.1, version, added: Seq::default(), last: row.last };
+            unchanged.extend(base.map(|version| (*key, landed(version))));
+            base.is_none()
+        });
+        // Rows that go make room for those that come.
+        rows.sort_by_key(|(_, row)| match (row.base, &row.values) {
+            (_, None) => 0,
+            (Some(_), Some(_)) => 1,
+            (None, Some(_)) => 2,
+        });
+        let writes = rows.iter().map(|((table, id), row)| row.write(*table, *id)).collect();
+        let reads = state
+            .reads
+            .as_ref()
+            .map(|reads| Arc::new(Reads { of: Arc::clone(self.snapshot.tables()), reads: reads.clone() }));
+        Outcome { set: WriteSet { writes, reads, numbered: false }, rows, unchanged }
+    }
+
+    /// Whether a row was changed back to what it was.
+    fn is_as_before(&self, (table, id): (TableId, RowId), row: &Pending) -> bool {
+        let before = self.snapshot.tables().get(table).and_then(|table| table.row(id));
+        before.map(|stored| stored.row) == row.values.as_ref().map(Row::borrow)
+    }
+}
+
+/// What a session comes to.
+struct Outcome {
+    set: WriteSet,
+    /// The row of each write.
+    rows: Vec<((TableId, RowId), Pending)>,
+    /// Rows that were changed back to what they were.
+    unchanged: HashMap<(TableId, RowId), Landed>,
+}
+
+/// Says of the records, unless something better is known, that nobody knows.
+struct Undecided<'a>(&'a Ticket);
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        self.0.decide(Fate::Unknown);
+    }
+}
+
+fn landed(
+    committed: &Committed,
+    rows: Vec<((TableId, RowId), Pending)>,
+    unchanged: HashMap<(TableId, RowId), Landed>,
+) -> HashMap<(TableId, RowId), Landed> {
+    let rows = rows.into_iter().zip(&committed.written).filter(|((_, row), _)| row.values.is_some());
+    let place = |((key, row), written): (((TableId, RowId), Pending), &Written)| {
+        let added = if row.base.is_none() { row.added } else { Seq::default() };
+        (key, Landed { id: written.row, version: written.version, added, last: row.last })
+    };
+    rows.map(place).chain(unchanged).collect()
+}
+
+impl Pending {
+    fn write(&self, table: TableId, row: RowId) -> Write {
+        match (self.base, &self.values) {
+            (Some(version), Some(values)) => Write::Update { table, row, version, values: values.clone() },
+            (None, Some(values)) => Write::Insert { table, values: values.clone() },
+            (version, None) => Write::Delete { table, row, version: version.unwrap_or_default() },
+        }
+    }
+}
+
+impl State {
+    /// # Errors
+    /// `Invalid` when the session has ended.
+    fn open(&mut self) -> Result<&mut Self> {
+        if self.ended {
+            let text = "the session was committed or rolled back: begin another one with db.session()";
+            return Err(Error::new(ErrorKind::Invalid, text));
+        }
+        Ok(self)
+    }
+
+    /// Keeps that write `seq` did this to a row.
+    fn changed(&mut self, snapshot: &Tables, seq: Seq, op: Op) {
+        match op {
+            Op::Insert { table, row, values } => {
+                let values = Some(values);
+                self.changed.insert((table, row), Pending { base: None, values, added: seq, last: seq });
+            }
+            Op::Update { table, row, values } => self.wrote(snapshot, seq, (table, row), Some(values)),
+            Op::Delete { table, row } => self.wrote(snapshot, seq, (table, row), None),
+            // Sessions change no definitions.
+            _ => {}
+        }
+    }
+
+    fn wrote(&mut self, snapshot: &Tables, seq: Seq, key: (TableId, RowId), values: Option<Row>) {
+        let base = || snapshot.get(key.0)?.row(key.1).map(|stored| stored.version);
+        let (base, added) = match self.changed.get(&key) {
+            Some(known) => (known.base, known.added),
+            None => (base(), Seq::default()),
+        };
+        if base.is_none() && values.is_none() {
+            // It came and went in the session: nobody else ever hears of it.
+            self.changed.remove(&key);
+        } else {
+            self.changed.insert(key, Pending { base, values, added, last: seq });
+        }
+    }
+}
