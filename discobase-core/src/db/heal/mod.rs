@@ -111,7 +111,8 @@ impl Database {
             let mut mend = link.replace(healed).await?;
             mend.resumed = healed.resumed;
             if !mend.resumed && !mend.defs.is_empty() {
-                let writes = mend.defs.iter().map(|def| Write::Alter(Box::new(def.clone()))).collect();
+                let writes: Vec<_> =
+                    mend.defs.iter().map(|def| Write::Alter(Box::new(def.clone()))).collect();
                 link.engine.commit(writes).await?.durable().await?;
             }
             link.checkpoints.heal(mend).await

@@ -168,7 +168,7 @@ impl Shared {
             let hooks: Arc<dyn AfterHooks> = Arc::new(After::<T>::new(Arc::clone(&handle)));
             self.state.lock().open()?.hooks.insert(handle.id, hooks);
         }
-        let written = self.apply(write.into_iter().collect::<Vec<_>>().into())?;
+        let written = self.apply(&write.into_iter().collect::<Vec<_>>().into())?;
         let draft = Some(Draft { ticket: Arc::clone(&self.ticket), table: handle.id });
         let (db, journal) = (self.snapshot.db().clone(), self.snapshot.journal());
         Ok(Done { db, journal, handle, written, draft, base: self.snapshot.seq() })
@@ -196,11 +196,11 @@ impl Shared {
         }
     }
 
-    fn apply(&self, set: WriteSet) -> Result<Vec<Written>> {
+    fn apply(&self, set: &WriteSet) -> Result<Vec<Written>> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let seq = state.open()?.next;
-        let Prepared { commit, written } = prepare(&mut state.tables, seq, &set, &self.engine.terms())?;
+        let Prepared { commit, written } = prepare(&mut state.tables, seq, set, &self.engine.terms())?;
         state.next = seq.next();
         for op in commit.ops {
             state.changed(self.snapshot.tables(), seq, op);
