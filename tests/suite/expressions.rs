@@ -360,7 +360,7 @@ async fn what_fits_no_frame_is_refused(place: &Place) {
     let db = open(place).await;
     // 40 rows of 100 KiB each become 40 of 3,200 KiB: they would compress well, but not be unpacked.
     for key in 0..40 {
-        let text = format!("{key} ").repeat(40 << 10)[..100 << 10].to_owned();
+        let text = format!("{key} ").repeat(60 << 10)[..100 << 10].to_owned();
         Everything { text, ..Everything::ordinary(&key.to_string()) }.save(&db).await.unwrap();
     }
     let frames = db.frames().unwrap();
