@@ -12,9 +12,8 @@ mod statement;
 use std::sync::Arc;
 
 pub(crate) use auto::{reserve, with_value};
-#[cfg(test)]
-pub(crate) use prepare::commit_of;
-pub(crate) use prepare::{Prepared, Terms, prepare};
+pub(crate) use check::key_text;
+pub(crate) use prepare::{Prepared, Terms, commit_of, prepare};
 pub(crate) use reads::{Read, Reads};
 pub(crate) use statement::{Around, Assign, Assigns, Change, Found, Statement, Upsert};
 

@@ -73,8 +73,7 @@ pub(crate) fn prepare(
     }
 }
 
-/// The commit that plain writes make.
-#[cfg(test)]
+/// The commit that plain writes make, as [`prepare`] does it.
 pub(crate) fn commit_of(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result<Commit, Error> {
     let terms = Terms { now: 0, fits: &|_| Ok(()) };
     prepare(tables, seq, &WriteSet::from(writes.to_vec()), &terms).map(|prepared| {

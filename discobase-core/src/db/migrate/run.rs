@@ -15,7 +15,7 @@ use crate::db::migrate::step::Step;
 use crate::db::migrate::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Seq};
-use crate::session::{Write, prepare};
+use crate::session::{Write, commit_of};
 use crate::tables::Tables;
 
 /// How often a step is worked out anew because others wrote meanwhile.
@@ -211,7 +211,7 @@ pub(super) fn attempt(tables: &mut Tables, way: Way<'_>) -> Result<u64> {
     work.missing().into_iter().for_each(|(_, channel)| *channel = ChannelId::new(u64::MAX));
     let mut writes = work.writes();
     writes.extend(way.record(tables, 0));
-    prepare(tables, tables.seq().next(), &writes).map_err(|error| way.refused(error))?;
+    commit_of(tables, tables.seq().next(), &writes).map_err(|error| way.refused(error))?;
     Ok(work.rows)
 }
 
