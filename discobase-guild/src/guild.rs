@@ -277,6 +277,11 @@ impl LocalGuild {
         });
     }
 
+    /// How many gateway sessions there are that a connection reads: those of bots that are there.
+    pub fn sessions(&self) -> usize {
+        self.shared.hub.sessions()
+    }
+
     /// Breaks all gateway connections without a word. Sessions stay and can be resumed.
     pub fn drop_sockets(&self) -> usize {
         self.shared.hub.order_all(Order::Cut)

@@ -251,6 +251,11 @@ impl Hub {
         self.inner.lock().sessions.get(id).map(|session| session.asked)
     }
 
+    /// How many sessions a connection reads.
+    pub(crate) fn sessions(&self) -> usize {
+        self.inner.lock().sessions.values().filter(|session| session.reader.is_ok()).count()
+    }
+
     /// Gives an order to every socket. Says how many there were.
     pub(crate) fn order_all(&self, order: Order) -> usize {
         let inner = self.inner.lock();

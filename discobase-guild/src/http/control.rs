@@ -59,6 +59,7 @@ async fn act(shared: &Arc<Shared>, method: &str, path: &str, body: &Value) -> Re
             rules.into_iter().for_each(|rule| shared.faults.push(rule));
             Ok(json!({}))
         }
+        ("GET", "gateway") => Ok(json!({"sessions": shared.hub.sessions()})),
         ("POST", "gateway") => gateway(shared, body),
         ("POST", "interactions") => doings::act(shared, body).await,
         ("GET", path) if path.starts_with("interactions/") => {

@@ -9,6 +9,7 @@ mod callback;
 mod channels;
 mod command_rules;
 mod commands;
+mod edits;
 mod effects;
 mod embeds;
 mod followups;
@@ -34,12 +35,13 @@ mod threads;
 
 pub use callback::{Callback, MODAL, is_component};
 pub use channels::{ChannelChange, NewChannel, Place};
+pub use edits::{MessageChange, Retained};
 pub use effects::{Delivery, Effects, Event, Write};
 pub use history::Page;
 pub use interactions::{Doing, Given, Interaction, Outcome};
 pub use invites::NewInvite;
 pub use mentions::AllowedMentions;
-pub use messages::{MessageChange, NewMessage, Posted, Retained, Upload};
+pub use messages::{NewMessage, Posted, Upload};
 pub use model::{
     Answered, Application, Attachment, Channel, Command, Guild, Invite, Member, Message, Nonce, Overwrite,
     Reaction, Role, Thread, User, channel_kind, message_kind,

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// An error reply of the REST interface.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{status}, code {code}: {message}")]
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
