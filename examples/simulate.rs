@@ -28,7 +28,7 @@ struct Arguments {
     /// Print every trace, not only those of violations.
     #[arg(long)]
     trace: bool,
-    /// Print what is violated, without traces.
+    /// Print the first words of what is violated, without traces.
     #[arg(long)]
     brief: bool,
 }
@@ -56,7 +56,9 @@ fn main() -> ExitCode {
         if arguments.trace || violated && !arguments.brief {
             outcome.trace.iter().for_each(|line| println!("{line}"));
         }
-        for violation in &outcome.violations {
+        // The first ones tell most; what follows from them is often long.
+        let told = if arguments.brief { 6 } else { usize::MAX };
+        for violation in outcome.violations.iter().take(told) {
             println!("seed {seed}: {violation}");
         }
         if violated {

@@ -1,6 +1,7 @@
 //! The judge: whether what is in the guild at the end agrees with what everybody was told and saw.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use discobase_core::{Database, Outcome, Result, Seq, Table};
 
@@ -31,6 +32,33 @@ impl Dump {
         }
         Ok(dump)
     }
+
+    /// The first record in which another one differs.
+    pub(crate) fn differs(&self, other: &Self) -> Option<String> {
+        fn first<T: PartialEq + Debug>(one: &[T], other: &[T]) -> Option<String> {
+            let at = one.iter().zip(other).position(|(one, other)| one != other);
+            let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+            Some(format!("{:?} and {:?}", one.get(at), other.get(at)))
+        }
+        first(&self.entries, &other.entries)
+            .or_else(|| first(&self.registers, &other.registers))
+            .or_else(|| first(&self.claims, &other.claims))
+    }
+}
+
+/// What is wrong with a run after which the database can't be opened.
+pub(crate) fn judge_unopened(history: History, counts: &mut Counts) -> Vec<String> {
+    counts.damaged += 1;
+    history.operations.values().for_each(|operation| count(operation, counts));
+    history.violations
+}
+
+fn count(operation: &Operation, counts: &mut Counts) {
+    match operation.told {
+        Told::Durable(_) => counts.acknowledged += 1,
+        Told::Refused(_) => counts.refused += 1,
+        Told::Unknown | Told::Nothing => counts.unknown += 1,
+    }
 }
 
 /// Says what is wrong, and counts what callers were told.
@@ -38,11 +66,7 @@ pub(crate) fn judge(history: History, end: &Dump, counts: &mut Counts) -> Vec<St
     let mut judge = Judge { end, found: Vec::new(), present: BTreeMap::new() };
     judge.collect();
     for (number, operation) in &history.operations {
-        match operation.told {
-            Told::Durable(_) => counts.acknowledged += 1,
-            Told::Refused(_) => counts.refused += 1,
-            Told::Unknown | Told::Nothing => counts.unknown += 1,
-        }
+        count(operation, counts);
         judge.operation(*number, operation, &history);
     }
     judge.seen(&history);

@@ -61,6 +61,8 @@ pub(crate) struct History {
     /// Transfers and claims that anybody saw.
     pub(crate) transfers: BTreeSet<u64>,
     pub(crate) claims: BTreeSet<u64>,
+    /// Of each table after a commit what it hashed to, for the first who saw it.
+    states: BTreeMap<(&'static str, Seq), u64>,
     /// What can't be: a sentence each.
     pub(crate) violations: Vec<String>,
     time: u64,
@@ -155,6 +157,16 @@ impl Oracle {
                 history.violations.push(text);
             }
             history.claims.insert(claim.by);
+        }
+    }
+
+    /// A reader saw a whole table after a commit: it is the same one for everybody.
+    pub(crate) fn saw_state(&self, reader: &str, table: &'static str, seq: Seq, digest: u64) {
+        let mut history = self.0.lock();
+        if *history.states.entry((table, seq)).or_insert(digest) != digest {
+            let text =
+                format!("{reader}: after commit {seq} table {table} is not what somebody else saw then");
+            history.violations.push(text);
         }
     }
 

@@ -38,6 +38,17 @@ pub(crate) struct Plan {
     pub(crate) callers: u64,
     /// How many processes follow.
     pub(crate) followers: usize,
+    /// After how long a silence, in milliseconds, each of them takes the database over by itself.
+    pub(crate) stand_by: Option<u64>,
+    /// Whether now and then one of them takes it over because somebody asks for it.
+    pub(crate) promotes: bool,
+    /// Whether processes watch the tables.
+    pub(crate) watches: bool,
+    /// Whether the database is encrypted when it is created, and whether its key is changed now and then.
+    pub(crate) encrypted: bool,
+    pub(crate) rotates: bool,
+    /// How many messages or channels of the database people delete.
+    pub(crate) deletions: u64,
     /// After how many frames a checkpoint is due, and how long after it what it covers is deleted, in milliseconds.
     pub(crate) checkpoint_every: u64,
     pub(crate) trim_after: u64,
@@ -49,8 +60,9 @@ pub(crate) struct Plan {
     pub(crate) duration: u64,
     /// Between two writes of a caller, in milliseconds at most.
     pub(crate) pause: u64,
-    /// One way of a request, in milliseconds at most.
+    /// One way of a request, in milliseconds at most, and of one that is very late.
     pub(crate) latency: u64,
+    pub(crate) late: u64,
     pub(crate) chances: Chances,
 }
 
@@ -102,13 +114,20 @@ impl Plan {
             writers: usize::try_from(rng.pick(1, &[2, 2, 3])).unwrap_or(1),
             callers: rng.between(1, 4),
             followers: usize::try_from(rng.pick(0, &[1, 2])).unwrap_or(0),
+            stand_by: rng.pick(None, &[None, Some(window / 2), Some(2 * window)]),
+            promotes: rng.chance(0.3),
+            watches: rng.chance(0.6),
+            encrypted: rng.chance(0.25),
+            rotates: rng.chance(0.1),
+            deletions: rng.pick(0, &[0, 0, 0, 0, 0, 1, 2]),
             checkpoint_every: rng.pick(u64::MAX, &[4, 16, 64]),
-            trim_after: rng.between(20_000, 90_000),
+            trim_after: rng.pick(600_000, &[20_000, 60_000, 90_000]),
             named: rng.chance(0.5),
             deadline: rng.pick(None, &[Some(5_000), Some(30_000)]),
             duration: rng.between(60_000, 240_000),
             pause: rng.pick(200, &[2_000, 10_000]),
             latency: rng.pick(50, &[200, 800]),
+            late: LATE,
             chances: Chances::new(&mut rng),
             rng: Rng::new(0),
         };
@@ -117,18 +136,28 @@ impl Plan {
             Assumptions::LateVisibility => plan.hidden = grace + 10 * visibility,
             Assumptions::ShortNonces => (plan.blind, plan.nonce_window) = (30_000, 2_000),
         }
+        if plan.checkpoint_every != u64::MAX || plan.rotates {
+            // Whose predecessor was trimmed, of that frame nobody can tell that it is only late: trimming waits for longer
+            // than any request is late, as on Discord.
+            plan.late = plan.late.min(plan.trim_after);
+        }
         plan.rng = rng.fork();
         plan
     }
 
     /// How long after a process is gone its last requests may still be executed, in milliseconds.
     pub(crate) fn latest(&self) -> u64 {
-        LATE + 4 * self.latency
+        self.late + 4 * self.latency
+    }
+
+    /// Whether nothing of the database may ever be readable in the guild.
+    pub(crate) const fn secret(&self) -> bool {
+        self.encrypted && !self.rotates
     }
 }
 
 /// The most a request can be late, in milliseconds: longer than any nonce is remembered.
-pub(crate) const LATE: u64 = 400_000;
+const LATE: u64 = 400_000;
 
 impl Chances {
     /// Some runs are calm, some are rough, and in each something else is.

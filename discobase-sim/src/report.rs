@@ -19,6 +19,18 @@ pub struct Counts {
     pub unknown: u64,
     /// Commits that were refused.
     pub refused: u64,
+    /// Commits that watchers saw.
+    pub watched: u64,
+    /// Times that a watcher was told it had been too slow.
+    pub lagged: u64,
+    /// Followers that became the writer.
+    pub takeovers: u64,
+    /// Changes of the key.
+    pub rotations: u64,
+    /// Messages and channels of the database that people deleted.
+    pub deletions: u64,
+    /// Runs in which the database was damaged at the end, and said so.
+    pub damaged: u64,
 }
 
 /// What many runs came to.
@@ -47,6 +59,12 @@ impl Report {
         all.acknowledged += one.acknowledged;
         all.unknown += one.unknown;
         all.refused += one.refused;
+        all.watched += one.watched;
+        all.lagged += one.lagged;
+        all.takeovers += one.takeovers;
+        all.rotations += one.rotations;
+        all.deletions += one.deletions;
+        all.damaged += one.damaged;
     }
 
     /// The report as one line of JSON.
@@ -64,6 +82,12 @@ impl Report {
             "commits_acknowledged": counts.acknowledged,
             "commits_unknown": counts.unknown,
             "commits_refused": counts.refused,
+            "commits_watched": counts.watched,
+            "watchers_lagged": counts.lagged,
+            "takeovers": counts.takeovers,
+            "rotations": counts.rotations,
+            "deletions": counts.deletions,
+            "damaged_at_the_end": counts.damaged,
         })
         .to_string()
     }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discobase_core::{Database, ErrorKind, Result};
+use discobase_core::{ErrorKind, Result};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
-use crate::env::SimEnv;
-use crate::judge::{Dump, judge};
+use crate::judge::{Dump, judge, judge_unopened};
+use crate::observer::observe;
 use crate::oracle::Oracle;
 use crate::panics;
+use crate::people::{moderate, vandalise};
 use crate::plan::{Assumptions, Plan};
 use crate::process::Process;
+use crate::program::{Program, Purpose, open};
 use crate::report::Counts;
 use crate::rng::Rng;
-use crate::tables::{Claim, Entry, Register};
-use crate::transport::Door;
-use crate::work::Caller;
+use crate::secret::leaks;
 use crate::world::World;
 
 /// What a seed came to.
@@ -70,7 +71,10 @@ async fn simulate(mut plan: Plan) -> Outcome {
         lives.spawn(program.live());
     }
     lives.spawn(moderate(Arc::clone(&world), rng.fork()));
-    // A place for whoever watches: a program of its own, judged like the readers.
+    lives.spawn(vandalise(Arc::clone(&world), rng.fork()));
+    let over = watch::Sender::new(false);
+    let (to_observe, told) = ((Arc::clone(&world), Arc::clone(&oracle)), over.subscribe());
+    let observer = tokio::spawn(observe(to_observe.0, to_observe.1, rng.fork(), told));
     let longest = Duration::from_millis(world.plan.duration + 3_600_000);
     if timeout(longest, async { while lives.join_next().await.is_some() {} }).await.is_err() {
         oracle.violation("an hour after the end a process still was not done".to_owned());
@@ -79,201 +83,71 @@ async fn simulate(mut plan: Plan) -> Outcome {
     world.heal();
     // The last requests of those that crashed arrive, or not.
     sleep(Duration::from_millis(world.plan.latest() + 4 * world.plan.grace)).await;
-    let end = inspect(&world, &oracle, &mut rng).await;
+    let found = inspect(&world, &oracle, &mut rng).await;
+    // By then every follower has read the tail.
+    sleep(Duration::from_millis(2 * world.plan.window + 30_000)).await;
+    over.send_replace(true);
+    let observed = observer.await.ok().flatten();
     let (mut counts, hash, trace) =
         world.with(|inner, _| (inner.trace.counts, inner.trace.hash(), inner.trace.lines()));
-    let violations = judge(oracle.take(), &end, &mut counts);
+    if let Some(text) = leaks(&world) {
+        oracle.violation(text);
+    }
+    let violations = match &found {
+        Some(end) => {
+            if observed.as_ref().is_some_and(|observed| observed != end) {
+                let differs = observed.as_ref().and_then(|observed| observed.differs(end));
+                oracle.violation(format!("the observer ended with other tables: {differs:?}"));
+            }
+            judge(oracle.take(), end, &mut counts)
+        }
+        None => judge_unopened(oracle.take(), &mut counts),
+    };
     Outcome { seed, violations, counts, hash, trace }
 }
 
-/// Opens the database twice, each time anew, to write and to follow: it can be opened, and both find the same.
-async fn inspect(world: &Arc<World>, oracle: &Oracle, rng: &mut Rng) -> Dump {
-    let mut dumps = Vec::new();
-    for (life, follows) in [(u64::MAX - 1, false), (u64::MAX, true)] {
+/// Opens the database twice, each time anew, to write and to follow: it can be opened, and both find the same. Nothing, if
+/// it can't be opened: that is a violation, unless people deleted what belongs to it and both say that it is damaged.
+async fn inspect(world: &Arc<World>, oracle: &Oracle, rng: &mut Rng) -> Option<Dump> {
+    let (mut dumps, mut damaged) = (Vec::new(), 0);
+    for (life, purpose) in [(u64::MAX - 1, Purpose::Write(None)), (u64::MAX, Purpose::Follow)] {
         let process = Arc::new(Process::new(life, format!("inspector {}", u64::MAX - life), false));
-        match inspect_once(world, process, follows, rng.fork()).await {
+        let found = inspect_once(world, &process, &purpose, rng).await;
+        let shown = found.as_ref().map(|_| ()).map_err(discobase_core::Error::kind);
+        world.note(&format!("{} finds {shown:?}", process.name));
+        match found {
             Ok(dump) => dumps.push(dump),
+            Err(error) if world.vandalised() && is_damage(error.kind()) => damaged += 1,
             Err(error) => oracle.violation(format!("at the end: {:?}: {error}", error.kind())),
         }
     }
     if let [first, second] = dumps.as_slice()
         && first != second
     {
-        oracle.violation(format!("two that opened one journal found {first:?} and {second:?}"));
+        oracle.violation(format!(
+            "two that opened one journal found different tables: {:?}",
+            first.differs(second)
+        ));
     }
-    dumps.pop().unwrap_or_default()
+    if !dumps.is_empty() && damaged > 0 {
+        oracle.violation("one of two that opened one journal found it damaged".to_owned());
+    }
+    dumps.pop()
 }
 
 async fn inspect_once(
     world: &Arc<World>,
-    process: Arc<Process>,
-    follows: bool,
-    mut rng: Rng,
+    process: &Arc<Process>,
+    purpose: &Purpose,
+    rng: &mut Rng,
 ) -> Result<Dump> {
-    let db = database(world, None, follows, &mut rng)?;
-    db.connect_over(Door::new(Arc::clone(world), process, rng)).await?;
+    let db = open(world, process, purpose, rng).await?;
     let dump = Dump::of(&db).await?;
     db.close().await?;
     Ok(dump)
 }
 
-fn database(world: &World, owner: Option<String>, follows: bool, rng: &mut Rng) -> Result<Database> {
-    let plan = &world.plan;
-    let mut builder = Database::builder("bank")
-        .timing(plan.visibility, plan.grace, plan.window)
-        .checkpoint_every(plan.checkpoint_every, 1 << 20)
-        .trim_after(Duration::from_millis(plan.trim_after), Duration::from_secs(5))
-        .env(Arc::new(SimEnv::new(rng.fork())));
-    if let Some(deadline) = plan.deadline {
-        builder = builder.deadline(Duration::from_millis(deadline));
-    }
-    if let Some(owner) = owner {
-        builder = builder.owner(owner);
-    }
-    if follows {
-        builder = builder.follower();
-    }
-    let db = builder.build();
-    db.table::<Entry>()?.table::<Register>()?.table::<Claim>()?;
-    Ok(db)
-}
-
-/// A program that is started again and again.
-struct Program {
-    world: Arc<World>,
-    oracle: Arc<Oracle>,
-    rng: Rng,
-    slot: usize,
-    /// Whether it only reads what others write.
-    follows: bool,
-}
-
-impl Program {
-    async fn live(mut self) {
-        for number in 0.. {
-            if self.world.elapsed() >= self.world.plan.duration {
-                return;
-            }
-            let started = Instant::now();
-            let life = (self.slot as u64) << 32 | number;
-            let process = Arc::new(Process::new(life, format!("p{}.{number}", self.slot), true));
-            let crashed = self.live_once(&process).await;
-            self.world.with(|inner, _| {
-                inner.trace.counts.crashes += u64::from(crashed);
-                inner.subscribers.remove(&life)
-            });
-            // The end of this life, whatever of it still runs.
-            process.die();
-            self.world.note(&format!("{} is gone", process.name));
-            sleep(Duration::from_millis(self.rng.pick(1, &[500, 5_000, 30_000]))).await;
-            // Who gives an owner's name promises that no two processes start with it within the grace.
-            sleep_until(started + Duration::from_millis(self.world.plan.grace + 1)).await;
-        }
-    }
-
-    /// One life. Says whether it ended without closing.
-    async fn live_once(&mut self, process: &Arc<Process>) -> bool {
-        let owner = self.world.plan.named.then(|| format!("owner {}", self.slot));
-        let db = match database(&self.world, owner, self.follows, &mut self.rng) {
-            Ok(db) => db,
-            Err(error) => {
-                self.oracle.violation(format!("{}: {error}", process.name));
-                return false;
-            }
-        };
-        let door = Door::new(Arc::clone(&self.world), Arc::clone(process), self.rng.fork());
-        let opened = tokio::select! {
-            biased;
-            () = process.died() => return true,
-            opened = db.connect_over(door) => opened,
-        };
-        self.world.note(&format!(
-            "{} opens: {:?}",
-            process.name,
-            opened.as_ref().map_err(discobase_core::Error::kind)
-        ));
-        match opened {
-            Ok(()) => self.world.with(|inner, _| inner.trace.counts.openings += 1),
-            Err(error) => {
-                let expected = matches!(
-                    error.kind(),
-                    ErrorKind::NotCreated
-                        | ErrorKind::Fenced
-                        | ErrorKind::Refused
-                        | ErrorKind::Unreachable
-                        | ErrorKind::UnknownOutcome
-                        | ErrorKind::MissingChannel
-                );
-                if !expected {
-                    self.oracle.violation(format!(
-                        "{} could not open: {:?}: {error}",
-                        process.name,
-                        error.kind()
-                    ));
-                }
-                return false;
-            }
-        }
-        let mut callers = JoinSet::new();
-        for number in 0..self.world.plan.callers {
-            let (world, oracle) = (Arc::clone(&self.world), Arc::clone(&self.oracle));
-            let name = format!("{}/{number}", process.name);
-            callers.spawn(
-                Caller { world, oracle, db: db.clone(), name, rng: self.rng.fork(), follows: self.follows }
-                    .work(),
-            );
-        }
-        let longest = self.rng.pick(10_000, &[60_000, 120_000]);
-        let end = Duration::from_millis(self.rng.between(1_000, longest));
-        tokio::select! {
-            biased;
-            () = process.died() => return true,
-            () = sleep(end) => {}
-            // Each of them was told that another process writes now.
-            () = async { while callers.join_next().await.is_some() {} } => {}
-        }
-        if self.rng.chance(0.3) {
-            self.world.note(&format!("{} ends without a word", process.name));
-            return true;
-        }
-        // Some callers are in the middle of a write when the database is closed, others were done.
-        if self.rng.chance(0.5) {
-            callers.abort_all();
-        }
-        tokio::select! {
-            biased;
-            () = process.died() => true,
-            closed = db.close() => {
-                self.world.note(&format!("{} closes: {:?}", process.name, closed.map_err(|error| error.kind())));
-                false
-            }
-        }
-    }
-}
-
-/// People write into the database's channels, now and then: nonsense, and copies of what is there.
-async fn moderate(world: Arc<World>, mut rng: Rng) {
-    while world.elapsed() < world.plan.duration {
-        sleep(Duration::from_millis(rng.between(1_000, 60_000))).await;
-        let nonsense = rng.chance(0.5);
-        let which = rng.next();
-        let posted = world.with(|inner, now_ms| {
-            let state = &mut inner.state;
-            let home = state.home();
-            let count = state.channels_of(home.guild_id).count() as u64;
-            let place = usize::try_from(which.checked_rem(count).unwrap_or(0)).unwrap_or(0);
-            let channel = state.channels_of(home.guild_id).nth(place)?.id;
-            let copied = state.messages_in(channel).next_back().map(|message| message.content.clone());
-            let text = copied
-                .filter(|text| !nonsense && !text.is_empty())
-                .unwrap_or_else(|| "what is this?".to_owned());
-            state
-                .post_as(now_ms, home.owner_id, channel, &text)
-                .ok()
-                .map(|posted| (channel, posted.message.id))
-        });
-        if let Some((channel, message)) = posted {
-            world.note(&format!("the owner posts {message} in {channel}"));
-        }
-    }
+/// What a database says of itself whose messages or channels were deleted.
+const fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Damaged | ErrorKind::Corrupt | ErrorKind::MissingChannel)
 }

@@ -1,10 +1,12 @@
 //! The tables of the simulated program.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use discobase_core as discobase;
-use discobase_core::Table;
+use discobase_core::{Record, Table};
 
 /// One side of a transfer of money: a commit saves two, whose amounts cancel out.
-#[derive(Debug, Clone, PartialEq, Table)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Table)]
 #[table(crate = "discobase")]
 pub(crate) struct Entry {
     #[table(key)]
@@ -17,7 +19,7 @@ pub(crate) struct Entry {
 }
 
 /// A list that callers read, extend by the number of their operation, and write back.
-#[derive(Debug, Clone, PartialEq, Table)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Table)]
 #[table(crate = "discobase")]
 pub(crate) struct Register {
     #[table(key)]
@@ -27,11 +29,21 @@ pub(crate) struct Register {
 }
 
 /// A name that one operation at a time can hold.
-#[derive(Debug, Clone, PartialEq, Table)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Table)]
 #[table(crate = "discobase")]
 pub(crate) struct Claim {
     #[table(key)]
     pub(crate) by: u64,
     #[table(unique)]
     pub(crate) name: String,
+}
+
+/// What records hash to, whatever their order: so that a change of one changes it by what that one hashes to.
+pub(crate) fn digest<'a, T: Hash + 'a>(records: impl IntoIterator<Item = &'a Record<T>>) -> u64 {
+    let one = |record: &Record<T>| {
+        let mut hasher = DefaultHasher::new();
+        (record.id(), record.version(), &**record).hash(&mut hasher);
+        hasher.finish()
+    };
+    records.into_iter().fold(0, |sum: u64, record| sum.wrapping_add(one(record)))
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discobase_core::{CommitId, Database, Error, ErrorKind, Record, Result, Table};
+use discobase_core::{CommitId, Database, Entity as _, Error, ErrorKind, Record, Result, Role, Seq, Table};
 use tokio::time::sleep;
 
 use crate::oracle::{Kind, Oracle, Told};
 use crate::rng::Rng;
-use crate::tables::{Claim, Entry, Register};
+use crate::secret::SECRET;
+use crate::tables::{Claim, Entry, Register, digest};
 use crate::world::World;
 
 const ACCOUNTS: u64 = 8;
@@ -22,8 +23,8 @@ pub(crate) struct Caller {
     pub(crate) db: Database,
     pub(crate) name: String,
     pub(crate) rng: Rng,
-    /// Whether its process follows, and it only reads.
-    pub(crate) follows: bool,
+    /// The newest commit that it has seen, or was told is durable.
+    pub(crate) newest: Seq,
 }
 
 impl Caller {
@@ -32,8 +33,10 @@ impl Caller {
         let mut held = Vec::new();
         loop {
             sleep(Duration::from_millis(self.rng.between(1, self.world.plan.pause))).await;
+            // One that follows may have become the writer.
+            let follows = self.db.role().is_ok_and(|role| role == Role::Follower);
             let done = match self.rng.below(10) {
-                _ if self.follows => self.read().await,
+                _ if follows => self.read().await,
                 0..=2 => self.transfer().await,
                 3..=5 => self.append().await,
                 6 => self.claim(&mut held).await,
@@ -96,7 +99,7 @@ impl Caller {
     async fn claim(&mut self, held: &mut Vec<Record<Claim>>) -> Result<()> {
         let name = self.rng.below(NAMES);
         let number = self.begin(Kind::Claim(name));
-        let saved = Claim { by: number, name: format!("name-{name}") }.save(&self.db).await;
+        let saved = Claim { by: number, name: format!("{SECRET}{name}") }.save(&self.db).await;
         self.end(number, saved.as_ref().map(|saved| Some(saved.version()))).await;
         held.push(saved?);
         Ok(())
@@ -110,12 +113,28 @@ impl Caller {
         deleted.map(drop)
     }
 
+    /// Reads everything at once: what it sees is one state, the same that everybody sees after that commit, and none from
+    /// before what this caller has seen or was told.
     async fn read(&mut self) -> Result<()> {
-        self.oracle.saw_entries(&self.name, &Entry::find(&self.db).all().await?);
-        self.oracle.saw_claims(&self.name, &Claim::find(&self.db).all().await?);
-        for register in Register::find(&self.db).all().await? {
-            self.oracle.saw_register(&self.name, &register);
+        let snapshot = self.db.snapshot()?;
+        let entries = Entry::find(&snapshot).all().await?;
+        let claims = Claim::find(&snapshot).all().await?;
+        let registers = Register::find(&snapshot).all().await?;
+        self.oracle.saw_entries(&self.name, &entries);
+        self.oracle.saw_claims(&self.name, &claims);
+        registers.iter().for_each(|register| self.oracle.saw_register(&self.name, register));
+        let seq = snapshot.seq();
+        // Where people deleted frames that had been read, a follower takes back what they held.
+        if !self.world.vandalised() {
+            self.oracle.saw_state(&self.name, Entry::SCHEMA.name, seq, digest(&entries));
+            self.oracle.saw_state(&self.name, Claim::SCHEMA.name, seq, digest(&claims));
+            self.oracle.saw_state(&self.name, Register::SCHEMA.name, seq, digest(&registers));
+            if seq < self.newest {
+                let text = format!("{} saw commit {}, and commit {seq} afterwards", self.name, self.newest);
+                self.oracle.violation(text);
+            }
         }
+        self.newest = self.newest.max(seq);
         Ok(())
     }
 
@@ -125,9 +144,12 @@ impl Caller {
         number
     }
 
-    async fn end(&mut self, number: u64, result: Result<Option<discobase_core::Seq>, &Error>) {
+    async fn end(&mut self, number: u64, result: Result<Option<Seq>, &Error>) {
         let told = match result {
-            Ok(version) => Told::Durable(version),
+            Ok(version) => {
+                self.newest = self.newest.max(version.unwrap_or_default());
+                Told::Durable(version)
+            }
             Err(error) if error.kind() == ErrorKind::UnknownOutcome => Told::Unknown,
             Err(error) => Told::Refused(error.kind()),
         };
@@ -164,7 +186,9 @@ impl Caller {
                 | ErrorKind::Unreachable
                 | ErrorKind::Refused
         );
-        if !expected {
+        let damaged =
+            matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt | ErrorKind::MissingChannel);
+        if !(expected || damaged && self.world.vandalised()) {
             self.oracle.violation(format!("{} was told {:?}: {error}", self.name, error.kind()));
         }
     }

@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::gateway::Subscriber;
-use crate::plan::{LATE, Plan};
+use crate::keys::Keys;
+use crate::plan::Plan;
 use crate::process::Process;
 use crate::rng::Rng;
 use crate::trace::Trace;
@@ -28,6 +29,8 @@ pub(crate) const PATIENCE: u64 = 10_000;
 /// Everything outside of the processes.
 pub(crate) struct World {
     pub(crate) plan: Plan,
+    /// The database's keys, as its programs know them.
+    pub(crate) keys: Keys,
     start: Instant,
     inner: Mutex<Inner>,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) rng: Rng,
     /// From now on nothing goes wrong any more.
     pub(crate) healed: bool,
+    /// Somebody deleted what belongs to the database.
+    pub(crate) vandalised: bool,
 }
 
 /// What becomes of one request.
@@ -90,8 +95,10 @@ impl World {
             subscribers: BTreeMap::new(),
             rng: plan.rng.fork(),
             healed: false,
+            vandalised: false,
         };
-        Arc::new(Self { plan, start: Instant::now(), inner: Mutex::new(inner) })
+        let keys = Keys::new(plan.encrypted);
+        Arc::new(Self { plan, keys, start: Instant::now(), inner: Mutex::new(inner) })
     }
 
     /// Milliseconds since the run began.
@@ -156,8 +163,8 @@ impl World {
             (fate.there, fate.back) = (rng.between(1, 5_000), rng.between(1, 5_000));
         }
         if rng.chance(chances.late) {
-            fate.there = rng.pick(PATIENCE, &[PATIENCE, 60_000, LATE]) + rng.below(10_000);
-            fate.there = fate.there.min(LATE);
+            fate.there = rng.pick(PATIENCE, &[PATIENCE, 60_000, plan.late]) + rng.below(10_000);
+            fate.there = fate.there.min(plan.late);
         }
         if rng.chance(chances.error) {
             fate.instead = Some(Instead::Error);
@@ -197,6 +204,11 @@ impl World {
             Err(refusal) => self.note(&format!("{who} {what} -> {} {}", refusal.status, refusal.code)),
         }
         result
+    }
+
+    /// Whether somebody deleted what belongs to the database: it may be damaged then, and must say so.
+    pub(crate) fn vandalised(&self) -> bool {
+        self.inner.lock().vandalised
     }
 
     /// From now on nothing goes wrong any more.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use discobase::{Database, EncryptionKey, Error, ErrorKind, Table};
-use discobase_guild::{Action, Rule};
+use discobase::{Database, EncryptionKey, Error, ErrorKind, Role, Table};
+use discobase_guild::state::NewChannel;
+use discobase_guild::{Action, LocalGuild, Rule};
 
 use crate::encryption::{SECRETS, found, write_secrets};
+use crate::following::until;
 use crate::support::Place;
 use crate::tables::User;
 
@@ -17,6 +19,8 @@ crate::in_process!(
     an_interrupted_rotation_leaves_the_old_key,
     checkpoints_are_sealed,
     an_empty_database_can_be_rotated,
+    a_follower_without_the_new_key_says_so_and_never_takes_over,
+    a_journal_that_lost_under_a_lost_key_is_passed_over,
 );
 
 fn key(byte: u8) -> Option<EncryptionKey> {
@@ -203,4 +207,66 @@ async fn an_empty_database_can_be_rotated(place: &Place) {
     let db = open(place, key(2)).await;
     fill(&db, 0..3).await;
     db.close().await.unwrap();
+}
+
+/// It has read frames that it can't open: what it shows is behind the tip, and whoever wrote on top of it would write over
+/// what others were told is durable.
+async fn a_follower_without_the_new_key_says_so_and_never_takes_over(place: &Place) {
+    let owner = open(place, key(1)).await;
+    fill(&owner, 0..3).await;
+    let follower = place.builder().encryption(key(1).unwrap()).follower().build();
+    follower.table::<User>().unwrap();
+    place.connect(&follower).await.unwrap();
+    owner.rotate_key(key(2)).await.unwrap();
+    fill(&owner, 3..6).await;
+    let trouble = || follower.lag().unwrap().trouble.map(|error| error.kind());
+    until("it says what is wrong", || async { trouble() == Some(ErrorKind::WrongKey) }).await;
+    fill(&owner, 6..9).await;
+    owner.close().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(follower.promote().await.unwrap_err().kind(), ErrorKind::WrongKey);
+        assert_eq!(follower.role().unwrap(), Role::Follower);
+    }
+    assert_eq!((rows(&follower).await.len(), trouble()), (3, Some(ErrorKind::WrongKey)));
+    follower.close().await.unwrap();
+
+    let again = open(place, key(2)).await;
+    assert_eq!(rows(&again).await.len(), 9);
+    again.close().await.unwrap();
+}
+
+/// Of two processes that created the database at once, the one that lost may have died before it deleted its journal. That
+/// is sealed with a key of that time, or with another.
+async fn a_journal_that_lost_under_a_lost_key_is_passed_over(place: &Place) {
+    let db = open(place, key(1)).await;
+    fill(&db, 0..3).await;
+    let journal = db.journal().unwrap().get();
+    db.close().await.unwrap();
+    // The same name in another guild: its genesis is one of this database, as if it had lost here.
+    let elsewhere = LocalGuild::builder().limits(crate::support::limits()).start().await.unwrap();
+    let lost = database(place, key(9));
+    lost.connect_guild(&elsewhere).await.unwrap();
+    let channel = lost.journal().unwrap().get();
+    lost.close().await.unwrap();
+    let genesis = elsewhere.with_state(|state, _| state.messages_in(channel).next().unwrap().content.clone());
+
+    let (guild, bot) = (place.local(), place.local().application_id());
+    guild.with_state(|state, now| {
+        let journal = state.channel(journal).unwrap().clone();
+        let again = NewChannel {
+            name: journal.name,
+            topic: journal.topic,
+            parent_id: journal.parent_id,
+            ..NewChannel::default()
+        };
+        let again = state.create_channel(now, bot, journal.guild_id, again).unwrap();
+        state.post_as(now, bot, again.id, &genesis).unwrap();
+    });
+    let again = open(place, key(1)).await;
+    assert_eq!(rows(&again).await.len(), 3);
+    again.rotate_key(key(2)).await.unwrap();
+    again.close().await.unwrap();
+    let again = open(place, key(2)).await;
+    assert_eq!(rows(&again).await.len(), 3);
+    again.close().await.unwrap();
 }

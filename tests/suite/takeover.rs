@@ -16,6 +16,7 @@ crate::in_process!(
     standing_by_takes_over_after_a_close,
     standing_by_takes_over_after_a_crash,
     standing_by_leaves_a_live_owner_alone,
+    who_asks_while_it_takes_over_by_itself_is_answered,
     an_owner_that_was_taken_over_by_a_follower_is_fenced,
     of_two_that_stand_by_one_takes_over,
     what_was_written_before_a_takeover_has_its_outcome,
@@ -113,6 +114,21 @@ async fn standing_by_takes_over_after_a_crash(place: &Place) {
     // What is missing is made without being asked for.
     until("the table is made", || async { Note { text: "x".into() }.save(&standby).await.is_ok() }).await;
     standby.close().await.unwrap();
+}
+
+async fn who_asks_while_it_takes_over_by_itself_is_answered(place: &Place) {
+    let owner = open(place, short(place).build()).await;
+    let standby = open(place, short(place).stand_by(Duration::from_millis(300)).build()).await;
+    let journal = owner.journal().unwrap().get();
+    owner.close().await.unwrap();
+    let frames = || place.local().with_state(|state, _| state.messages_in(journal).count());
+    let closed = frames();
+    // It has posted its open, and waits until nothing can object any more.
+    until("it begins to take over", || async { frames() > closed }).await;
+    assert_eq!(standby.role().unwrap(), Role::Follower);
+    tokio::time::timeout(SOON, standby.promote()).await.expect("it is answered").unwrap();
+    writes(&standby, 1).await;
+    tokio::time::timeout(SOON, standby.close()).await.expect("it can be closed").unwrap();
 }
 
 async fn standing_by_leaves_a_live_owner_alone(place: &Place) {

@@ -16,10 +16,11 @@ use crate::db::options::Options;
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Epoch};
+use crate::journal::history::read_history;
 use crate::journal::owner::{self, random_incarnation};
 use crate::journal::post::key;
 use crate::journal::reader::Reader;
-use crate::journal::rules::{Nonce, reopens};
+use crate::journal::rules::{Nonce, is_certain, reopens, winner};
 use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
 use crate::replay::{Replayed, replay, salvage};
@@ -117,7 +118,7 @@ async fn look(creator: &mut Creator) -> Result<Option<(Reader, Replayed)>> {
     // Discord's clock showed at least this when the list was asked for.
     let passed = creator.env.monotonic().saturating_sub(listed).as_millis();
     let then = replayed.newest.time_ms().saturating_sub(u64::try_from(passed).unwrap_or(u64::MAX));
-    if timing.settle().is_zero() || then >= replayed.base.root.message.time_ms() + timing.visibility {
+    if is_certain(replayed.base.root.message, then, timing) {
         return Ok(Some((reader, replayed)));
     }
     env::sleep(&*creator.env, timing.settle()).await;
@@ -137,32 +138,18 @@ async fn read(creator: &Creator, reader: &Reader) -> Result<Option<Replayed>> {
     }
 }
 
-/// The journal with the oldest genesis, replayed.
-///
-/// Not the oldest journal: a process may make its channel first and post its genesis last, when another one, whose
-/// genesis was the only one to be seen, has long been writing.
+/// The database's journal, replayed.
 async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
-    let (mut oldest, mut gone) = (None::<(Reader, Replayed)>, None);
-    for journal in creator.home.journals() {
+    let journals = creator.home.journals();
+    let journal = match journals.as_slice() {
+        [only] => Some(*only),
+        _ => oldest(creator, &journals).await?,
+    };
+    if let Some(journal) = journal {
         let reader = creator.reader(journal);
-        match read(creator, &reader).await {
-            Ok(Some(replayed))
-                if oldest
-                    .as_ref()
-                    .is_none_or(|(_, known)| replayed.base.root.message < known.base.root.message) =>
-            {
-                oldest = Some((reader, replayed));
-            }
-            Ok(_) => {}
-            // Whoever lost a race for creating the database has just deleted its own.
-            Err(error) if error.kind() == ErrorKind::MissingChannel => gone = Some(error),
-            Err(error) => return Err(error),
+        if let Some(replayed) = read(creator, &reader).await? {
+            return Ok(Some((reader, replayed)));
         }
-    }
-    match (oldest, gone) {
-        (Some(found), _) => return Ok(Some(found)),
-        (None, Some(error)) => return Err(error),
-        (None, None) => {}
     }
     if !creator.home.has_tables() {
         return Ok(None);
@@ -187,6 +174,33 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
         Some(journal) => error.in_channel(journal),
         None => error,
     })
+}
+
+/// Which of the journals is the database's: the one with the oldest genesis, if any has one.
+///
+/// Those that lost are only read, not replayed: what they say may be sealed with a key that nobody has any more.
+async fn oldest(creator: &Creator, journals: &[ChannelId]) -> Result<Option<ChannelId>> {
+    let (mut roots, mut gone) = (Vec::new(), None);
+    for journal in journals {
+        let reader = creator.reader(*journal);
+        match read_history(&reader).await {
+            Ok(Some(history)) => roots.push((*journal, history.base.root.message)),
+            Ok(None) => {}
+            Err(error)
+                if creator.salvage && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) =>
+            {
+                let left = read(creator, &reader).await?;
+                roots.extend(left.map(|left| (*journal, left.base.root.message)));
+            }
+            // Whoever lost a race for creating the database has just deleted its own.
+            Err(error) if error.kind() == ErrorKind::MissingChannel => gone = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match (winner(roots), gone) {
+        (None, Some(gone)) => Err(gone),
+        (winner, _) => Ok(winner),
+    }
 }
 
 /// Creates the database: its channels, then the genesis. If two processes do so at once, the older genesis wins.

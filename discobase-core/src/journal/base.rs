@@ -2,10 +2,10 @@
 
 use crate::codec::checkpoint::{Covers, Root, Summary};
 use crate::codec::frame::{Body, Kind, Sum};
-use crate::ids::{Epoch, MessageId, Seq};
-use crate::journal::chain::{Holder, Link, walk};
+use crate::ids::{MessageId, Seq};
+use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::{Reader, Scan};
-use crate::journal::rules::{Position, Tip};
+use crate::journal::rules::{Position, Roots, Tip, is_on};
 use crate::transport::TransportError;
 
 /// A root of the chain that is not void.
@@ -19,13 +19,6 @@ pub(crate) struct Base {
     pub(crate) start: Position,
     /// What a checkpoint covers; `None` of a genesis.
     pub(crate) covers: Option<Covers>,
-}
-
-/// How far the chain from a root reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Reach {
-    epoch: Epoch,
-    tip: MessageId,
 }
 
 impl Base {
@@ -81,33 +74,31 @@ impl Base {
         }
     }
 
-    /// Whether the base is one: a checkpoint that is not on the chain from what it covers is void.
-    pub(crate) fn is_on(&self, chain: &[impl std::borrow::Borrow<Link>]) -> bool {
-        self.covers.is_none() || chain.iter().any(|link| link.borrow().sum == self.link.sum)
+    /// The checkpoint that it is, unless it is a genesis.
+    fn checkpoint_sum(&self) -> Option<Sum> {
+        self.covers.as_ref().map(|_| self.link.sum)
     }
 
-    /// How far the chain from here reaches, as far as the links tell; `None` if the base is void.
-    fn reach(&self, scan: &Scan) -> Option<Reach> {
-        let Position { tip, holder, timing } = self.start.clone();
-        let (chain, holder) = walk(&scan.links, tip.sum, holder, timing);
-        let tip = chain.last().map_or(tip.message, |link| link.message);
-        self.is_on(&chain).then_some(Reach { epoch: holder.epoch, tip })
+    /// Whether the base is one: a checkpoint that is not on the chain from what it covers is void.
+    pub(crate) fn is_on(&self, chain: &[Link]) -> bool {
+        is_on(self.checkpoint_sum(), chain)
     }
 }
 
-/// The base of what was read: of the roots that are not void the one from which the chain reaches the highest epoch,
-/// and in it the latest frame; of several on one chain the latest.
+/// The base of what was read: of the roots that are not void the one that [`Roots`] chooses.
 ///
 /// Of the frames on the way none is verified yet, only the checkpoints' own.
 pub(crate) async fn find_base(reader: &Reader, scan: &mut Scan) -> Result<Option<Base>, TransportError> {
+    let mut roots = Roots::new();
     // Of two genesis frames the older counts.
     let mut genesis: Vec<Link> = scan.links.roots().cloned().collect();
     genesis.sort_unstable_by_key(|link| link.message);
-    let mut best = None;
     for link in genesis {
         // A long name makes it a file, and one that can't be read is none.
         if reader.load(scan, &link).await? {
-            best = Base::genesis(&link, scan).and_then(|base| Some((base.reach(scan)?, base)));
+            if let Some(base) = Base::genesis(&link, scan) {
+                roots.offer(&scan.links, &base.start.clone(), None, base);
+            }
             break;
         }
     }
@@ -119,22 +110,13 @@ pub(crate) async fn find_base(reader: &Reader, scan: &mut Scan) -> Result<Option
             continue;
         }
         let Some(base) = Base::checkpoint(&link, scan) else { continue };
-        let Some(reach) = base.reach(scan) else { continue };
-        if best
-            .as_ref()
-            .is_none_or(|(known, best)| reach > *known || (reach == *known && best.covers.is_none()))
-        {
-            best = Some((reach, base));
-        }
-        // What an older checkpoint could lead to that this one does not is a later term. Loading it is saved.
-        if !best
-            .as_ref()
-            .is_some_and(|(known, _)| scan.links.iter().any(|link| link.header.epoch > known.epoch))
-        {
+        roots.offer(&scan.links, &base.start.clone(), base.checkpoint_sum(), base);
+        // Loading older ones is saved.
+        if roots.is_final(&scan.links) {
             break;
         }
     }
-    Ok(best.map(|(_, base)| base))
+    Ok(roots.best())
 }
 
 /// The frames of the journal that tell of a time before the earliest root: without a root they are lost.

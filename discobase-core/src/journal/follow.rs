@@ -100,7 +100,7 @@ impl Track {
     }
 
     /// A frame after the tip that follows one which is nowhere: the frames between were deleted, by a trim or by
-    /// somebody. `chain` is what follows the tip in a read that began at `began`; what is too young to be missed for
+    /// somebody. It may be of a term that is over: a reading of the whole journal tells what it means. `chain` is what follows the tip in a read that began at `began`; what is too young to be missed for
     /// sure comes as the second half.
     pub(crate) fn gap<'a>(
         &self,
@@ -113,7 +113,6 @@ impl Track {
         let after = chain.last().map_or(self.position.tip.message, |link| link.message);
         let loose = |link: &&Link| {
             link.kind != Kind::Genesis
-                && link.header.epoch >= self.position.holder.epoch
                 && link.message > self.checked.max(after)
                 && !known.contains(&link.header.prev)
         };

@@ -1,6 +1,7 @@
 //! All scenarios: what must hold, and what must be seen to break when a rule is left out or an assumption is broken.
 
 use crate::codec::frame::Timing;
+use crate::model::creation::Slips;
 use crate::model::guild::TICK;
 use crate::model::scenario::{LONG, Part, Scenario, TIGHT, TIMING};
 
@@ -10,7 +11,30 @@ pub fn scenarios() -> Vec<Scenario> {
     let mut all = holding();
     all.extend(assumptions());
     all.extend(rules());
+    all.extend(creation());
     all
+}
+
+/// Processes that create the database at once.
+fn creation() -> Vec<Scenario> {
+    let short = Scenario::short;
+    let slips = Slips::default();
+    vec![
+        short("D1", "two processes create the database", 12).quick_to(7).created_by(2, slips),
+        short("D2", "three processes create the database", 5).quick_to(1).created_by(3, slips),
+        short("M16", "a creator looks again without waiting", 8)
+            .quick_to(8)
+            .breaks()
+            .created_by(2, Slips { no_wait: true, ..slips }),
+        short("M17", "a journal is believed however young its genesis is", 1)
+            .quick_to(1)
+            .breaks()
+            .created_by(3, Slips { no_second_look: true, ..slips }),
+        short("M18", "the oldest journal is taken, not the oldest genesis", 12)
+            .quick_to(12)
+            .breaks()
+            .created_by(2, Slips { oldest_channel: true, ..slips }),
+    ]
 }
 
 const fn part(name: &'static str, frames: u8) -> Part {

@@ -5,6 +5,7 @@
 //! must be on the chain that follows from all messages there are; and no frame somebody was told is not durable may be.
 //! `docs/testing.md` has the scenarios, their bounds and how many states each has.
 
+mod creation;
 mod explore;
 mod following;
 mod guild;

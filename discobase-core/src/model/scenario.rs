@@ -4,6 +4,7 @@ use crate::codec::frame::{Header, Kind, Sum, Timing};
 use crate::ids::{Epoch, Incarnation};
 use crate::journal::chain::Holder;
 use crate::journal::rules::{Position, Tip};
+use crate::model::creation;
 use crate::model::explore::{Found, explore};
 use crate::model::guild::{Laws, TICK, message_at};
 use crate::model::process::{Process, Rules};
@@ -21,6 +22,8 @@ pub struct Scenario {
     /// The last tick of the version that is explored with every test; `None` if that would take too long.
     quick: Option<u64>,
     world: World,
+    /// Instead of all that, how a database is created.
+    creation: Option<creation::World>,
 }
 
 /// What an exploration saw.
@@ -38,7 +41,10 @@ impl Scenario {
     /// Explores it, up to a number of states.
     #[must_use]
     pub fn explore(&self, limit: usize) -> Report {
-        let (found, states) = explore(&self.world, limit);
+        let (found, states) = match &self.creation {
+            Some(creation) => explore(creation, limit),
+            None => explore(&self.world, limit),
+        };
         let exhausted = found == Found::Holds;
         let broken = match found {
             Found::Broken { wrong, trace } => Some((wrong, trace)),
@@ -50,8 +56,10 @@ impl Scenario {
     /// The version that is explored with every test.
     #[must_use]
     pub fn quick(&self) -> Option<Self> {
-        let world = World { end: self.quick?, ..self.world.clone() };
-        Some(Self { world, ..self.clone() })
+        let end = self.quick?;
+        let world = World { end, ..self.world.clone() };
+        let creation = self.creation.clone().map(|creation| creation::World { end, ..creation });
+        Some(Self { world, creation, ..self.clone() })
     }
 }
 
@@ -95,7 +103,7 @@ impl Scenario {
             deleted: false,
             refusals: 0,
         };
-        Self { name, about, breaks: false, quick: None, world }
+        Self { name, about, breaks: false, quick: None, world, creation: None }
     }
 
     /// Times with skew.
@@ -111,6 +119,13 @@ impl Scenario {
     /// Nonces that are remembered for W alone.
     pub(super) fn tight(name: &'static str, about: &'static str, end: u64) -> Self {
         Self::new(name, about, end, (TIGHT, FORGETFUL))
+    }
+
+    /// So many processes create the database, and slip in this way.
+    pub(super) fn created_by(mut self, processes: usize, slips: creation::Slips) -> Self {
+        let World { laws, timing, end, .. } = self.world;
+        self.creation = Some(creation::World { laws, timing, slips, processes, end });
+        self
     }
 
     /// The first part owns the journal, the others open it.

@@ -51,6 +51,9 @@ pub(super) struct Agenda {
     pub(super) takeover: Duration,
     /// The journal seems to have lost frames that were applied: they may only not be visible yet.
     suspect: bool,
+    /// Frames were read that could not be applied: what can be read here is behind the tip until the whole journal is
+    /// loaded anew. Nothing may be made of the frames that follow, and this process may not take over.
+    stranded: bool,
 }
 
 /// What a follower does next.
@@ -68,7 +71,7 @@ impl Engine {
     pub(super) async fn follow_all(&self, mut follower: Box<Follower>) -> Option<Box<Writer>> {
         let now = self.env.monotonic();
         let read = now + follower.interval();
-        let mut agenda = Agenda { read, check: now, takeover: now, suspect: false };
+        let mut agenda = Agenda { read, check: now, takeover: now, suspect: false, stranded: false };
         self.progress.lock().complete = follower.complete();
         loop {
             match self.errand(&agenda) {
@@ -133,6 +136,9 @@ impl Engine {
     }
 
     async fn hear(&self, follower: &mut Follower, agenda: &mut Agenda, message: Message, at: Duration) {
+        if agenda.stranded {
+            return;
+        }
         match follower.hear(message, at).await {
             Heard::Next(next) => {
                 let shown = self.show_frames(follower, agenda, vec![*next]).await;
@@ -146,6 +152,9 @@ impl Engine {
 
     /// Reads the tail and shows what it brings. True if nothing follows any more.
     pub(super) async fn catch_up(&self, follower: &mut Follower, agenda: &mut Agenda) -> bool {
+        if agenda.stranded && !self.rescue(follower, agenda).await {
+            return false;
+        }
         let (again, result) = match follower.read().await {
             Err(error) => (Some(RETRY), Err(error)),
             Ok(Tail { frames, again, broken }) => {
@@ -160,16 +169,29 @@ impl Engine {
         };
         let interval = follower.interval();
         agenda.read = self.env.monotonic() + again.map_or(interval, |again| again.min(interval));
-        let complete = again.is_none() && result.is_ok();
+        let complete = again.is_none() && result.is_ok() && !agenda.stranded && !agenda.suspect;
         self.progressed(follower, result);
         complete
+    }
+
+    /// Loads the journal anew, because frames were read and not applied. True if that is mended.
+    async fn rescue(&self, follower: &mut Follower, agenda: &mut Agenda) -> bool {
+        let loaded = self.reload(follower, agenda).await;
+        agenda.read = self.env.monotonic() + follower.interval();
+        if !agenda.stranded || loaded.is_err() {
+            self.progressed(follower, loaded);
+        }
+        !agenda.stranded
     }
 
     /// Reads the whole journal, because a message of it was deleted.
     async fn check(&self, follower: &mut Follower, agenda: &mut Agenda) {
         let result = match follower.is_whole().await {
-            Ok(true) => Ok(()),
-            Ok(false) => self.reload(follower, agenda).await,
+            Ok(true) if !agenda.stranded => {
+                agenda.suspect = false;
+                Ok(())
+            }
+            Ok(_) => self.reload(follower, agenda).await,
             Err(error) => Err(error),
         };
         agenda.check = agenda.check.max(self.env.monotonic() + CHECKS);
@@ -202,7 +224,7 @@ impl Engine {
                 %channel, seen = %self.tables().seq(), seq = %replayed.tables.seq(),
                 "the journal goes on without frames that had been read: what they held is taken back");
         }
-        agenda.suspect = false;
+        (agenda.suspect, agenda.stranded) = (false, false);
         tracing::info!(
             name: "reloaded", target: "discobase::journal", %channel, seq = %replayed.tables.seq(),
             "the journal was loaded anew"
@@ -257,6 +279,7 @@ impl Engine {
                     name: "frame_not_applied", target: "discobase::journal", %error,
                     "a frame could not be applied: loading the journal anew"
                 );
+                agenda.stranded = true;
                 self.reload(follower, agenda).await
             }
         }
@@ -289,11 +312,13 @@ impl Engine {
         // All that is visible is decided; otherwise a refused commit would wait for it.
         self.decided.set(tables.seq());
         newest.begin(tables, writer.incarnation());
-        let mut inbox = self.inbox.lock();
-        inbox.heard.clear();
-        drop(inbox);
+        let Inbox { promoting, .. } = std::mem::take(&mut *self.inbox.lock());
         drop(newest);
         self.role.send_replace(Role::Writer);
+        // Who asked for it while this process took over by itself has what they asked for.
+        for waiter in promoting {
+            let _ = waiter.send(Ok(()));
+        }
         tracing::info!(
             name: "took_over", target: "discobase::engine", channel = %self.journal, seq = %self.tables().seq(),
             "this process took the database over"

@@ -31,8 +31,8 @@ pub struct Lag {
     pub seq: Seq,
     /// How many messages of the journal the gateway brought that are not looked at yet.
     pub waiting: usize,
-    /// Why the journal can't be followed any further, if it can't: `Damaged`, `Corrupt`, `MissingChannel`, or what
-    /// the transport says. What was known before is served, and reading is tried again regularly.
+    /// Why the journal can't be followed any further, if it can't: `Damaged`, `Corrupt`, `MissingChannel`, `WrongKey` or
+    /// another word about the key after somebody changed it, or what the transport says. What was known before is served, and reading is tried again regularly.
     pub trouble: Option<Error>,
 }
 
@@ -84,10 +84,14 @@ impl Engine {
         let closed = || Error::new(ErrorKind::NotConnected, "the database was closed");
         let (waiter, done) = oneshot::channel();
         {
-            // Under the lock that the task's end takes too, so that nobody waits for a task that has ended.
+            // Under the lock that the task takes too when it ends or becomes the writer, so that nobody waits for a task
+            // that asks no more.
             let newest = self.newest.lock();
             if newest.ended || newest.closing {
                 return Err(newest.stopped.clone().unwrap_or_else(closed));
+            }
+            if newest.incarnation.is_some() {
+                return Ok(());
             }
             self.inbox.lock().promoting.push(waiter);
         }

@@ -7,16 +7,20 @@
 //! the rules and the assumptions they rest on.
 
 mod clock;
+mod creation;
 mod flow;
 mod opening;
 mod owner;
+mod roots;
 
 pub(crate) use clock::Clock;
+pub(crate) use creation::{is_certain, winner};
 #[cfg(any(test, feature = "model"))]
 pub(crate) use flow::Flow;
 pub(crate) use flow::{Event, Goal, Reply, Step, Verdict, Walked};
 pub(crate) use opening::{Opening, Progress, reopens, undecided};
 pub(crate) use owner::{Ending, Owner};
+pub(crate) use roots::{Roots, is_on};
 
 use crate::codec::frame::{Sum, Timing};
 use crate::ids::MessageId;
