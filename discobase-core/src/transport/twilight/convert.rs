@@ -47,8 +47,7 @@ pub(super) struct WireChannel {
     topic: Option<String>,
     parent_id: Option<Id<ChannelMarker>>,
     flags: Option<u64>,
-    #[serde(default)]
-    permission_overwrites: Vec<WireOverwrite>,
+    permission_overwrites: Option<Vec<WireOverwrite>>,
 }
 
 /// Numbers are decimal strings; what is none counts as nothing.
@@ -118,7 +117,7 @@ impl From<WireChannel> for Channel {
             topic: channel.topic.unwrap_or_default(),
             parent: channel.parent_id.map(|id| ChannelId::new(id.get())),
             visible: !hidden,
-            overwrites: channel.permission_overwrites.into_iter().map(Overwrite::from).collect(),
+            overwrites: channel.permission_overwrites.into_iter().flatten().map(Overwrite::from).collect(),
         }
     }
 }
