@@ -159,7 +159,7 @@ impl Pass<'_> {
         };
         let mut known = found.get(&segment.location).cloned();
         // A history may lag behind what a single message's route knows, and a new file may not have arrived yet.
-        for _ in 0..2 {
+        for again in [false, true] {
             let holder = match known.take() {
                 Some(message) => message,
                 None => {
@@ -189,6 +189,8 @@ impl Pass<'_> {
                     return Ok(Some(file));
                 }
                 Err(TransportError::Missing(_) | TransportError::Forbidden(_)) => {}
+                // A file that is deleted while it is downloaded, because it was trimmed, ends early.
+                Err(TransportError::Unknown(_)) if !again => {}
                 Err(error) => return Err(failed(&error)),
             }
         }
