@@ -47,3 +47,6 @@ mod models {}
 
 #[doc = include_str!("../docs/guide/16-migrations.md")]
 mod migrations {}
+
+#[doc = include_str!("../docs/guide/17-modules.md")]
+mod modules {}

@@ -87,13 +87,14 @@ pub(crate) fn is_new(link: &Link) -> bool {
     tables.iter().next().is_none() && tables.steps().is_empty()
 }
 
-/// Whether steps are to be applied, or structs differ from their tables.
-pub(crate) fn is_behind(link: &Link, registered: &[Registered], steps: &Steps) -> Result<bool> {
+/// Whether the steps do not go with the database as it is, or structs differ from their tables.
+pub(crate) fn is_behind(link: &Link, registered: &[Registered], steps: &Steps) -> bool {
     let tables = link.engine.tables();
     let differs = |one: &Registered| {
         tables.named(one.schema.name).is_some_and(|table| Handle::new(one, table.def()).is_err())
     };
-    Ok(!is_new(link) && (!steps.pending(tables.steps())?.is_empty() || registered.iter().any(differs)))
+    let behind = steps.pending(tables.steps()).map_or(true, |pending| !pending.is_empty());
+    !is_new(link) && (behind || registered.iter().any(differs))
 }
 
 /// The channels of tables that exist: no other table may get them, whatever their topics say.

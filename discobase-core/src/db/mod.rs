@@ -252,7 +252,7 @@ impl Database {
     async fn make_ready(&self, link: &Link) -> Result<()> {
         if !self.0.options.migrate {
             let (registered, steps) = (self.0.registry.lock().tables.clone(), self.0.steps.lock().clone());
-            if build::is_behind(link, &registered, &steps)? {
+            if build::is_behind(link, &registered, &steps) {
                 link.refresh_fitting(&registered);
                 return Ok(());
             }

@@ -1,0 +1,387 @@
+//! Modules in a local guild: what they get, what they don't, and what becomes of the others when one fails.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in a test whatever is not as expected is a failure"
+)]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use discobase_core::{Database, ErrorKind, Step, Table};
+use discobase_modules::{BotConfig, Hook, Module, ModuleConfig, ModuleError, ModuleLoader, ModuleState};
+
+type Log = Arc<Mutex<Vec<String>>>;
+type Running = std::pin::Pin<Box<dyn Future<Output = Hook> + Send>>;
+
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(crate = "discobase_core", name = "profiles")]
+struct One {
+    #[table(key)]
+    user: u64,
+    points: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(crate = "discobase_core", name = "profiles")]
+struct Two {
+    #[table(key)]
+    user: u64,
+    score: i64,
+    #[table(default = 1)]
+    level: u8,
+}
+
+/// A module whose parts a test chooses.
+#[derive(Default)]
+struct Parts {
+    log: Log,
+    db: Mutex<Option<Database>>,
+    tables: Option<fn(&Database) -> discobase_core::Result<()>>,
+    steps: Option<fn() -> Vec<Step>>,
+    ready: Option<fn(Database) -> Running>,
+}
+
+impl Module for Parts {
+    fn tables(&self, db: &Database) -> discobase_core::Result<()> {
+        self.tables.map_or(Ok(()), |tables| tables(db))
+    }
+
+    fn migrations(&self) -> Vec<Step> {
+        self.steps.map(|steps| steps()).unwrap_or_default()
+    }
+
+    async fn on_load(&self, db: Option<Database>) -> Hook {
+        self.log.lock().unwrap().push(format!("load {}", db.is_some()));
+        *self.db.lock().unwrap() = db;
+        Ok(())
+    }
+
+    async fn on_db_ready(&self, db: &Database) -> Hook {
+        self.log.lock().unwrap().push(format!("ready {}", db.tables().join(",")));
+        match self.ready {
+            Some(ready) => ready(db.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn on_unload(&self) -> Hook {
+        self.log.lock().unwrap().push("unload".to_owned());
+        Ok(())
+    }
+}
+
+fn one(db: &Database) -> discobase_core::Result<()> {
+    db.table::<One>().map(|_| ())
+}
+
+fn two(db: &Database) -> discobase_core::Result<()> {
+    db.table::<Two>().map(|_| ())
+}
+
+fn config(name: &str, version: &str, permissions: &str) -> ModuleConfig {
+    ModuleConfig::parse(&format!("name: {name}\nversion: {version}\npermissions: [{permissions}]\n")).unwrap()
+}
+
+async fn loader(file: &Path) -> ModuleLoader {
+    let bot = BotConfig::parse(&format!("enable-db: true\ndb-url: local:{}\n", file.display())).unwrap();
+    ModuleLoader::new(bot, None).await.unwrap()
+}
+
+async fn without() -> ModuleLoader {
+    ModuleLoader::new(BotConfig::parse("enable-db: false\n").unwrap(), None).await.unwrap()
+}
+
+fn logged(log: &Log) -> Vec<String> {
+    std::mem::take(&mut log.lock().unwrap())
+}
+
+async fn state(loader: &ModuleLoader, name: &str) -> ModuleState {
+    let found = loader.status().await.into_iter().find(|module| module.name == name);
+    found.expect("it is listed").state
+}
+
+#[tokio::test]
+async fn without_a_database_use_db_runs_and_require_db_is_skipped() {
+    let loader = without().await;
+    let log = Log::default();
+    let parts = || Parts { log: Arc::clone(&log), tables: Some(one), ..Parts::default() };
+    loader.load(parts(), config("a", "1.0.0", "use_db")).await.unwrap();
+    assert_eq!(logged(&log), ["load false"]);
+    let error = loader.load(parts(), config("b", "1.0.0", "require_db")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "module b is skipped: it requires a database, and the bot's config does not say enable-db: true"
+    );
+    assert!(logged(&log).is_empty());
+    assert!(matches!(state(&loader, "a").await, ModuleState::Running));
+    assert!(matches!(state(&loader, "b").await, ModuleState::Skipped(_)));
+    loader.close().await;
+}
+
+/// Tables are durable before the hook, which may therefore write; a hook inside an open transaction could not.
+#[tokio::test]
+async fn hooks_find_their_tables_and_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guild");
+    let log = Log::default();
+    let parts = || Parts {
+        log: Arc::clone(&log),
+        tables: Some(one),
+        ready: Some(|db| {
+            Box::pin(async move {
+                let known = One::count(&db).await?;
+                One { user: known as u64 + 1, points: 5 }.save(&db).await?;
+                Ok(())
+            })
+        }),
+        ..Parts::default()
+    };
+    for round in 1..=2 {
+        let loader = loader(&file).await;
+        loader.load(parts(), config("profiles", "1.0.0", "use_db")).await.unwrap();
+        loader
+            .load(Parts { log: Arc::clone(&log), ..Parts::default() }, config("bare", "1.0.0", "use_db"))
+            .await
+            .unwrap();
+        loader
+            .load(Parts { log: Arc::clone(&log), ..Parts::default() }, config("none", "1.0.0", ""))
+            .await
+            .unwrap();
+        assert_eq!(
+            logged(&log),
+            ["load true", "ready profiles", "load true", "ready ", "load false"],
+            "round {round}"
+        );
+        let status = loader.status().await;
+        let databases: Vec<_> = status.iter().map(|module| (module.name.as_str(), module.database)).collect();
+        assert_eq!(databases, [("bare", true), ("none", false), ("profiles", true)]);
+        loader.close().await;
+        assert_eq!(logged(&log), ["unload", "unload", "unload"]);
+    }
+}
+
+#[tokio::test]
+async fn each_module_has_a_database_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let (first, second) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
+    struct Keeps(Arc<Mutex<Option<Database>>>);
+    impl Module for Keeps {
+        fn tables(&self, db: &Database) -> discobase_core::Result<()> {
+            one(db)
+        }
+        async fn on_load(&self, db: Option<Database>) -> Hook {
+            *self.0.lock().unwrap() = db;
+            Ok(())
+        }
+    }
+    loader.load(Keeps(Arc::clone(&first)), config("first", "1.0.0", "use_db")).await.unwrap();
+    loader.load(Keeps(Arc::clone(&second)), config("second", "1.0.0", "use_db")).await.unwrap();
+    let error = loader.load(Keeps(Arc::default()), config("First", "2.0.0", "use_db")).await.unwrap_err();
+    assert!(matches!(error, ModuleError::NameTaken { .. }), "{error}");
+    let (a, b) = (first.lock().unwrap().clone().unwrap(), second.lock().unwrap().clone().unwrap());
+    One { user: 1, points: 1 }.save(&a).await.unwrap();
+    assert_eq!((One::count(&a).await.unwrap(), One::count(&b).await.unwrap()), (1, 0));
+    assert_ne!(a.journal().unwrap(), b.journal().unwrap());
+    assert_eq!((a.name(), b.name()), ("first", "second"));
+    let error = Two::count(&a).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownTable, "what another module registers is not this one's");
+    loader.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_disables_one_module() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let fails = |ready| Parts { ready: Some(ready), tables: Some(one), ..Parts::default() };
+    let error = loader
+        .load(fails(|_| Box::pin(async { panic!("no such luck") })), config("panics", "1.0.0", "use_db"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "on_db_ready of module panics failed: it panicked: no such luck");
+    let error = loader
+        .load(fails(|_| Box::pin(async { Err("not today".into()) })), config("errs", "1.0.0", "use_db"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "on_db_ready of module errs failed: not today");
+    let broken =
+        Parts { steps: Some(|| vec![Step::new("one", "odd")]), tables: Some(one), ..Parts::default() };
+    let error = loader.load(broken, config("broken", "1.0.0", "use_db")).await.unwrap_err();
+    assert!(error.to_string().contains("no semantic version"), "{error}");
+    loader
+        .load(Parts { tables: Some(one), ..Parts::default() }, config("fine", "1.0.0", "require_db"))
+        .await
+        .unwrap();
+    for name in ["panics", "errs", "broken"] {
+        assert!(matches!(state(&loader, name).await, ModuleState::Disabled(_)), "{name}");
+    }
+    assert!(matches!(state(&loader, "fine").await, ModuleState::Running));
+    loader.unload("panics").await.unwrap();
+    loader.load(Parts::default(), config("panics", "1.0.1", "use_db")).await.unwrap();
+    loader.reload("fine").await.unwrap();
+    assert!(matches!(loader.reload("nobody").await.unwrap_err(), ModuleError::Unknown { .. }));
+    loader.close().await;
+}
+
+/// Version 1.10.0 comes after 1.9.0, and what was applied once is not applied again.
+fn steps() -> Vec<Step> {
+    let double = |row: &mut discobase_core::RowChange<'_>| {
+        let score: i64 = row.get("score")?;
+        row.set("score", score * 2)
+    };
+    vec![
+        Step::new("1.10.0", "doubled").each("profiles", "twice the score", double),
+        Step::new("1.9.0", "scores")
+            .table("profiles", |table| table.rename("points", "score").add("level", 1_u8)),
+    ]
+}
+
+async fn rows(db: &Database) -> Vec<(u64, i64)> {
+    Two::find(db)
+        .order_by(|row| row.user.asc())
+        .all()
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| (row.user, row.score))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_update_migrates_from_the_version_that_was_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guild");
+    let first = loader(&file).await;
+    let save = |db: Database| -> Running {
+        Box::pin(async move {
+            One::save_all([1, 2].map(|user| One { user, points: 10 }), &db).await?;
+            Ok(())
+        })
+    };
+    first
+        .load(
+            Parts { tables: Some(one), ready: Some(save), ..Parts::default() },
+            config("game", "1.8.0", "use_db"),
+        )
+        .await
+        .unwrap();
+    let log = Log::default();
+    let check = |db: Database| -> Running {
+        Box::pin(async move {
+            assert_eq!(rows(&db).await, [(1, 20), (2, 20)]);
+            Ok(())
+        })
+    };
+    let new = || Parts {
+        log: Arc::clone(&log),
+        tables: Some(two),
+        steps: Some(steps),
+        ready: Some(check),
+        ..Parts::default()
+    };
+    first.update(new(), config("game", "1.10.0", "use_db")).await.unwrap();
+    assert_eq!(logged(&log), ["load true", "ready profiles"]);
+    let error = first.update(Parts::default(), config("game", "1.9.5", "use_db")).await.unwrap_err();
+    assert!(matches!(error, ModuleError::Backwards { .. }), "{error}");
+    first.close().await;
+    // Started anew, it finds what was recorded.
+    let second = loader(&file).await;
+    second.load(new(), config("game", "1.10.0", "use_db")).await.unwrap();
+    second.close().await;
+    // The old version does not know what the database has become.
+    let third = loader(&file).await;
+    let old = Parts { tables: Some(one), ..Parts::default() };
+    let error = third.load(old, config("game", "1.8.0", "use_db")).await.unwrap_err();
+    assert!(error.to_string().contains("this program has no such step"), "{error}");
+    third.close().await;
+}
+
+#[tokio::test]
+async fn an_update_that_fails_leaves_everything_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let log = Log::default();
+    let seen = |db: Database| -> Running {
+        Box::pin(async move {
+            if One::count(&db).await? == 0 {
+                One::save_all([1, 2].map(|user| One { user, points: 10 }), &db).await?;
+            }
+            let points: Vec<i64> = One::find(&db).all().await?.iter().map(|row| row.points).collect();
+            assert_eq!(points, [10, 10]);
+            Ok(())
+        })
+    };
+    let old = Parts { log: Arc::clone(&log), tables: Some(one), ready: Some(seen), ..Parts::default() };
+    loader.load(old, config("game", "1.8.0", "use_db")).await.unwrap();
+    logged(&log);
+
+    // The hook fails after both steps were applied.
+    let ready = |db: Database| -> Running {
+        Box::pin(async move {
+            Two { user: 3, score: 0, level: 0 }.save(&db).await?;
+            Err("it does not like what it sees".into())
+        })
+    };
+    let new = Parts { tables: Some(two), steps: Some(steps), ready: Some(ready), ..Parts::default() };
+    let error = loader.update(new, config("game", "1.10.0", "use_db")).await.unwrap_err();
+    assert_eq!(error.to_string(), "on_db_ready of module game failed: it does not like what it sees");
+    assert_eq!(
+        logged(&log),
+        ["unload", "load true", "ready profiles"],
+        "the old version runs again, on its own rows"
+    );
+
+    // A step fails, after another was applied.
+    let failing = || {
+        let mut steps = steps();
+        steps.push(Step::new("1.11.0", "bad").table("profiles", |table| table.drop("user")));
+        steps
+    };
+    let new = Parts { tables: Some(two), steps: Some(failing), ..Parts::default() };
+    let error = loader.update(new, config("game", "1.11.0", "use_db")).await.unwrap_err();
+    assert!(error.to_string().contains("a field of the key can't be dropped"), "{error}");
+    assert_eq!(logged(&log), ["unload", "load true", "ready profiles"]);
+    let status = loader.status().await;
+    assert_eq!(status[0].version, "1.8.0".parse().unwrap());
+    assert!(matches!(status[0].state, ModuleState::Running));
+    loader.close().await;
+}
+
+#[test]
+fn configs_say_what_is_wrong_and_where() {
+    for (text, parts) in [
+        ("name: a\nversion: 1.0\n", ["line 2", "no semantic version"]),
+        ("name: a b\nversion: 1.0.0\n", ["line 1", "is no name of a module"]),
+        ("version: 1.0.0\n", ["missing field", "name"]),
+        ("name: a\nversion: 1.0.0\npermissions: [use_bd]\n", ["line 3", "use_bd"]),
+        ("name: a\nversion: [1]\n", ["line 2", "version"]),
+        ("name: \"a\nversion: 1.0.0\n", ["line", "the module's config"]),
+    ] {
+        let error = ModuleConfig::parse(text).unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
+    }
+    for (text, parts) in [
+        ("enable-db: true\ndb-url: sqlite:///x\n", ["line 2", "write discord://GUILD or local:PATH"]),
+        ("enable-db: true\ndb-url: discord://shop\n", ["line 2", "no id of a guild"]),
+        ("enable-db: perhaps\n", ["line 1", "bool"]),
+    ] {
+        let error = BotConfig::parse(text).unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
+    }
+    let error = BotConfig::read("/nowhere/config.yaml").unwrap_err();
+    assert!(error.to_string().contains("/nowhere/config.yaml"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bot_on_discord_needs_a_token() {
+    let bot = BotConfig::parse("enable-db: true\ndb-url: discord://1234567890\n").unwrap();
+    let error = ModuleLoader::new(bot, None).await.unwrap_err();
+    assert!(error.to_string().contains("needs the bot's token"), "{error}");
+}
