@@ -41,6 +41,8 @@
 //!   [derive](derive@Table) lists the attributes; [`ColumnEnum`](derive@ColumnEnum) makes an enum a column type.
 //! - [`Record`]: a saved struct with its identity and version: `update`, `delete`.
 //! - [`Find`] and [`Column`]: queries, and the conditions they are made of.
+//! - [`Session`], [`Database::transaction`], [`Snapshot`]: many writes as one commit, many reads of one state.
+//! - [`update()`], [`delete()`], [`Expression`]: changes that are worked out at the commit.
 //! - [`Error`] and [`ErrorKind`]: what went wrong, and what to do.
 //! - [`transport`]: the door to the guild, for tests and for what speaks to Discord another way.
 //!

@@ -26,6 +26,7 @@ mod part;
 mod reading;
 mod sqlite;
 mod time;
+mod updating;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::contents::Contents;
 use crate::figure::Figure;
 use crate::guild::ROUND_TRIP_MS;
-use crate::{Result, concurrency, encryption, latency, loading, memory, opening, reading};
+use crate::{Result, concurrency, encryption, latency, loading, memory, opening, reading, updating};
 
 /// How large and how often.
 pub(crate) struct Scale {
@@ -33,7 +33,7 @@ impl Scale {
     }
 }
 
-pub(crate) const MEASUREMENTS: [Measurement; 7] = [
+pub(crate) const MEASUREMENTS: [Measurement; 8] = [
     Measurement {
         name: "saturation",
         about: "callers who save one record each, again and again",
@@ -127,5 +127,19 @@ pub(crate) const MEASUREMENTS: [Measurement; 7] = [
             )
         },
         make: |_| encryption::figures(),
+    },
+    Measurement {
+        name: "updating",
+        about: "updates that are worked out at the commit",
+        conditions: |scale| {
+            format!(
+                "{} rows, then {} increments of one of them at once; no distance, Discord's limits. A value is one of {} \
+                 runs.",
+                updating::ROWS,
+                updating::INCREMENTS,
+                scale.runs
+            )
+        },
+        make: |scale| updating::figures(scale.runs),
     },
 ];

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, concurrency, encryption, guild, latency, loading, memory, opening, reading};
+use crate::{Result, concurrency, encryption, guild, latency, loading, memory, opening, reading, updating};
 
 /// What a process does. It prints what came out as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +20,7 @@ pub(crate) enum Part {
     Reading(reading::Reading),
     Memory(memory::Memory),
     Encryption(encryption::Encryption),
+    Updating(updating::Updating),
 }
 
 impl Part {
@@ -37,6 +38,7 @@ impl Part {
                 Self::Reading(part) => print(&part.run().await?),
                 Self::Memory(part) => print(&part.run().await?),
                 Self::Encryption(part) => print(&part.run().await?),
+                Self::Updating(part) => print(&part.run().await?),
             }
         })
     }

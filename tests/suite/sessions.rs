@@ -397,7 +397,8 @@ async fn a_serializable_session_minds_what_it_read_and_nothing_else(place: &Plac
     db.close().await.unwrap();
 }
 
-async fn transfer(db: &Database, from: u64, to: u64, coins: i64) -> discobase::Result<bool> {
+/// Moves coins, counts that in a record of the task, and leaves a note.
+async fn transfer(db: &Database, task: u64, from: u64, to: u64, coins: i64) -> discobase::Result<bool> {
     db.transaction(|s| async move {
         let mut from = s.get::<User>(from).await?.expect("it exists");
         let mut to = s.get::<User>(to).await?.expect("it exists");
@@ -409,15 +410,18 @@ async fn transfer(db: &Database, from: u64, to: u64, coins: i64) -> discobase::R
         s.update(&mut from).await?;
         s.update(&mut to).await?;
         s.add(Note { text: format!("{coins}") }).await?;
+        update::<User>().filter(|u| u.id.eq(100 + task)).set(|u| u.points, |u| u.points + 1).run(&s).await?;
         Ok(true)
     })
     .await
 }
 
-/// Every state that anybody sees has all the money, and as many receipts as transfers were made.
+/// Every state that anybody sees has all the money, and as many notes in one table as transfers are counted in the other:
+/// a commit is seen whole, across tables, or not at all.
 async fn transfers_at_once_keep_the_sum_in_every_state(place: &Place) {
     let db = open(place).await;
     User::save_all((0..6).map(|id| User::new(id, &id.to_string(), 100)), &db).await.unwrap();
+    User::save_all((100..106).map(|id| User::new(id, &id.to_string(), 0)), &db).await.unwrap();
     let tasks: Vec<_> = (0..6_u64)
         .map(|task| {
             let db = db.clone();
@@ -426,7 +430,7 @@ async fn transfers_at_once_keep_the_sum_in_every_state(place: &Place) {
                 for round in 0..8_u64 {
                     let (from, to) = ((task + round) % 6, (task + round * 2 + 1) % 6);
                     let coins = (task * 7 + round * 13) % 50;
-                    if from != to && transfer(&db, from, to, coins as i64).await.unwrap() {
+                    if from != to && transfer(&db, task, from, to, coins as i64).await.unwrap() {
                         made += 1;
                     }
                 }
@@ -437,8 +441,13 @@ async fn transfers_at_once_keep_the_sum_in_every_state(place: &Place) {
     let mut seen = 0;
     while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
         let snapshot = db.snapshot().unwrap();
-        let sum: i64 = User::find(&snapshot).scalars(|u| u.points).await.unwrap().iter().sum();
-        assert_eq!(sum, 600, "at {}", snapshot.seq());
+        let sum = async |counted: bool| -> i64 {
+            let users = User::find(&snapshot).filter(|u| if counted { u.id.ge(100) } else { u.id.lt(100) });
+            users.scalars(|u| u.points).await.unwrap().iter().sum()
+        };
+        assert_eq!(sum(false).await, 600, "at {}", snapshot.seq());
+        let notes = Note::count(&snapshot).await.unwrap();
+        assert_eq!(sum(true).await, notes as i64, "at {}", snapshot.seq());
         seen += 1;
         tokio::task::yield_now().await;
     }
@@ -450,7 +459,8 @@ async fn transfers_at_once_keep_the_sum_in_every_state(place: &Place) {
     assert_eq!(Note::count(&db).await.unwrap(), made);
     db.close().await.unwrap();
     let db = open(place).await;
-    assert_eq!(User::find(&db).scalars(|u| u.points).await.unwrap().iter().sum::<i64>(), 600);
+    let points = User::find(&db).scalars(|u| u.points).await.unwrap();
+    assert_eq!(points.iter().sum::<i64>(), 600 + made as i64);
     assert_eq!(Note::count(&db).await.unwrap(), made);
     db.close().await.unwrap();
 }

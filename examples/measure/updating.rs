@@ -1,0 +1,94 @@
+//! Updates that are worked out at the commit: one of very many rows, and very many of one row.
+
+use discobase::{Database, Table, update};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::figure::Figure;
+use crate::guild::{Address, Guild};
+use crate::member::{Member, members};
+use crate::part::Part;
+use crate::time::{milliseconds, now};
+
+/// Rows of the one update.
+pub(crate) const ROWS: usize = 100_000;
+/// Increments of one row at once.
+pub(crate) const INCREMENTS: usize = 1_000;
+
+/// One process that updates.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Updating {
+    guild: Address,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Updated {
+    /// Milliseconds, bytes sent and frames of the one update.
+    all: (f64, u64, u64),
+    /// Milliseconds, bytes sent and frames of the increments.
+    one: (f64, u64, u64),
+    /// Increments that are missing in the end.
+    lost: i64,
+}
+
+/// Makes the figures.
+pub(crate) fn figures(runs: usize) -> Result<Vec<Figure>> {
+    let mut updated = Vec::new();
+    for _ in 0..runs {
+        let guild = Guild::default().start()?;
+        updated.push(Part::Updating(Updating { guild: guild.address.clone() }).measure::<Updated>()?);
+    }
+    let each = |what: &str, unit: &str, value: fn(&Updated) -> f64| {
+        Figure::of(what, unit, updated.iter().map(value).collect())
+    };
+    Ok(vec![
+        each("an update of all rows, until acknowledged", "ms", |run| run.all.0),
+        each("bytes sent for it, a row", "bytes", |run| run.all.1 as f64 / ROWS as f64),
+        each("frames of it", "frames", |run| run.all.2 as f64),
+        each("increments of one row, until all are acknowledged", "ms", |run| run.one.0),
+        each("bytes sent for them, an increment", "bytes", |run| run.one.1 as f64 / INCREMENTS as f64),
+        each("frames of them", "frames", |run| run.one.2 as f64),
+        each("increments lost", "increments", |run| run.lost as f64),
+    ])
+}
+
+impl Updating {
+    /// Saves the rows, updates all of them, then one of them very often.
+    pub(crate) async fn run(self) -> Result<Updated> {
+        let db = self.guild.open::<Member>().await?;
+        let rows: Vec<Member> = members(ROWS).collect();
+        let first = rows.first().map_or(0, |row| row.id);
+        Member::save_all(rows, &db).await?;
+        let before = sent(&db)?;
+        let called = now();
+        update::<Member>().set(|m| m.points, |m| m.points + 5).run(&db).await?;
+        let took = milliseconds(called.elapsed());
+        let after = sent(&db)?;
+        let all = (took, after.0 - before.0, after.1 - before.1);
+
+        let points =
+            async || Ok::<_, discobase::Error>(Member::get(&db, first).await?.map_or(0, |row| row.points));
+        let (start, before, called) = (points().await?, sent(&db)?, now());
+        let increments: Vec<_> = (0..INCREMENTS)
+            .map(|_| {
+                let increment =
+                    update::<Member>().filter(|m| m.id.eq(first)).set(|m| m.points, |m| m.points + 1);
+                tokio::spawn(increment.run(&db))
+            })
+            .collect();
+        for increment in increments {
+            increment.await??;
+        }
+        let (took, after) = (milliseconds(called.elapsed()), sent(&db)?);
+        let one = (took, after.0 - before.0, after.1 - before.1);
+        let lost = INCREMENTS as i64 - (points().await? - start);
+        db.close().await?;
+        Ok(Updated { all, one, lost })
+    }
+}
+
+/// Bytes and frames that were sent.
+fn sent(db: &Database) -> discobase::Result<(u64, u64)> {
+    Ok((db.traffic()?.bytes_sent, db.frames()?))
+}
