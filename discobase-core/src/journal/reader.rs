@@ -146,6 +146,11 @@ impl Scan {
         self.frames.get(&sum)
     }
 
+    /// Whether a message with this frame was read.
+    pub(crate) fn shows(&self, sum: Sum) -> bool {
+        self.links.iter().any(|link| link.sum == sum)
+    }
+
     /// [`Scan::frame`], taken out.
     pub(crate) fn take_frame(&mut self, sum: Sum) -> Option<Frame> {
         self.frames.remove(&sum)

@@ -219,15 +219,17 @@ impl Writer {
             _ => None,
         };
         let seen = scan.links.iter().any(|link| Some(link.sum) == wanted);
+        let rooted = scan.shows(from.tip.sum);
         let chain = chain.iter().map(|link| Tip { sum: link.sum, message: link.message }).collect();
-        Ok(Walked { chain, end, seen, newest })
+        Ok(Walked { rooted, chain, end, seen, newest })
     }
 
     /// What follows the tip, as a read of the tail shows it.
     async fn look(&self) -> Result<Event, TransportError> {
         let scan = self.tail(self.owner.tip()).await?;
         let first = scan.links.after(self.owner.tip().sum).iter().min_by_key(|link| link.message);
-        Ok(Event::Looked { first: first.map(|link| link.sum), newest: scan.newest })
+        let rooted = scan.shows(self.owner.tip().sum);
+        Ok(Event::Looked { rooted, first: first.map(|link| link.sum), newest: scan.newest })
     }
 
     async fn tail(&self, from: Tip) -> Result<Scan, TransportError> {

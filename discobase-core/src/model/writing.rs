@@ -8,6 +8,7 @@ use crate::journal::chain::Link;
 use crate::journal::reader::Reader;
 use crate::journal::rules::{Event, Goal, Owner, Step, Tip, Verdict, Walked};
 use crate::model::explore::Name;
+use crate::model::guild::Reading;
 use crate::model::process::{Mode, Next, Process, Run, Waiting};
 use crate::model::state::{State, World, frame, name};
 
@@ -110,7 +111,9 @@ impl World {
                     let (chain, end) = reading.walk(&from, self.timing);
                     let seen = run.frame.as_ref().is_some_and(|frame| reading.shows(frame.sum));
                     let tips = chain.iter().map(|link| Tip { sum: link.sum, message: link.message });
-                    let walked = Walked { chain: tips.collect(), end, seen, newest: reading.newest() };
+                    let rooted = self.shows(&reading, from.tip.sum);
+                    let walked =
+                        Walked { rooted, chain: tips.collect(), end, seen, newest: reading.newest() };
                     let shown: Vec<String> = chain.iter().map(name).collect();
                     let what = || format!("{} and reads {shown:?}", what());
                     let event = Event::Walked(walked);
@@ -120,13 +123,19 @@ impl World {
             Step::Look => {
                 for reading in state.guild.readings(&self.laws, state.now, tail(owner.tip())) {
                     let first = reading.first_after(owner.tip().sum);
-                    let event = Event::Looked { first, newest: reading.newest() };
+                    let rooted = self.shows(&reading, owner.tip().sum);
+                    let event = Event::Looked { rooted, first, newest: reading.newest() };
                     let what = || format!("{} and sees {first:?}", what());
                     self.advance(state.clone(), at, owner.clone(), run.clone(), event, &what, next);
                 }
             }
             Step::Done(verdict) => self.done(state, at, owner, &run, verdict, what, next),
         }
+    }
+
+    /// Whether a read showed a frame; the root's message is always there.
+    fn shows(&self, reading: &Reading, sum: Sum) -> bool {
+        sum == self.root.tip.sum || reading.shows(sum)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one undertaking")]

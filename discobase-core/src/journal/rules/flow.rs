@@ -66,6 +66,8 @@ pub(crate) enum Event {
     Walked(Walked),
     /// A read showed this after the tip.
     Looked {
+        /// Whether it showed the tip itself.
+        rooted: bool,
         /// The first message that holds a frame after the tip, and what it holds.
         first: Option<Sum>,
         /// The newest message.
@@ -95,6 +97,9 @@ pub(crate) enum Reply {
 /// What a read of the tail shows from the position on where its walk began.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Walked {
+    /// Whether the read showed the frame at the position itself. Without it nothing can be made of what follows: a later
+    /// owner's trim takes the oldest first, so what followed may be gone with it, an `open` among it.
+    pub(crate) rooted: bool,
     /// The frames that follow.
     pub(crate) chain: Vec<Tip>,
     /// Who holds the last of them.
@@ -201,7 +206,7 @@ impl Owner {
             (Stage::Looking, Event::Looked { first: Some(rival), .. }) => {
                 Step::Done(Verdict::Contested { rival })
             }
-            (Stage::Looking, Event::Looked { first: None, .. }) => {
+            (Stage::Looking, Event::Looked { first: None, rooted: true, .. }) => {
                 self.hear(flow.started);
                 Step::Done(Verdict::Settled)
             }
@@ -244,6 +249,9 @@ impl Owner {
         let (Term::Unsettled(opened) | Term::Counted(opened)) = &self.term else {
             return self.proceed(flow, now);
         };
+        if !walked.rooted {
+            return self.unrooted(flow.stage);
+        }
         let opened = opened.clone();
         let first = walked.chain.first().filter(|first| first.sum == opened.open);
         if let Some(first) = first.filter(|first| first.sum == self.tip.sum) {
@@ -264,6 +272,15 @@ impl Owner {
             }
         }
         self.proceed(flow, now)
+    }
+
+    /// What the `open` follows is not there: a later owner has trimmed it, or somebody has deleted it.
+    fn unrooted(&mut self, stage: Stage) -> Step {
+        if stage == Stage::Acknowledging {
+            return Step::Done(Verdict::PutOff);
+        }
+        self.end(Ending::Vanished);
+        Step::Done(Verdict::Ended)
     }
 
     /// The first post of a frame was answered.
@@ -314,8 +331,11 @@ impl Owner {
         let (Goal::Append { sum, .. } | Goal::Object { sum, .. }) = flow.goal else {
             return Step::Done(Verdict::PutOff);
         };
+        if !walked.rooted && flow.stage == Stage::Deciding {
+            return self.unknown(Ending::Vanished);
+        }
         let kind = flow.kind();
-        if let Some(found) = walked.chain.iter().find(|tip| tip.sum == sum) {
+        if let Some(found) = walked.chain.iter().find(|tip| tip.sum == sum && walked.rooted) {
             let tip = self.extend(sum, kind, found.message);
             match walked.chain.last() {
                 Some(last) if last.sum != sum => self.fence(&walked.end),
@@ -381,3 +401,6 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
