@@ -15,7 +15,7 @@ use crate::fuzzing::arbitrary;
 use crate::fuzzing::codec::as_posted;
 use crate::fuzzing::segments::segment_of;
 use crate::fuzzing::source::Source;
-use crate::ids::{ChannelId, Seq};
+use crate::ids::{ChannelId, Epoch, Seq};
 use crate::seal::{EncryptionKey, KeySource, Keychain, Sealing};
 
 const JOURNAL: ChannelId = ChannelId::new(5);
@@ -113,7 +113,7 @@ fn seals(frame: &Frame, source: &mut Source<'_>) {
         change(&mut changed);
         tampered(&changed, sealing, JOURNAL);
     };
-    with(&|frame| frame.header.epoch = frame.header.epoch.next());
+    with(&|frame| frame.header.epoch = Epoch::new(frame.header.epoch.get() ^ 1));
     with(&|frame| frame.header.prev.0 = frame.header.prev.0.map(|byte| byte ^ 1));
     with(&|frame| frame.header.owner.push('x'));
     if summary.is_some() {
