@@ -28,7 +28,7 @@ crate::in_process!(
 /// Escaped, these names leave no room for the first frame in a message. It became a file, and was looked for in texts
 /// only: the database was created and could not be opened.
 async fn long_names_are_opened_again(place: &Place) {
-    let (name, owner) = ("\u{1f5c3}".repeat(60), "\u{1f916}".repeat(64));
+    let (name, owner) = ("\u{1f5c3}".repeat(72), "\u{1f916}".repeat(64));
     for rows in 1..4 {
         let db = place.builder_named(&name).owner(owner.clone()).build();
         db.table::<User>().unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 
 use crate::codec::frame::{Body, Frame, Sum};
+use crate::codec::message::read;
 use crate::codec::sealed::open;
 use crate::error::{Error, ErrorKind};
 use crate::fuzzing::source::Source;
@@ -168,8 +169,14 @@ async fn lose(world: &mut World, source: &mut Source<'_>) {
     let messages = world.guild.messages(JOURNAL);
     let lost = (1 + source.below(3)).min(messages.len());
     for _ in 0..lost {
-        if let Some(message) = messages.get(source.below(messages.len())) {
-            world.guild.remove(JOURNAL, message.id);
+        let Some(victim) = messages.get(source.below(messages.len())) else { continue };
+        // A frame goes with all its copies. One that is left would date it later, and so may lose it to a rival that had
+        // lost; that takes a late copy, a rival and a deletion, all of one frame.
+        let sum = read(victim).map(|posted| posted.sum());
+        for message in &messages {
+            if message.id == victim.id || (sum.is_some() && read(message).map(|posted| posted.sum()) == sum) {
+                world.guild.remove(JOURNAL, message.id);
+            }
         }
     }
     let replayed = replay(&world.reader).await;

@@ -304,6 +304,13 @@ impl World {
         self.guild.allow_deletions(if interrupted { source.number() } else { u64::MAX });
         let trimmed = trim_journal(&self.reader, checkpoint.sum).await;
         self.guild.allow_deletions(u64::MAX);
+        // The newest message stays. A request that came so late that it follows what is trimmed looks like a hole then.
+        let present = self.present();
+        let chain: HashSet<Sum> = self.chain().iter().map(|link| link.sum).collect();
+        self.may_fail |= self.known.iter().any(|known| {
+            let Known { link, .. } = known;
+            present.contains(&link.sum) && !chain.contains(&link.sum) && !present.contains(&link.header.prev)
+        });
         if trimmed.is_ok() {
             for location in dropped {
                 self.guild.remove(location.channel, location.message);
