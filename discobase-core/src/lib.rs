@@ -52,7 +52,6 @@ mod foreign;
 pub mod fuzzing;
 mod ids;
 mod journal;
-#[allow(dead_code, reason = "no table is registered to be looked up yet")]
 mod lookup;
 #[cfg(any(test, feature = "model"))]
 #[doc(hidden)]

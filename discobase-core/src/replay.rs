@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub use salvage::Salvage;
 pub(crate) use salvage::salvage;
 
-use crate::checkpoint::load::{Loader, Lost};
+use crate::checkpoint::load::Loader;
 use crate::codec::binary::commit_size;
 use crate::codec::checkpoint::{Checkpoint, Wrote};
 use crate::codec::frame::{Body, Frame};
@@ -21,6 +21,7 @@ use crate::journal::chain::Link;
 use crate::journal::history::{History, read_history};
 use crate::journal::reader::{Reader, Scan};
 use crate::journal::rules::Position;
+use crate::lookup::{Lazy, Lost};
 use crate::seal::Sealing;
 use crate::tables::Tables;
 
@@ -65,14 +66,14 @@ impl Volume {
 /// How often a base whose segments are not all there is read anew: a newer base may have taken its place meanwhile.
 const BASES: usize = 3;
 
-/// Reads and replays the journal; `None` if it holds no frame.
+/// Reads and replays the journal; `None` if it holds no frame. Tables that are `lazy` are not loaded.
 ///
 /// Whoever stood at a tip and finds that what followed it was trimmed starts anew with this.
-pub(crate) async fn replay(reader: &Reader) -> Result<Option<Replayed>> {
+pub(crate) async fn replay(reader: &Reader, lazy: &Lazy) -> Result<Option<Replayed>> {
     let mut tried = 1;
     loop {
         let Some(history) = read_history(reader).await? else { return Ok(None) };
-        match start(reader, &history).await {
+        match start(reader, &history, lazy).await {
             Ok(start) => return finish(reader, history, start).await.map(Some),
             Err(Lost::Segment(error)) if tried < BASES => {
                 tracing::debug!(
@@ -95,7 +96,7 @@ struct Start {
 }
 
 /// The state at the base: nothing after a genesis, and what the segments of a checkpoint hold.
-async fn start(reader: &Reader, history: &History) -> Result<Start, Lost> {
+async fn start(reader: &Reader, history: &History, lazy: &Lazy) -> Result<Start, Lost> {
     let base = &history.base;
     let sealing = reader.keychain.unlock(base.root.genesis.keying).await;
     let sealing = sealing.map_err(|error| Lost::Failed(error.in_channel(reader.channel)))?;
@@ -109,7 +110,7 @@ async fn start(reader: &Reader, history: &History) -> Result<Start, Lost> {
         db: &reader.db,
         sealing: sealing.clone().into(),
     };
-    let tables = loader.load(&checkpoint).await?;
+    let tables = loader.load(&checkpoint, lazy).await?;
     Ok(Start { tables, checkpoint: Some(checkpoint), sealing })
 }
 

@@ -26,6 +26,7 @@ mod following;
 mod healing;
 mod hooks;
 mod interruption;
+mod lazy;
 mod lifecycle;
 mod migrations;
 mod models;

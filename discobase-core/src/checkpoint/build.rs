@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use crate::batch::TableDef;
-use crate::checkpoint::policy::{Plan, plan};
+use crate::checkpoint::policy::plan;
 use crate::codec::checkpoint::{Checkpoint, Run, TableCheckpoint};
 use crate::codec::segment::{
     Built, IndexWriter, Part, RowEntry, RowsWriter, Sealing, SegmentError, SegmentOf,
 };
 use crate::env::{Pieces, SharedEnv, pieces};
-use crate::ids::{RowId, Seq};
-use crate::tables::{TableState, Tables};
+use crate::ids::{RowId, Seq, TableId};
+use crate::tables::{Slot, Tables};
 
 /// What building comes to, piece by piece.
 pub(crate) enum Piece {
@@ -70,8 +70,32 @@ impl Wanted {
         send(Piece::End);
     }
 
+    /// The commit after which a table's new run begins.
+    fn from(&self, table: &Slot, old: &[Run]) -> Seq {
+        let since = old.last().map_or(Seq::default(), |last| last.to);
+        let changed = table.rows_since(since).count() + table.deleted_since(since).count();
+        plan(old, changed as u64, table.len() as u64).from
+    }
+
+    /// The tables that have to be loaded before their runs can be built: those that would have to write more than what is
+    /// known of them.
+    pub(crate) fn needed(&self) -> Vec<TableId> {
+        let needed = self.tables.iter().filter(|table| {
+            let (last, id) = (self.last.as_ref(), table.def().id);
+            let known = last.and_then(|last| last.tables.iter().find(|known| known.def.id == id));
+            let known = known.filter(|known| table.def().shares_segments(&known.def));
+            match (table.unloaded(), last, known) {
+                (None, ..) => false,
+                (_, Some(last), Some(_)) if table.last_change() <= last.seq => false,
+                (Some(unloaded), _, Some(known)) => self.from(table, &known.runs) < unloaded.since(),
+                _ => true,
+            }
+        });
+        needed.map(|table| table.def().id).collect()
+    }
+
     /// The runs of one table.
-    fn table(&self, table: &TableState, send: Send<'_>) -> Result<(), Stop> {
+    fn table(&self, table: &Slot, send: Send<'_>) -> Result<(), Stop> {
         let seq = self.tables.seq();
         let last = self.last.as_ref();
         let known = last.and_then(|last| last.tables.iter().find(|known| known.def.id == table.def().id));
@@ -84,8 +108,7 @@ impl Wanted {
         let known = known.filter(|known| table.def().shares_segments(&known.def));
         let old: &[Run] = known.map_or(&[], |known| &known.runs);
         let since = old.last().map_or(Seq::default(), |last| last.to);
-        let changed = table.rows_since(since).count() + table.deleted_since(since).count();
-        let Plan { from, .. } = plan(old, changed as u64, table.len() as u64);
+        let from = self.from(table, old);
         let grown = |runs: &[Run]| {
             let mut runs: Vec<Run> = runs.iter().filter(|run| run.to <= from).cloned().collect();
             runs.push(Run { from, to: seq, segments: Vec::new() });
@@ -120,7 +143,7 @@ impl Wanted {
         files(of, writer.finish()?, send)
     }
 
-    fn index(&self, of: &SegmentOf, table: &TableState, index: usize, send: Send<'_>) -> Result<(), Stop> {
+    fn index(&self, of: &SegmentOf, table: &Slot, index: usize, send: Send<'_>) -> Result<(), Stop> {
         let mut writer = IndexWriter::new(of.clone(), self.sealing.clone())?;
         for (key, row) in table.keys_since(index, of.run.0) {
             writer.put(key.as_bytes(), row)?;
@@ -138,13 +161,13 @@ fn files(of: &SegmentOf, built: Vec<Built>, send: Send<'_>) -> Result<(), Stop> 
     built.into_iter().try_for_each(|built| put(send, Piece::File(of.clone(), Box::new(built))))
 }
 
-fn described(table: &TableState, runs: Vec<Run>, indexes: Vec<Vec<Run>>) -> Piece {
+fn described(table: &Slot, runs: Vec<Run>, indexes: Vec<Vec<Run>>) -> Piece {
     let (def, next_row, rows) = (TableDef::clone(table.def()), table.next_row(), table.len() as u64);
     Piece::Table(Box::new(TableCheckpoint { def, next_row, rows, runs, indexes }))
 }
 
 /// What the commits after `from` left in a table, in the order of the rows' ids; of deleted rows those below `before`.
-fn entries(table: &TableState, from: Seq, before: RowId) -> impl Iterator<Item = RowEntry<'_>> {
+fn entries(table: &Slot, from: Seq, before: RowId) -> impl Iterator<Item = RowEntry<'_>> {
     let mut rows = table.rows_since(from).peekable();
     let mut deleted = table.deleted_since(from).filter(move |(row, _)| *row < before).peekable();
     std::iter::from_fn(move || {

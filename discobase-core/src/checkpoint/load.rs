@@ -12,17 +12,9 @@ use crate::codec::segment::{Part, Sealing, SegmentError, SegmentOf, read_rows};
 use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, MessageId};
-use crate::tables::{TableLoad, TableState, Tables};
+use crate::lookup::{Lazy, Lost};
+use crate::tables::{Slot, TableLoad, TableState, Tables};
 use crate::transport::{BoxFuture, HistoryPage, Message, Transport, TransportError, explain};
-
-/// Why a checkpoint's state can't be loaded.
-#[derive(Debug)]
-pub(crate) enum Lost {
-    /// A segment is not there, or is not what the checkpoint names: a newer checkpoint may do without it.
-    Segment(Error),
-    /// What reading can fail with.
-    Failed(Error),
-}
 
 /// So many segments are downloaded at a time.
 const AT_ONCE: usize = 4;
@@ -41,17 +33,21 @@ pub(crate) struct Loader<'a> {
 type Piece<'a> = (SegmentOf, &'a Segment);
 
 impl Loader<'_> {
-    /// Loads the tables of a checkpoint.
-    pub(crate) async fn load(&self, checkpoint: &Checkpoint) -> Result<Tables, Lost> {
+    /// Loads the tables of a checkpoint, but for those that are looked up.
+    pub(crate) async fn load(&self, checkpoint: &Checkpoint, lazy: &Lazy) -> Result<Tables, Lost> {
         let mut tables = Vec::new();
         for table in &checkpoint.tables {
-            tables.push(self.table(table).await?);
+            tables.push(if lazy.has(&table.def.name) {
+                Slot::Unloaded(Arc::new(lazy.lookups.open(&self.sealing, table, checkpoint.seq).await?))
+            } else {
+                Slot::Loaded(Arc::new(self.table(table).await?))
+            });
         }
         Ok(Tables::restore(tables, checkpoint.seq, checkpoint.next_table, checkpoint.steps.clone()))
     }
 
     /// Loads one table: its runs in their order, so that a later one wins.
-    async fn table(&self, table: &TableCheckpoint) -> Result<TableState, Lost> {
+    pub(crate) async fn table(&self, table: &TableCheckpoint) -> Result<TableState, Lost> {
         let pieces: Vec<Piece<'_>> = self.pieces(table);
         let locations = pieces.iter().map(|(_, segment)| segment.location).collect();
         let messages = messages(self.transport, locations).await.map_err(|error| failed(&error, table))?;

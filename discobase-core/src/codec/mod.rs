@@ -6,7 +6,6 @@ pub(crate) mod checkpoint;
 pub(crate) mod frame;
 pub(crate) mod message;
 pub(crate) mod sealed;
-#[allow(dead_code, unused_imports, reason = "index segments are written, and read by nobody yet")]
 pub(crate) mod segment;
 pub(crate) mod text;
 

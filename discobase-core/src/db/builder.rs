@@ -16,6 +16,8 @@ use crate::transport::twilight::Endpoint;
 
 /// How many bytes of commits wait at most, unless the program says otherwise.
 const QUEUE_LIMIT: usize = 64 << 20;
+/// How many bytes of what lookups read are kept, unless the program says otherwise.
+const LOOKUP_CACHE: usize = 32 << 20;
 
 /// Sets how a [`Database`] is opened.
 ///
@@ -43,6 +45,7 @@ impl DatabaseBuilder {
             salvage: false,
             stand_by: None,
             queue_limit: QUEUE_LIMIT,
+            lookup_cache: LOOKUP_CACHE,
             timing: Timing::DISCORD,
             patience: Duration::from_secs(60),
             deadline: None,
@@ -153,6 +156,13 @@ impl DatabaseBuilder {
     /// that passes, and nothing was written. A single commit may be larger than the limit.
     pub fn queue_limit(mut self, bytes: usize) -> Self {
         self.options.queue_limit = bytes.max(1);
+        self
+    }
+
+    /// How many bytes of what lookups in [lazy tables](Database::table_lazy) read are kept in memory, for all of them
+    /// together (default: 32 MiB). What was used least recently makes room. With 0 every lookup reads anew.
+    pub fn lookup_cache(mut self, bytes: usize) -> Self {
+        self.options.lookup_cache = bytes;
         self
     }
 

@@ -1,7 +1,6 @@
 //! The catalog: metadata messages for people and tools. A mirror: nothing is ever read from it for truth.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -13,14 +12,14 @@ use crate::codec::message::MAX_CONTENT;
 use crate::codec::text::{text, write_value};
 use crate::ids::{ChannelId, MessageId, Seq, UserId};
 use crate::schema::IndexKind;
-use crate::tables::{TableState, Tables};
+use crate::tables::{Slot, Tables};
 use crate::transport::{HistoryPage, Message, NewAttachment, NewMessage, Transport, TransportError};
 
 /// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
 pub(crate) async fn publish(
     transport: &dyn Transport,
     genesis: &Genesis,
-    table: &TableState,
+    table: &Slot,
     checkpoint: Option<&Checkpoint>,
 ) {
     let (catalog, message) = (genesis.catalog, message(table, checkpoint, genesis.keying.is_some()));
@@ -86,7 +85,7 @@ async fn post(
     transport: &dyn Transport,
     genesis: &Genesis,
     bot: UserId,
-    changed: Vec<&Arc<TableState>>,
+    changed: Vec<&Slot>,
     checkpoint: Option<&Checkpoint>,
 ) {
     let (catalog, sealed) = (genesis.catalog, genesis.keying.is_some());
@@ -172,12 +171,12 @@ pub(crate) fn entry(message: &Message) -> Option<Entry> {
 }
 
 /// What the metadata message of a table has to say.
-pub(crate) fn described(table: &TableState, checkpoint: Option<&Checkpoint>, sealed: bool) -> Json {
+pub(crate) fn described(table: &Slot, checkpoint: Option<&Checkpoint>, sealed: bool) -> Json {
     if sealed { outline(table, checkpoint) } else { metadata(table, checkpoint) }
 }
 
 /// The metadata message of a table.
-fn message(table: &TableState, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
+fn message(table: &Slot, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
     let whole = described(table, checkpoint, sealed);
     let content = block(&whole);
     if content.chars().count() <= MAX_CONTENT {
@@ -201,7 +200,7 @@ fn block(json: &Json) -> String {
 
 /// What an encrypted database says about a table: nothing that is not in the guild anyway. Columns have names, enums
 /// have variants and defaults are values, so none of them is told, and no fingerprint that would confirm a guess.
-fn outline(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
+fn outline(table: &Slot, checkpoint: Option<&Checkpoint>) -> Json {
     let def = table.def();
     let (segments, complete_to) = stored(table, checkpoint);
     let indexes = def
@@ -225,7 +224,7 @@ fn outline(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
 }
 
 /// The messages that hold a table's rows as of a checkpoint, and the last commit in them.
-fn stored(table: &TableState, checkpoint: Option<&Checkpoint>) -> (Vec<String>, u64) {
+fn stored(table: &Slot, checkpoint: Option<&Checkpoint>) -> (Vec<String>, u64) {
     let Some(checkpoint) = checkpoint else { return (Vec::new(), 0) };
     let Some(stored) = checkpoint.tables.iter().find(|one| one.def.id == table.def().id) else {
         return (Vec::new(), 0);
@@ -234,7 +233,7 @@ fn stored(table: &TableState, checkpoint: Option<&Checkpoint>) -> (Vec<String>, 
     (segments.map(|segment| segment.location.message.to_string()).collect(), checkpoint.seq.get())
 }
 
-fn metadata(table: &TableState, checkpoint: Option<&Checkpoint>) -> Json {
+fn metadata(table: &Slot, checkpoint: Option<&Checkpoint>) -> Json {
     let def = table.def();
     let (segments, complete_to) = stored(table, checkpoint);
     let fields: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();

@@ -1,5 +1,6 @@
 //! Connecting: from a transport to a running engine, in one readable flow.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +24,20 @@ use crate::journal::reader::Reader;
 use crate::journal::rules::{Nonce, is_certain, reopens, winner};
 use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
+use crate::lookup::{Files, Lazy, Lookups};
 use crate::replay::{Replayed, replay, salvage};
 use crate::seal::Keychain;
 use crate::transport::{Transport, explain};
 
 /// Finds or creates the database in its guild, replays its journal, becomes its owner and starts the engine.
-pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Transport>) -> Result<Link> {
+///
+/// The tables with the names `lazy` are not loaded.
+pub(crate) async fn connect(
+    db: &str,
+    options: &Options,
+    transport: Arc<dyn Transport>,
+    lazy: BTreeSet<String>,
+) -> Result<Link> {
     let bot = transport.me().await.map_err(|error| explain(&error, "logging in"))?;
     let guild = discover::guild(&*transport, &bot, &options.guild, db, options.follow).await?;
     let db: Arc<str> = Arc::from(db);
@@ -44,12 +53,13 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
         keychain: Arc::new(keychain),
         made: Vec::new(),
     };
+    let lazy = Lazy { lookups: looked_up(&creator, options.lookup_cache), tables: lazy };
     let owner = owner_name(options)?;
     let began = options.env.monotonic();
-    let (reader, replayed) = match look(&mut creator).await? {
+    let (reader, replayed) = match look(&mut creator, &lazy).await? {
         Some(found) => found,
         None if options.follow => return Err(not_created(&creator.db)),
-        None => create(&mut creator, options, &owner).await?,
+        None => create(&mut creator, options, &owner, &lazy).await?,
     };
     creator.home.adopt(&replayed.base.root.genesis);
     let (duty, replayed) = if options.follow {
@@ -58,14 +68,16 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
             Follower::new(reader.clone(), replayed.position.clone(), replayed.newest, sealing, began);
         (Duty::Follow(Box::new(follower)), replayed)
     } else {
-        let (writer, replayed) = open(reader.clone(), replayed, &owner).await?;
+        let (writer, replayed) = open(reader.clone(), replayed, &owner, &lazy).await?;
         (Duty::Write(Box::new(writer)), replayed)
     };
     let Replayed { tables, base, checkpoint, untrimmed, volume, past, newest, salvaged, .. } = replayed;
     let (genesis, stand_by, queue_limit) = (base.root.genesis, options.stand_by, options.queue_limit);
     let last = checkpoint.map(|checkpoint| Last { sum: base.link.sum, checkpoint });
     let covered = base.covered();
-    let start = Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit };
+    let lookups = lazy.lookups;
+    let start =
+        Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit, lookups };
     let (engine, task) = Engine::start(start);
     let age = newest.time_ms().saturating_sub(base.link.message.time_ms());
     let untrimmed = untrimmed.then_some(Duration::from_millis(age));
@@ -74,6 +86,12 @@ pub(crate) async fn connect(db: &str, options: &Options, transport: Arc<dyn Tran
     let mut link = Link::new(bot, guild, engine, task, checkpoints, creator, genesis);
     link.salvaged = salvaged;
     Ok(link)
+}
+
+/// What looks rows up in the guild.
+fn looked_up(creator: &Creator, budget: usize) -> Arc<Lookups> {
+    let files = Files::new(Arc::clone(&creator.transport), Arc::clone(&creator.env), budget);
+    Arc::new(Lookups::new(files, Arc::clone(&creator.db)))
 }
 
 fn not_created(db: &str) -> Error {
@@ -88,7 +106,7 @@ fn not_created(db: &str) -> Error {
 ///
 /// If something follows the tip that was read, it may be the last frame of a process that is gone, which was not
 /// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now.
-async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer, Replayed)> {
+async fn open(reader: Reader, replayed: Replayed, owner: &str, lazy: &Lazy) -> Result<(Writer, Replayed)> {
     let open = |replayed: &Replayed| {
         let sealing = replayed.sealing.clone();
         owner::open(reader.clone(), owner, replayed.position.clone(), replayed.newest, sealing)
@@ -100,7 +118,7 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer
     };
     let before = replayed.position;
     env::sleep(&*reader.env, before.timing.settle()).await;
-    match replay(&reader).await? {
+    match replay(&reader, lazy).await? {
         Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
         _ => Err(error),
     }
@@ -110,10 +128,10 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str) -> Result<(Writer
 ///
 /// A list that was read before every older genesis had to be in it may show the journal of a process that has lost
 /// the race for creating the database and does not know it yet: then both are read again.
-async fn look(creator: &mut Creator) -> Result<Option<(Reader, Replayed)>> {
+async fn look(creator: &mut Creator, lazy: &Lazy) -> Result<Option<(Reader, Replayed)>> {
     let listed = creator.env.monotonic();
     creator.look().await?;
-    let Some((reader, replayed)) = find(creator).await? else { return Ok(None) };
+    let Some((reader, replayed)) = find(creator, lazy).await? else { return Ok(None) };
     let timing = replayed.position.timing;
     // Discord's clock showed at least this when the list was asked for.
     let passed = creator.env.monotonic().saturating_sub(listed).as_millis();
@@ -123,12 +141,12 @@ async fn look(creator: &mut Creator) -> Result<Option<(Reader, Replayed)>> {
     }
     env::sleep(&*creator.env, timing.settle()).await;
     creator.look().await?;
-    find(creator).await
+    find(creator, lazy).await
 }
 
 /// Replays a journal; what is left of it, if it is damaged and that is wanted.
-async fn read(creator: &Creator, reader: &Reader) -> Result<Option<Replayed>> {
-    match replay(reader).await {
+async fn read(creator: &Creator, reader: &Reader, lazy: &Lazy) -> Result<Option<Replayed>> {
+    match replay(reader, lazy).await {
         Err(error) if creator.salvage && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
             // Where not even that can be read, what is wrong is what was found first.
             let salvaged = salvage(reader).await;
@@ -139,15 +157,15 @@ async fn read(creator: &Creator, reader: &Reader) -> Result<Option<Replayed>> {
 }
 
 /// The database's journal, replayed.
-async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
+async fn find(creator: &Creator, lazy: &Lazy) -> Result<Option<(Reader, Replayed)>> {
     let journals = creator.home.journals();
     let journal = match journals.as_slice() {
         [only] => Some(*only),
-        _ => oldest(creator, &journals).await?,
+        _ => oldest(creator, &journals, lazy).await?,
     };
     if let Some(journal) = journal {
         let reader = creator.reader(journal);
-        if let Some(replayed) = read(creator, &reader).await? {
+        if let Some(replayed) = read(creator, &reader, lazy).await? {
             return Ok(Some((reader, replayed)));
         }
     }
@@ -179,7 +197,7 @@ async fn find(creator: &Creator) -> Result<Option<(Reader, Replayed)>> {
 /// Which of the journals is the database's: the one with the oldest genesis, if any has one.
 ///
 /// Those that lost are only read, not replayed: what they say may be sealed with a key that nobody has any more.
-async fn oldest(creator: &Creator, journals: &[ChannelId]) -> Result<Option<ChannelId>> {
+async fn oldest(creator: &Creator, journals: &[ChannelId], lazy: &Lazy) -> Result<Option<ChannelId>> {
     let (mut roots, mut gone) = (Vec::new(), None);
     for journal in journals {
         let reader = creator.reader(*journal);
@@ -189,7 +207,7 @@ async fn oldest(creator: &Creator, journals: &[ChannelId]) -> Result<Option<Chan
             Err(error)
                 if creator.salvage && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) =>
             {
-                let left = read(creator, &reader).await?;
+                let left = read(creator, &reader, lazy).await?;
                 roots.extend(left.map(|left| (*journal, left.base.root.message)));
             }
             // Whoever lost a race for creating the database has just deleted its own.
@@ -204,7 +222,12 @@ async fn oldest(creator: &Creator, journals: &[ChannelId]) -> Result<Option<Chan
 }
 
 /// Creates the database: its channels, then the genesis. If two processes do so at once, the older genesis wins.
-async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result<(Reader, Replayed)> {
+async fn create(
+    creator: &mut Creator,
+    options: &Options,
+    owner: &str,
+    lazy: &Lazy,
+) -> Result<(Reader, Replayed)> {
     let wanted = [Role::Catalog, Role::Journal];
     let missing = wanted.iter().filter(|role| creator.home.get(role).is_none()).count();
     creator.home.check_room(missing)?;
@@ -213,7 +236,7 @@ async fn create(creator: &mut Creator, options: &Options, owner: &str) -> Result
     post_genesis(creator, options, owner, catalog, journal).await?;
     env::sleep(&*options.env, options.timing.settle()).await;
     creator.look().await?;
-    match find(creator).await? {
+    match find(creator, lazy).await? {
         Some(found) => {
             creator.drop_rivals(&found.1.base.root.genesis).await;
             Ok(found)

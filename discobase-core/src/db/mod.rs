@@ -13,6 +13,7 @@ mod discover;
 pub(crate) mod engine;
 mod heal;
 pub(crate) mod layout;
+mod lazy;
 pub(crate) mod link;
 mod listen;
 #[cfg(feature = "local")]
@@ -204,7 +205,8 @@ impl Database {
         crate::count::describe();
         let mut options = options.clone();
         self.0.rotated.lock().iter().for_each(|key| options.key.clone_from(key));
-        let link = connect::connect(&self.0.name, &options, Arc::clone(&transport)).await?;
+        let lazy = self.0.registry.lock().lazy();
+        let link = connect::connect(&self.0.name, &options, Arc::clone(&transport), lazy).await?;
         let opened_at = link.engine.tables().seq();
         let ready = async {
             salvage(&link).await?;

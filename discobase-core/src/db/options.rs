@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) stand_by: Option<Duration>,
     /// From how many bytes on commits wait for room in the queue.
     pub(crate) queue_limit: usize,
+    /// How many bytes of what lookups read are kept.
+    pub(crate) lookup_cache: usize,
     pub(crate) timing: Timing,
     /// How long connecting waits for one answer.
     pub(crate) patience: Duration,

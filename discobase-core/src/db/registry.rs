@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
@@ -20,6 +21,8 @@ pub(crate) struct Registered {
     pub(crate) type_name: &'static str,
     pub(crate) schema: &'static TableSchema,
     pub(crate) defaults: Vec<Option<Value>>,
+    /// Whether it is looked up in the guild as long as nothing needs all of it.
+    pub(crate) lazy: bool,
 }
 
 impl Registered {
@@ -29,7 +32,13 @@ impl Registered {
             type_name: std::any::type_name::<T>(),
             schema: T::SCHEMA,
             defaults: (0..T::SCHEMA.columns.len()).map(T::default_value).collect(),
+            lazy: false,
         }
+    }
+
+    /// The struct of a table that is looked up.
+    pub(crate) fn lazy<T: Entity>() -> Self {
+        Self { lazy: true, ..Self::new::<T>() }
     }
 }
 
@@ -40,12 +49,15 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Adds a struct. Adding the same one again changes nothing.
+    /// Adds a struct. Adding the same one again changes nothing, but that a table is loaded if anybody wants it so.
     pub(crate) fn add(&mut self, new: Registered) -> Result<()> {
         // Discord lowers the names of text channels, so two that differ only in case would share one.
         let same_name = |known: &&Registered| known.schema.name.eq_ignore_ascii_case(new.schema.name);
-        match self.tables.iter().find(same_name) {
-            Some(known) if known.type_id == new.type_id => Ok(()),
+        match self.tables.iter_mut().find(|known| same_name(&&**known)) {
+            Some(known) if known.type_id == new.type_id => {
+                known.lazy &= new.lazy;
+                Ok(())
+            }
             Some(known) => Err(Error::new(
                 ErrorKind::DuplicateTable,
                 format!(
@@ -59,6 +71,14 @@ impl Registry {
                 Ok(())
             }
         }
+    }
+}
+
+impl Registry {
+    /// The names of the tables that are looked up.
+    pub(crate) fn lazy(&self) -> BTreeSet<String> {
+        let lazy = self.tables.iter().filter(|table| table.lazy);
+        lazy.map(|table| table.schema.name.to_owned()).collect()
     }
 }
 

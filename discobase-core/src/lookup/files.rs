@@ -9,7 +9,7 @@ use crate::codec::checkpoint::{Block, Location, Segment};
 use crate::codec::segment::{Sealing, SegmentOf, open_block};
 use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind};
-use crate::lookup::LookupError;
+use crate::lookup::Lost;
 use crate::lookup::memo::Memo;
 use crate::transport::{Attachment, Transport, TransportError, explain};
 
@@ -50,7 +50,7 @@ impl Files {
         sealing: &Sealing,
         segment: &Segment,
         block: &Block,
-    ) -> Result<Arc<[u8]>, LookupError> {
+    ) -> Result<Arc<[u8]>, Lost> {
         let key = (segment.location, block.offset);
         let fetch = async {
             let bytes = self.download(segment, Some(block)).await?;
@@ -72,12 +72,12 @@ impl Files {
     }
 
     /// A whole file, not verified yet.
-    pub(super) async fn whole(&self, segment: &Segment) -> Result<Bytes, LookupError> {
+    pub(super) async fn whole(&self, segment: &Segment) -> Result<Bytes, Lost> {
         self.download(segment, None).await
     }
 
     /// Downloads a segment or one block of it, with a new URL if the one that is kept is refused.
-    async fn download(&self, segment: &Segment, block: Option<&Block>) -> Result<Bytes, LookupError> {
+    async fn download(&self, segment: &Segment, block: Option<&Block>) -> Result<Bytes, Lost> {
         for renewed in [false, true] {
             let attachment = self.attachment(segment).await?;
             let loading = match block {
@@ -100,7 +100,7 @@ impl Files {
     }
 
     /// The attachment of a segment's message, with a URL that is not old.
-    async fn attachment(&self, segment: &Segment) -> Result<Arc<Attachment>, LookupError> {
+    async fn attachment(&self, segment: &Segment) -> Result<Arc<Attachment>, Lost> {
         let location = segment.location;
         for _ in 0..2 {
             let url = self.urls.get(&location, |_| 1, self.ask(segment)).await?;
@@ -112,7 +112,7 @@ impl Files {
         Ok(self.ask(segment).await?.attachment)
     }
 
-    async fn ask(&self, segment: &Segment) -> Result<Url, LookupError> {
+    async fn ask(&self, segment: &Segment) -> Result<Url, Lost> {
         let Location { channel, message } = segment.location;
         let given = self.env.monotonic();
         let message = match self.transport.message(channel, message).await {
@@ -135,14 +135,14 @@ impl Files {
 }
 
 /// A segment is not what the checkpoint says.
-pub(super) fn damaged(segment: &Segment, what: &str) -> LookupError {
+pub(super) fn damaged(segment: &Segment, what: &str) -> Lost {
     let Location { channel, message } = segment.location;
     let text = format!("a segment of the table can't be read: {what}");
     let error = Error::new(ErrorKind::Damaged, text);
-    LookupError::Segment(error.in_channel(channel).in_message(message))
+    Lost::Segment(error.in_channel(channel).in_message(message))
 }
 
-fn failed(segment: &Segment, error: &TransportError) -> LookupError {
+fn failed(segment: &Segment, error: &TransportError) -> Lost {
     let Location { channel, message } = segment.location;
-    LookupError::Failed(explain(error, "looking up a record").in_channel(channel).in_message(message))
+    Lost::Failed(explain(error, "looking up a record").in_channel(channel).in_message(message))
 }

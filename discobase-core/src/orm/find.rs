@@ -1,26 +1,31 @@
 //! Queries as users write them.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
+use futures_util::TryFutureExt as _;
+use futures_util::future::Either;
+
+use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{ColumnValue, FieldError};
 use crate::orm::model::SoftDelete;
 use crate::orm::model::deleted::Scope;
 use crate::orm::record::{Record, local_filter};
 use crate::orm::source::sealed::Source as _;
-use crate::orm::source::{Origin, Reading, Source};
+use crate::orm::source::{Later, Origin, Reading, Source};
 use crate::query::column::{Column, Filter, Order};
 use crate::query::exec::Query;
 use crate::query::expr::Expr;
 use crate::query::plan::Explain;
 use crate::schema::Entity;
 use crate::session::Read;
-use crate::tables::{Stored, TableState, value_in};
+use crate::tables::{Slot, Stored, TableState, value_in};
 
-/// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables.
+/// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables; but what of a
+/// [lazy table](crate::Database::table_lazy) is not in memory is looked up, or loaded.
 #[must_use = "a query does nothing until all, first or count is called"]
 pub struct Find<T> {
     origin: Origin,
@@ -75,27 +80,36 @@ impl<T: Entity> Find<T> {
     /// All records that match; an empty list if none does.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`; `Invalid` when a stored value is none of its field's type.
+    /// `UnknownTable`, `TableNotReady`, `NotConnected`; `Invalid` when a stored value is none of its field's type; of a
+    /// [lazy table](crate::Database::table_lazy) what downloading can fail with.
     pub fn all(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
-        std::future::ready(self.run())
+        self.run()
     }
 
     /// The first record that matches, or `None`.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`; `Invalid` when a stored value is none of its field's type.
+    /// As [`Find::all`].
     pub fn first(self) -> impl Future<Output = Result<Option<Record<T>>>> + Send {
-        std::future::ready(self.limit(1).run().map(|mut records| records.pop()))
+        self.limit(1).run().map_ok(|mut records| records.pop())
     }
 
     /// How many records match, limit and offset counted in.
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    /// As [`Find::all`].
     pub fn count(self) -> impl Future<Output = Result<usize>> + Send {
-        std::future::ready(
-            self.on_table(|_, query, table| Ok(query.count(table))).map(Option::unwrap_or_default),
-        )
+        if self.filters.is_empty() && self.scope.filter::<T>().is_none() {
+            // This needs no rows, wherever they are.
+            let query = Query { limit: self.limit, offset: self.offset, ..Query::default() };
+            let counted = self.origin.read::<T, _>(|reading| {
+                reading.note(|| Read::Rows { table: reading.handle.id, filter: None });
+                Ok(reading.slot().map_or(0, |table| query.page_of(table.len())))
+            });
+            return Either::Left(ready(counted));
+        }
+        let counted = self.on_table(|_, query, table| Ok(query.count(table)));
+        Either::Right(counted.map_ok(Option::unwrap_or_default))
     }
 
     /// The values of one column of the records that match, in their order.
@@ -106,7 +120,7 @@ impl<T: Entity> Find<T> {
         self,
         column: impl FnOnce(T::Columns) -> Column<T, V>,
     ) -> impl Future<Output = Result<Vec<V>>> + Send {
-        std::future::ready(self.values_of(column(T::columns()).position()))
+        self.values_of(column(T::columns()).position())
     }
 
     /// The value of one column of the first record that matches, or `None` if none does.
@@ -118,11 +132,14 @@ impl<T: Entity> Find<T> {
         column: impl FnOnce(T::Columns) -> Column<T, V>,
     ) -> impl Future<Output = Result<Option<V>>> + Send {
         let values = self.limit(1).values_of(column(T::columns()).position());
-        std::future::ready(values.map(|mut values| values.pop()))
+        values.map_ok(|mut values| values.pop())
     }
 
-    fn values_of<V: ColumnValue>(self, position: usize) -> Result<Vec<V>> {
-        let found = self.on_table(|reading, query, table| {
+    fn values_of<V: ColumnValue + Send>(
+        self,
+        position: usize,
+    ) -> impl Future<Output = Result<Vec<V>>> + Send {
+        let found = self.on_table(move |reading, query, table| {
             let (def, column) = (table.def(), reading.handle.column(position));
             let value = |stored: Stored<'_>| V::decode(value_in(def, stored.row, column));
             let wrong = |error: FieldError| {
@@ -131,7 +148,7 @@ impl<T: Entity> Find<T> {
             };
             query.run(table).into_iter().map(|(_, stored)| value(stored).map_err(wrong)).collect()
         });
-        found.map(Option::unwrap_or_default)
+        found.map_ok(Option::unwrap_or_default)
     }
 
     /// How the records would be found: through which index, looking at how many rows.
@@ -139,38 +156,70 @@ impl<T: Entity> Find<T> {
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn explain(self) -> Result<Explain> {
-        let explained = self.on_table(|_, query, table| Ok(query.explain(table)))?;
-        explained
-            .ok_or_else(|| Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name))
-    }
-
-    fn run(self) -> Result<Vec<Record<T>>> {
-        let found = self.on_table(|reading, query, table| {
-            query.run(table).into_iter().map(|(id, stored)| reading.record(id, stored)).collect()
-        });
-        found.map(Option::unwrap_or_default)
-    }
-
-    /// Runs `work` on the table as the source shows it now, with the query in the table's own terms.
-    fn on_table<R>(
-        self,
-        work: impl FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R>,
-    ) -> Result<Option<R>> {
-        let Self { origin, mut filters, order, limit, offset, scope, .. } = self;
-        filters.extend(scope.filter::<T>());
+        let origin = self.origin.clone();
         origin.read::<T, _>(|reading| {
-            let handle = reading.handle;
-            let filter = local_filter(handle, filters);
-            let order =
-                order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
-            let query = Query { filter, order, limit, offset };
-            reading.note(|| Read::Rows { table: handle.id, filter: query.filter.clone() });
-            match reading.table() {
-                Some(table) => work(reading, &query, table).map(Some),
-                None => Ok(None),
+            let query = self.query(reading.handle);
+            let gone = || Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name);
+            let slot = reading.slot().ok_or_else(gone)?;
+            match (slot.loaded(), slot.unloaded()) {
+                (Some(table), _) => Ok(query.explain(table)),
+                (None, Some(table)) => Ok(query.explain_unloaded(table)),
+                (None, None) => Err(gone()),
             }
         })
     }
+
+    fn run(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
+        let found = self.on_table(|reading, query, table| {
+            query.run(table).into_iter().map(|(id, stored)| reading.record(id, stored)).collect()
+        });
+        found.map_ok(Option::unwrap_or_default)
+    }
+
+    /// Runs `work` on the table as the source shows it now, with the query in the table's own terms: at once, if the
+    /// table is in memory. Of one that is not, as much is downloaded as the query needs.
+    fn on_table<R, W>(self, work: W) -> impl Future<Output = Result<Option<R>>> + Send
+    where
+        R: Send,
+        W: FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R> + Send,
+    {
+        let origin = self.origin.clone();
+        let now = origin.read::<T, _>(|reading| {
+            let query = self.query(reading.handle);
+            reading.note(|| Read::Rows { table: reading.handle.id, filter: query.filter.clone() });
+            match reading.slot().map(Slot::loaded) {
+                None => Ok(Now::Done(None)),
+                Some(Some(table)) => work(reading, &query, table).map(|done| Now::Done(Some(done))),
+                Some(None) => Ok(Now::Later(reading.later(), query, work)),
+            }
+        });
+        match now {
+            Ok(Now::Done(done)) => Either::Left(ready(Ok(done))),
+            Err(error) => Either::Left(ready(Err(error))),
+            Ok(Now::Later(later, query, work)) => Either::Right(async move {
+                let wanted = query.wanted(&later.handle().def);
+                let table = later.table(wanted.as_ref()).await?;
+                table.map(|table| work(&later.reading(), &query, &table)).transpose()
+            }),
+        }
+    }
+
+    /// The query in the table's own terms.
+    fn query(self, handle: &Handle) -> Query {
+        let Self { mut filters, order, limit, offset, scope, .. } = self;
+        filters.extend(scope.filter::<T>());
+        let filter = local_filter(handle, filters);
+        let order =
+            order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
+        Query { filter, order, limit, offset }
+    }
+}
+
+/// What a query comes to at once.
+enum Now<R, W> {
+    Done(Option<R>),
+    /// The table is not in memory.
+    Later(Later, Query, W),
 }
 
 impl<T: SoftDelete> Find<T> {
@@ -229,8 +278,8 @@ impl<T: Entity> FindUnique<T> {
         FindLenient { find: self.find }
     }
 
-    fn run(self) -> Result<Record<T>> {
-        let mut found = self.find.limit(2).run()?;
+    async fn run(self) -> Result<Record<T>> {
+        let mut found = self.find.limit(2).run().await?;
         let error = match (found.pop(), found.is_empty()) {
             (Some(record), true) => return Ok(record),
             (None, _) => Error::new(ErrorKind::NotFound, "no record matches"),
@@ -245,7 +294,7 @@ impl<T: Entity> IntoFuture for FindUnique<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async { self.run() })
+        Box::pin(self.run())
     }
 }
 

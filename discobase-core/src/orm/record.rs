@@ -1,21 +1,26 @@
 //! A record: a struct together with its identity and version in the database.
 
 use std::fmt;
+use std::future::ready;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use futures_util::future::Either;
+
+use crate::batch::IndexDef;
 use crate::db::Database;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
+use crate::lookup::Wanted;
 use crate::orm::draft::{Draft, Ticket};
 use crate::orm::model::deleted;
 use crate::orm::save::{Delete, Save, Update};
-use crate::orm::source::Source;
+use crate::orm::source::{Reading, Source};
 use crate::query::expr::{Compare, Expr};
 use crate::schema::Entity;
 use crate::session::Read;
-use crate::tables::{KeyValues, Stored, comparable};
+use crate::tables::{KeyValues, Slot, SortKey, Stored, TableState, comparable};
 use crate::value::{Value, ValueRef};
 
 /// One row of a table: the struct, which row it is, and which commit wrote it last.
@@ -176,7 +181,7 @@ impl<T: Entity> Record<T> {
                 let text = "somebody deleted this record since it was read";
                 Error::new(ErrorKind::NotFound, text).in_table(T::SCHEMA.name).with_key(format!("row {row}"))
             };
-            let stored = reading.table().and_then(|table| table.row(row)).ok_or_else(gone)?;
+            let stored = reading.table()?.and_then(|table| table.row(row)).ok_or_else(gone)?;
             reading.record(row, stored)
         })
     }
@@ -191,33 +196,70 @@ impl<T: Entity> Record<T> {
         Ok(Self::new(db.clone(), journal, id, stored.version, handle.decode(stored.row)?))
     }
 
-    /// The record with these key values.
-    pub(crate) fn get(source: &impl Source, key: &[Value]) -> Result<Option<Self>> {
-        source.read::<T, _>(|reading| {
-            let handle = reading.handle;
-            let Some(table) = reading.table() else { return Ok(None) };
-            let Some((_, index)) = handle.def.key() else { return Ok(None) };
-            // The key's columns may have another order in the guild than in the struct.
-            let values: KeyValues<'_> = index
-                .columns
-                .iter()
-                .filter_map(|&column| key.get(handle.key_place(column)?).map(Value::as_ref))
-                .collect();
-            reading.note(|| {
-                let equal = |(&column, value): (&usize, &ValueRef<'_>)| {
-                    let value = comparable(&handle.def, column, *value).to_value();
-                    Expr::Compare(column, Compare::Eq, value)
-                };
-                let filter = Some(Expr::And(index.columns.iter().zip(&values).map(equal).collect()));
-                Read::Rows { table: handle.id, filter }
-            });
-            match table.by_key(&values) {
-                Some((_, stored)) if deleted::is_deleted::<T>(handle, stored.row) => Ok(None),
-                Some((id, stored)) => reading.record(id, stored).map(Some),
-                None => Ok(None),
+    /// The record with these key values: found at once, if the table is in memory.
+    pub(crate) fn get<S: Source>(
+        source: &S,
+        key: Vec<Value>,
+    ) -> impl Future<Output = Result<Option<Self>>> + Send + use<T, S> {
+        let now = source.read::<T, _>(|reading| {
+            note_key(reading, &key);
+            match reading.slot().map(Slot::loaded) {
+                None => Ok(Ok(None)),
+                Some(Some(table)) => Self::by_key(reading, table, &key).map(Ok),
+                Some(None) => Ok(Err(reading.later())),
             }
-        })
+        });
+        match now {
+            Err(error) => Either::Left(ready(Err(error))),
+            Ok(Ok(found)) => Either::Left(ready(Ok(found))),
+            Ok(Err(later)) => Either::Right(async move {
+                let wanted = wanted_key(later.handle(), &key);
+                match later.table(wanted.as_ref()).await? {
+                    Some(table) => Self::by_key(&later.reading(), &table, &key),
+                    None => Ok(None),
+                }
+            }),
+        }
     }
+
+    fn by_key(reading: &Reading<'_>, table: &TableState, key: &[Value]) -> Result<Option<Self>> {
+        let Some((_, index)) = reading.handle.def.key() else { return Ok(None) };
+        match table.by_key(&key_values(reading.handle, index, key)) {
+            Some((_, stored)) if deleted::is_deleted::<T>(reading.handle, stored.row) => Ok(None),
+            Some((id, stored)) => reading.record(id, stored).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Tells a session which key is read.
+fn note_key(reading: &Reading<'_>, key: &[Value]) {
+    let handle = reading.handle;
+    let Some((_, index)) = handle.def.key() else { return };
+    reading.note(|| {
+        let equal = |(&column, value): (&usize, ValueRef<'_>)| {
+            let value = comparable(&handle.def, column, value).to_value();
+            Expr::Compare(column, Compare::Eq, value)
+        };
+        let equal = index.columns.iter().zip(key_values(handle, index, key)).map(equal);
+        Read::Rows { table: handle.id, filter: Some(Expr::And(equal.collect())) }
+    });
+}
+
+/// The values of a key in the order of its columns, which may have another one in the guild than in the struct.
+fn key_values<'a>(handle: &Handle, index: &IndexDef, key: &'a [Value]) -> KeyValues<'a> {
+    let values = index.columns.iter().filter_map(|&column| key.get(handle.key_place(column)?));
+    values.map(Value::as_ref).collect()
+}
+
+/// A key as its index has it.
+fn wanted_key(handle: &Handle, key: &[Value]) -> Option<Wanted> {
+    let (position, index) = handle.def.key()?;
+    let mut wanted = SortKey::default();
+    for (&column, value) in index.columns.iter().zip(key_values(handle, index, key)) {
+        wanted.push(comparable(&handle.def, column, value));
+    }
+    Some(Wanted { index: position, keys: vec![wanted] })
 }
 
 /// Filters of a query in the table's own terms.

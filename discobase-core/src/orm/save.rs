@@ -183,7 +183,7 @@ impl<'a, T: Entity> Update<'a, T> {
             let mut values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.
             let tables = engine.tables();
-            let stored = tables.get(handle.id).and_then(|table| table.row(id));
+            let stored = tables.loaded(handle.id).and_then(|table| table.row(id));
             let same =
                 stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow());
             if !same && T::MODEL.updated_at.is_some() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::db::Database;
+use crate::db::engine::Engine;
 use crate::db::link::Handles;
 use crate::db::registry::Handle;
 use crate::error::Result;
@@ -15,7 +16,9 @@ use crate::tables::Tables;
 /// All tables as they were after one commit. Reads from it agree with each other, whatever is written meanwhile.
 ///
 /// It costs a few pointers, and the rows that were replaced since: as long as it is kept, they are kept, too. Nobody
-/// waits for it, and it can be read after the database was closed.
+/// waits for it, and it can be read after the database was closed; but a
+/// [lazy table](Database::table_lazy) that is not in memory only as long as the database is open and the guild has the
+/// files of that state, for ten minutes after the next checkpoint at least.
 ///
 /// ```no_run
 /// # use discobase_core as discobase;
@@ -40,7 +43,7 @@ use crate::tables::Tables;
 #[derive(Clone)]
 pub struct Snapshot {
     db: Database,
-    journal: ChannelId,
+    engine: Arc<Engine>,
     handles: Arc<Handles>,
     tables: Arc<Tables>,
 }
@@ -53,7 +56,7 @@ impl Database {
     pub fn snapshot(&self) -> Result<Snapshot> {
         let (engine, handles) = self.running()?;
         let tables = Arc::clone(&engine.tables());
-        Ok(Snapshot { db: self.clone(), journal: engine.journal(), handles, tables })
+        Ok(Snapshot { db: self.clone(), engine, handles, tables })
     }
 }
 
@@ -63,7 +66,7 @@ impl Snapshot {
     }
 
     pub(crate) fn journal(&self) -> ChannelId {
-        self.journal
+        self.engine.journal()
     }
 
     pub(crate) fn tables(&self) -> &Arc<Tables> {
@@ -91,8 +94,8 @@ impl sealed::Source for Snapshot {
     }
 
     fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
-        let (handle, tables) = (self.handle::<T>()?, &self.tables);
-        work(&Reading { db: &self.db, journal: self.journal, handle, tables, session: None })
+        let (db, engine, handle, tables) = (&self.db, &self.engine, self.handle::<T>()?, &self.tables);
+        work(&Reading { db, engine, handle, tables, fixed: true, session: None })
     }
 }
 

@@ -4,15 +4,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::db::Database;
+use crate::db::engine::Engine;
 use crate::db::registry::Handle;
-use crate::error::Result;
-use crate::ids::{ChannelId, RowId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::RowId;
+use crate::lookup::Wanted;
 use crate::orm::record::Record;
 use crate::orm::session::Shared;
 use crate::orm::snapshot::Snapshot;
 use crate::schema::Entity;
 use crate::session::Read;
-use crate::tables::{Stored, TableState, Tables};
+use crate::tables::{Slot, Stored, TableState, Tables};
 
 /// What can be read from: a [`Database`], which shows what is durable at the moment of each read; a [`Snapshot`], which
 /// shows one state of all tables for as long as it is kept; a [`Session`](crate::Session), which shows one state and what
@@ -49,22 +51,33 @@ pub enum Origin {
 /// A table at the moment it is read, and what makes records of its rows.
 pub struct Reading<'a> {
     pub(crate) db: &'a Database,
-    pub(crate) journal: ChannelId,
-    pub(crate) handle: &'a Handle,
-    pub(crate) tables: &'a Tables,
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) handle: &'a Arc<Handle>,
+    pub(crate) tables: &'a Arc<Tables>,
+    /// Whether it is about this state, and not about whatever is durable.
+    pub(crate) fixed: bool,
     /// The session that reads.
     pub(crate) session: Option<&'a Shared>,
 }
 
 impl Reading<'_> {
     /// The table; `None` if the state is older than the table.
-    pub(crate) fn table(&self) -> Option<&Arc<TableState>> {
+    pub(crate) fn slot(&self) -> Option<&Slot> {
         self.tables.get(self.handle.id)
+    }
+
+    /// The table, which has to be in memory; `None` if the state is older than the table.
+    pub(crate) fn table(&self) -> Result<Option<&Arc<TableState>>> {
+        let Some(slot) = self.slot() else { return Ok(None) };
+        slot.loaded().map(Some).ok_or_else(|| {
+            let text = "a lazy table is not in memory: await db.load::<T>() before";
+            Error::new(ErrorKind::TableNotReady, text).in_table(&slot.def().name)
+        })
     }
 
     /// The record of a row.
     pub(crate) fn record<T: Entity>(&self, id: RowId, stored: Stored<'_>) -> Result<Record<T>> {
-        let record: Record<T> = Record::from_stored(self.db, self.journal, self.handle, id, stored)?;
+        let record: Record<T> = Record::from_stored(self.db, self.engine.journal(), self.handle, id, stored)?;
         let draft = self.session.and_then(|session| session.draft(self.handle.id, stored.version));
         Ok(record.drafted(draft.as_ref()))
     }
@@ -75,6 +88,45 @@ impl Reading<'_> {
             session.note(read);
         }
     }
+
+    /// What goes on with it when the table is not in memory.
+    pub(crate) fn later(&self) -> Later {
+        Later {
+            db: self.db.clone(),
+            engine: Arc::clone(self.engine),
+            handle: Arc::clone(self.handle),
+            tables: Arc::clone(self.tables),
+            fixed: self.fixed,
+        }
+    }
+}
+
+/// A reading that takes its time. Of what it reads a session has written nothing, or the table would be in memory.
+pub(crate) struct Later {
+    db: Database,
+    engine: Arc<Engine>,
+    handle: Arc<Handle>,
+    tables: Arc<Tables>,
+    fixed: bool,
+}
+
+impl Later {
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The table, or as much of it as has the keys that are wanted.
+    pub(crate) async fn table(&self, wanted: Option<&Wanted>) -> Result<Option<Arc<TableState>>> {
+        match self.fixed {
+            true => self.engine.table_in(&self.tables, self.handle.id, wanted).await,
+            false => self.engine.table(self.handle.id, wanted).await,
+        }
+    }
+
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        let Self { db, engine, handle, tables, fixed } = self;
+        Reading { db, engine, handle, tables, fixed: *fixed, session: None }
+    }
 }
 
 impl sealed::Source for Database {
@@ -84,8 +136,8 @@ impl sealed::Source for Database {
 
     fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
         self.with::<T, _>(|engine, handle| {
-            let tables: &Tables = &engine.tables();
-            work(&Reading { db: self, journal: engine.journal(), handle, tables, session: None })
+            let tables = &engine.tables();
+            work(&Reading { db: self, engine, handle, tables, fixed: false, session: None })
         })
     }
 }

@@ -132,7 +132,8 @@ pub trait Table: Entity {
         FindUnique::new(Find::new(source).filter(filter))
     }
 
-    /// The record with this key, or `None`. One probe of a hash index, no request.
+    /// The record with this key, or `None`. One probe of a hash index, no request; in a
+    /// [lazy table](Database::table_lazy) a few requests, unless what they bring is known.
     ///
     /// # Errors
     /// As [`Find::all`].
@@ -140,13 +141,14 @@ pub trait Table: Entity {
         source: &impl Source,
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
-        std::future::ready(Record::get(source, &key.into_values()))
+        Record::get(source, key.into_values())
     }
 
     /// The changes of the table from now on, as they become durable, of this process and of others: see [`Watch`].
     ///
     /// # Errors
-    /// `UnknownTable`, `TableNotReady`, `NotConnected`.
+    /// `UnknownTable`, `NotConnected`; `TableNotReady`, also for a [lazy table](Database::table_lazy) that is not in
+    /// memory: await [`Database::load`] first.
     fn watch(db: &Database) -> Result<Watch<Self>> {
         Watch::new(db)
     }

@@ -12,7 +12,7 @@ use crate::db::engine::Engine;
 use crate::db::engine::feed::{Feed, Item};
 use crate::db::engine::news::{Kept, News, RowNews};
 use crate::db::registry::Handle;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RowId, Seq};
 use crate::orm::record::{Record, comparable_operand};
 use crate::query::column::Filter;
@@ -146,6 +146,11 @@ impl<T: Entity> Watch<T> {
     pub(crate) fn new(db: &Database) -> Result<Self> {
         db.with::<T, _>(|engine, handle| {
             let (feed, tables) = engine.watch(handle.id, CAPACITY);
+            if tables.get(handle.id).is_some_and(|table| table.unloaded().is_some()) {
+                let text = "the table is not in memory, and changes are told with what was before them: await \
+                            db.load::<T>() first";
+                return Err(Error::new(ErrorKind::TableNotReady, text).in_table(&handle.def.name));
+            }
             Ok(Self {
                 db: db.clone(),
                 engine: Arc::clone(engine),
@@ -193,7 +198,7 @@ impl<T: Entity> Watch<T> {
     pub fn records(&mut self) -> Result<Vec<Record<T>>> {
         let tables: Arc<Tables> = self.engine.rewind(&self.feed);
         self.begin = tables.seq();
-        let Some(table) = tables.get(self.handle.id) else { return Ok(Vec::new()) };
+        let Some(table) = tables.loaded(self.handle.id) else { return Ok(Vec::new()) };
         let wanted = table.rows().filter(|(_, stored)| self.wants(Some(*stored)));
         wanted.map(|(id, stored)| self.record(id, stored)).collect()
     }

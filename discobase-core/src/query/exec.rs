@@ -3,12 +3,14 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
+use crate::batch::TableDef;
 use crate::ids::RowId;
+use crate::lookup::Wanted;
 use crate::query::expr::{Columns as _, Expr};
 use crate::query::matcher::{Matcher, RowColumns};
 use crate::query::plan::{Explain, Plan, plan};
 use crate::schema::IndexKind;
-use crate::tables::{IndexState, SortKey, Stored, TableState};
+use crate::tables::{IndexState, SortKey, Stored, TableState, Unloaded};
 
 /// A query over one table. Columns are column ids, operands are as they compare.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,9 @@ pub(crate) struct Query {
     pub(crate) limit: Option<usize>,
     pub(crate) offset: usize,
 }
+
+/// More keys than this are not looked up one by one.
+const FEW_KEYS: usize = 16;
 
 type Found<'a> = (RowId, Stored<'a>);
 
@@ -113,8 +118,21 @@ impl Query {
                 count
             }
         };
+        self.page_of(all)
+    }
+
+    /// How many of so many rows are on the page.
+    pub(crate) fn page_of(&self, all: usize) -> usize {
         let left = all.saturating_sub(self.offset);
         self.limit.map_or(left, |limit| left.min(limit))
+    }
+
+    /// The keys of an index that have all rows which can match, if the filter says them and they are few.
+    pub(crate) fn wanted(&self, table: &TableDef) -> Option<Wanted> {
+        match plan(table, self.filter.as_ref()) {
+            Plan::Keys { index, keys } if keys.len() <= FEW_KEYS => Some(Wanted { index, keys }),
+            _ => None,
+        }
     }
 
     /// How the rows would be found.
@@ -125,6 +143,12 @@ impl Query {
             plan => candidates(table, plan).len(),
         };
         Explain::new(table.def(), &plan, rows, table.len())
+    }
+
+    /// How the rows of a table would be found that is not loaded.
+    pub(crate) fn explain_unloaded(&self, table: &Unloaded) -> Explain {
+        let wanted = self.wanted(table.def()).map(|wanted| (wanted.index, wanted.keys.len()));
+        Explain::unloaded(table.def(), wanted, table.len())
     }
 
     /// Visits the rows that match in the order of their ids until `visit` breaks.

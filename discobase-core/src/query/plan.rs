@@ -147,15 +147,23 @@ pub struct Explain {
     pub table: String,
     /// The index that is used, as its columns joined by `, `; `None` for a scan of all rows.
     pub index: Option<String>,
-    /// How: `key`, `keys`, `range` or `scan`.
+    /// How: `key`, `keys`, `range` or `scan`; of a [lazy table](crate::Database::table_lazy) that is not in memory
+    /// `lookup`, or `load`.
     pub access: &'static str,
-    /// The rows that are looked at.
+    /// The rows that are looked at; for a `lookup` the keys.
     pub rows: usize,
     /// The rows of the table.
     pub of: usize,
 }
 
 impl Explain {
+    /// Of a table that is not loaded: the keys are looked up in an index, or the table is loaded.
+    pub(crate) fn unloaded(table: &TableDef, wanted: Option<(usize, usize)>, of: usize) -> Self {
+        let (access, rows) = wanted.map_or(("load", of), |(_, keys)| ("lookup", keys));
+        let index = wanted.and_then(|(index, _)| table.indexes.get(index));
+        Self { table: table.name.clone(), index: index.map(|index| names(table, index)), access, rows, of }
+    }
+
     pub(crate) fn new(table: &TableDef, plan: &Plan, rows: usize, of: usize) -> Self {
         let (index, access) = match plan {
             Plan::Keys { index, keys } if keys.len() == 1 => (Some(*index), "key"),
@@ -163,12 +171,14 @@ impl Explain {
             Plan::Range { index, .. } => (Some(*index), "range"),
             Plan::Scan => (None, "scan"),
         };
-        let index = index.and_then(|position| table.indexes.get(position)).map(|index| {
-            let names = index.columns.iter().filter_map(|&one| table.columns.get(one));
-            names.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-        });
+        let index = index.and_then(|position| table.indexes.get(position)).map(|index| names(table, index));
         Self { table: table.name.clone(), index, access, rows, of }
     }
+}
+
+fn names(table: &TableDef, index: &IndexDef) -> String {
+    let columns = index.columns.iter().filter_map(|&one| table.columns.get(one));
+    columns.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Explain {

@@ -13,7 +13,11 @@ use crate::tables::{ApplyError, TableState, Tables, Taken, Unfit, value_in};
 /// A table.
 pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>, Error> {
     let missing = || Error::new(ErrorKind::UnknownTable, format!("there is no table {table}"));
-    tables.get(table).ok_or_else(missing)
+    let slot = tables.get(table).ok_or_else(missing)?;
+    slot.loaded().ok_or_else(|| {
+        let text = "a lazy table is not in memory: await db.load::<T>() before";
+        Error::new(ErrorKind::TableNotReady, text).in_table(&slot.def().name)
+    })
 }
 
 /// The operation that a write is, if it is allowed. Whether somebody has its key or a unique value is for
@@ -117,7 +121,7 @@ pub(super) fn collision(state: &Arc<TableState>, row: RowId, values: &Row) -> Op
 /// Why an operation that was checked can't be applied after all.
 pub(super) fn apply_error(tables: &Tables, op: &Op, error: &ApplyError) -> Error {
     match (op, error) {
-        (Op::Alter(def), ApplyError::UnfitDefinition { why, .. }) => match tables.get(def.id) {
+        (Op::Alter(def), ApplyError::UnfitDefinition { why, .. }) => match tables.loaded(def.id) {
             Some(state) => unfit_error(state, def, why),
             None => Error::new(ErrorKind::Damaged, error.to_string()),
         },

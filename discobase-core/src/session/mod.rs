@@ -48,6 +48,23 @@ pub(crate) enum Write {
     Reverted { version: String },
 }
 
+impl Write {
+    /// The table it is about, unless it makes one.
+    pub(crate) fn table(&self) -> Option<TableId> {
+        match self {
+            Self::Insert { table, .. }
+            | Self::InsertAuto { table, .. }
+            | Self::Update { table, .. }
+            | Self::Delete { table, .. }
+            | Self::Drop { table } => Some(*table),
+            Self::Statement(statement) => Some(statement.table),
+            Self::Upsert(upsert) => Some(upsert.table),
+            Self::Alter(def) => Some(def.id),
+            Self::Schema(_) | Self::Applied(_) | Self::Reverted { .. } => None,
+        }
+    }
+}
+
 /// All that one commit is to change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WriteSet {

@@ -129,7 +129,7 @@ impl Making<'_> {
             Op::Insert { row, values, .. } => (*row, values.clone(), Did::Insert),
             Op::Update { row, values, .. } => (*row, values.clone(), Did::Update),
             Op::Delete { table, row } => {
-                let stored = self.tables.get(*table)?.row(*row)?;
+                let stored = self.tables.loaded(*table)?.row(*row)?;
                 (*row, stored.row.to_row(), Did::Delete)
             }
             _ => return None,

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::query::exec::Query;
 use crate::query::expr::Expr;
-use crate::tables::{TableState, Tables};
+use crate::tables::{Slot, TableState, Tables};
 
 /// One thing that was read of a table: all rows that satisfy a condition, or one row. Columns are column ids.
 #[derive(Debug, Clone)]
@@ -34,7 +34,11 @@ impl Reads {
             let (Some(before), Some(after)) = (self.of.get(*table), newest.get(*table)) else {
                 return Err(changed(self.of.get(*table)));
             };
-            if before.last_change() != after.last_change() && !same(read, before, after) {
+            // A table that was changed was loaded for it. If what it was before is not known, nothing is certain.
+            let both = before.loaded().zip(after.loaded());
+            let same = before.last_change() == after.last_change()
+                || both.is_some_and(|(before, after)| same(read, before, after));
+            if !same {
                 return Err(changed(Some(before)));
             }
         }
@@ -60,7 +64,7 @@ fn same(read: &Read, before: &TableState, after: &TableState) -> bool {
     }
 }
 
-fn changed(table: Option<&Arc<TableState>>) -> Error {
+fn changed(table: Option<&Slot>) -> Error {
     let text = "somebody changed what this session read before it was committed: begin anew";
     let error = Error::new(ErrorKind::Conflict, text);
     match table {

@@ -1,5 +1,4 @@
 //! A table in bulk: rows as segments keep them, put one after the other, and the indexes built once at the end.
-#![allow(dead_code, reason = "checkpoints are read with it")]
 
 use std::collections::BTreeMap;
 

@@ -11,12 +11,15 @@ mod hash;
 mod index;
 mod load;
 mod ordered;
+mod overlay;
 mod packed;
 mod page;
 mod rows;
+mod slot;
 mod sort_key;
 mod table;
 mod trie;
+mod unloaded;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +27,14 @@ use std::sync::Arc;
 pub(crate) use alter::Unfit;
 pub(crate) use index::{IndexState, KeyValues, sort_key_of, value_in};
 pub(crate) use load::TableLoad;
+pub(crate) use overlay::Found;
+pub(crate) use slot::Slot;
 pub(crate) use sort_key::SortKey;
 pub(crate) use table::{Before, Stored, TableState, Taken, comparable};
+pub(crate) use unloaded::{Base, Unloaded, small_since};
 
 use crate::batch::{AppliedStep, Commit, Op, TableDef};
+use crate::codec::checkpoint::TableCheckpoint;
 use crate::ids::{RowId, Seq, TableId};
 use crate::tables::rows::ID_LIMIT;
 
@@ -35,7 +42,7 @@ use crate::tables::rows::ID_LIMIT;
 #[derive(Clone, Default)]
 pub(crate) struct Tables {
     /// In the order of their ids: whoever goes over all tables does so in the same order every time.
-    by_id: Arc<BTreeMap<TableId, Arc<TableState>>>,
+    by_id: Arc<BTreeMap<TableId, Slot>>,
     /// The last commit applied.
     seq: Seq,
     /// One more than the highest id ever given out; 0 while none was.
@@ -49,7 +56,7 @@ pub(crate) enum Undo {
     /// The row becomes what it was.
     Row(TableId, RowId, Before),
     /// The table becomes what it was, or is none again.
-    Table { id: TableId, before: Option<Arc<TableState>>, next_table: TableId },
+    Table { id: TableId, before: Option<Slot>, next_table: TableId },
     /// The steps become what they were.
     Steps(Arc<Vec<AppliedStep>>),
 }
@@ -83,18 +90,25 @@ impl Tables {
         self.seq
     }
 
-    /// A table.
-    pub(crate) fn get(&self, table: TableId) -> Option<&Arc<TableState>> {
+    /// A table, loaded or not.
+    #[inline]
+    pub(crate) fn get(&self, table: TableId) -> Option<&Slot> {
         self.by_id.get(&table)
     }
 
+    /// A table, if it is there and loaded. Whoever needs one that is not has the engine load it.
+    #[inline]
+    pub(crate) fn loaded(&self, table: TableId) -> Option<&Arc<TableState>> {
+        self.get(table)?.loaded()
+    }
+
     /// All tables, in the order of their ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TableState>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.by_id.values()
     }
 
     /// The table of that name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Arc<TableState>> {
+    pub(crate) fn named(&self, name: &str) -> Option<&Slot> {
         self.iter().find(|table| table.def().name == name)
     }
 
@@ -114,29 +128,56 @@ impl Tables {
     }
 
     /// The tables that a checkpoint describes, as of commit `seq`.
-    #[allow(dead_code, reason = "checkpoints are read with it")]
     pub(crate) fn restore(
-        tables: impl IntoIterator<Item = TableState>,
+        tables: impl IntoIterator<Item = Slot>,
         seq: Seq,
         next_table: TableId,
         steps: Vec<AppliedStep>,
     ) -> Self {
-        let by_id: BTreeMap<_, _> =
-            tables.into_iter().map(|table| (table.def().id, Arc::new(table))).collect();
+        let by_id: BTreeMap<_, _> = tables.into_iter().map(|table| (table.def().id, table)).collect();
         let beyond = by_id.last_key_value().map_or(TableId::new(1), |(last, _)| last.next());
         Self { by_id: Arc::new(by_id), seq, next_table: next_table.max(beyond), steps: Arc::new(steps) }
     }
 
     /// Forgets the tombstones of a table's rows that were deleted by commit `upto` or an earlier one: when no run that
     /// is still to be merged reaches back to what they hide.
-    #[allow(dead_code, reason = "checkpoints call it")]
     pub(crate) fn forget_deleted(&mut self, table: TableId, upto: Seq) {
+        // Those of a table that is not loaded hide rows of its runs.
         if self
-            .get(table)
+            .loaded(table)
             .is_some_and(|table| table.deleted_since(Seq::default()).any(|(_, seq)| seq <= upto))
-            && let Some(table) = Arc::make_mut(&mut self.by_id).get_mut(&table)
+            && let Some(slot) = Arc::make_mut(&mut self.by_id).get_mut(&table)
+            && let Slot::Loaded(table) = slot.changed()
         {
             Arc::make_mut(table).forget_deleted(upto);
+        }
+    }
+
+    /// Has tables that are not loaded go by what a checkpoint says that is newer than theirs. It has the commits up to
+    /// `seq`, and none that these tables have not.
+    pub(crate) fn rebase(&self, checkpoint: &[TableCheckpoint], seq: Seq) {
+        for unloaded in self.iter().filter_map(Slot::unloaded) {
+            let base = unloaded.base();
+            let newer = checkpoint.iter().find(|table| table.def.id == unloaded.def().id);
+            if let Some(newer) = newer.filter(|_| seq > base.seq) {
+                unloaded.rebase(Base::new(newer.clone(), seq, base.sealing.clone()));
+            }
+        }
+    }
+
+    /// Forgets of tables that are not loaded what the checkpoint they go by has as well: of each what its commits up to
+    /// `since` did.
+    pub(crate) fn forget_covered(&mut self, since: impl Fn(&TableCheckpoint) -> Seq) {
+        let due = |slot: &Slot| {
+            let unloaded = slot.unloaded()?;
+            let since = since(&unloaded.base().table);
+            (since > unloaded.since()).then_some((slot.def().id, since))
+        };
+        let due: Vec<_> = self.iter().filter_map(due).collect();
+        for (table, since) in due {
+            if let Some(Slot::Unloaded(unloaded)) = Arc::make_mut(&mut self.by_id).get_mut(&table) {
+                Arc::make_mut(unloaded).forget_upto(since);
+            }
         }
     }
 
@@ -173,15 +214,15 @@ impl Tables {
                 Err(ApplyError::RowBeyond { seq, table: *table, row: *row })
             }
             Op::Insert { table, row, values } => {
-                let fresh = self.table_mut(seq, *table)?.insert(*row, seq, values);
+                let fresh = self.slot_mut(seq, *table)?.insert(*row, seq, values);
                 if fresh { Ok(()) } else { Err(ApplyError::DuplicateRow { seq, table: *table, row: *row }) }
             }
             Op::Update { table, row, values } => {
-                let known = self.table_mut(seq, *table)?.update(*row, seq, values);
+                let known = self.slot_mut(seq, *table)?.update(*row, seq, values);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
             Op::Delete { table, row } => {
-                let known = self.table_mut(seq, *table)?.delete(seq, *row);
+                let known = self.slot_mut(seq, *table)?.delete(seq, *row);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
         }
@@ -196,7 +237,7 @@ impl Tables {
             Op::Applied(_) | Op::Reverted { .. } => Undo::Steps(Arc::clone(&self.steps)),
             Op::Drop { table } => whole(*table),
             Op::Insert { table, row, .. } | Op::Update { table, row, .. } | Op::Delete { table, row } => {
-                match self.get(*table) {
+                match self.loaded(*table) {
                     Some(state) => Undo::Row(*table, *row, state.before(*row)),
                     None => whole(*table),
                 }
@@ -209,7 +250,9 @@ impl Tables {
         let tables = Arc::make_mut(&mut self.by_id);
         match undo {
             Undo::Row(table, row, before) => {
-                if let Some(table) = tables.get_mut(&table) {
+                if let Some(slot) = tables.get_mut(&table)
+                    && let Slot::Loaded(table) = slot.changed()
+                {
                     Arc::make_mut(table).put_back(row, before);
                 }
             }
@@ -226,7 +269,9 @@ impl Tables {
 
     /// No row of a table gets an id below `next` any more.
     pub(crate) fn skip_rows(&mut self, table: TableId, next: RowId) {
-        if let Some(table) = Arc::make_mut(&mut self.by_id).get_mut(&table) {
+        if let Some(slot) = Arc::make_mut(&mut self.by_id).get_mut(&table)
+            && let Slot::Loaded(table) = slot.changed()
+        {
             Arc::make_mut(table).skip_rows(next);
         }
     }
@@ -237,7 +282,7 @@ impl Tables {
         if !fresh {
             return Err(ApplyError::DuplicateTable { seq, table: def.id });
         }
-        Arc::make_mut(&mut self.by_id).insert(def.id, Arc::new(TableState::new(def.clone())));
+        Arc::make_mut(&mut self.by_id).insert(def.id, Slot::Loaded(Arc::new(TableState::new(def.clone()))));
         self.next_table = self.next_table.max(def.id.next());
         Ok(())
     }
@@ -247,14 +292,13 @@ impl Tables {
         if self.named(&def.name).is_some_and(|other| other.def().id != table) {
             return Err(ApplyError::DuplicateTable { seq, table });
         }
-        let state = self.table_mut(seq, table)?;
-        *state = state.altered(def, seq).map_err(|why| ApplyError::UnfitDefinition { seq, table, why })?;
-        Ok(())
+        let altered = self.slot_mut(seq, table)?.alter(def, seq);
+        altered.map_err(|why| ApplyError::UnfitDefinition { seq, table, why })
     }
 
-    fn table_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut TableState, ApplyError> {
-        let state = Arc::make_mut(&mut self.by_id).get_mut(&table);
-        state.map(Arc::make_mut).ok_or(ApplyError::UnknownTable { seq, table })
+    fn slot_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut Slot, ApplyError> {
+        let slot = Arc::make_mut(&mut self.by_id).get_mut(&table);
+        slot.ok_or(ApplyError::UnknownTable { seq, table })
     }
 }
 

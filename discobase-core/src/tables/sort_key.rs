@@ -28,7 +28,6 @@ impl SortKey {
     }
 
     /// The bytes, whose order is the order of the keys.
-    #[allow(dead_code, reason = "index runs are written with it")]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -11,6 +11,7 @@ use crate::ids::{RowId, Seq};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
 use crate::tables::index::{IndexState, KeyValues, sort_key_of, values_of};
+use crate::tables::overlay::Found;
 use crate::tables::rows::Rows;
 use crate::tables::sort_key::SortKey;
 use crate::value::ValueRef;
@@ -149,7 +150,6 @@ impl TableState {
     }
 
     /// The rows that were written after commit `after`, in the order of their ids.
-    #[allow(dead_code, reason = "runs are written with it")]
     pub(crate) fn rows_since(&self, after: Seq) -> impl Iterator<Item = LiveRow<'_>> {
         let rows = self.rows().filter(move |(_, stored)| stored.version > after);
         rows.map(|(id, stored)| LiveRow { id, version: stored.version, bytes: stored.row.as_bytes() })
@@ -162,7 +162,6 @@ impl TableState {
     }
 
     /// What an index holds of the rows that were written after commit `after`: the rows by their keys.
-    #[allow(dead_code, reason = "index runs are written with it")]
     pub(crate) fn keys_since(&self, index: usize, after: Seq) -> Vec<(SortKey, RowId)> {
         let Some(def) = self.def.indexes.get(index) else { return Vec::new() };
         let rows = self.rows().filter(|(_, stored)| stored.version > after);
@@ -270,6 +269,32 @@ impl TableState {
             }
             None => {
                 self.take(id);
+            }
+        }
+        (self.next_row, self.last_change) = (next_row, last_change);
+    }
+
+    /// Puts rows that were found elsewhere.
+    pub(crate) fn take_over(&mut self, rows: Vec<Found>) {
+        for Found { row, version, values } in rows {
+            self.put(row, version, &values);
+        }
+    }
+
+    /// Puts what later commits left of rows over them: of deleted ones nothing.
+    pub(super) fn overwrite<'a>(
+        &mut self,
+        rows: impl Iterator<Item = (RowId, Seq, Option<&'a Row>)>,
+        next_row: RowId,
+        last_change: Seq,
+    ) {
+        for (id, seq, row) in rows {
+            match row {
+                Some(row) => self.put(id, seq, row),
+                None => {
+                    self.take(id);
+                    self.deleted.insert(id, seq);
+                }
             }
         }
         (self.next_row, self.last_change) = (next_row, last_change);

@@ -147,7 +147,7 @@ pub(super) fn writes(step: &Step, model: &Model, chosen: Option<u64>) -> Vec<Wri
 }
 
 pub(super) fn agree(tables: &Tables, model: &Model) {
-    let table = tables.get(TABLE).unwrap();
+    let table = tables.loaded(TABLE).unwrap();
     table.check_invariants();
     let rows: Vec<_> =
         table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(stored.row)))).collect();
@@ -209,7 +209,7 @@ fn contents(tables: &Tables) -> Vec<Contents> {
         let deleted = table.deleted_since(Seq::default()).collect();
         (rows.collect(), deleted, table.next_row(), table.last_change())
     };
-    tables.iter().map(one).collect()
+    tables.iter().filter_map(Slot::loaded).map(one).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -232,7 +232,7 @@ fn wishes() -> impl Strategy<Value = Vec<Wish>> {
 }
 
 fn write(wish: &Wish, tables: &Tables, seq: Seq) -> Write {
-    let state = tables.get(TABLE).unwrap();
+    let state = tables.loaded(TABLE).unwrap();
     let read = |row: u64, known: bool| {
         let stored = state.row(RowId::new(row));
         // A row that an earlier write of the same commit changed has that commit's number.
@@ -294,10 +294,10 @@ fn a_row_older_than_a_column_of_its_key_is_found_by_the_default() {
     tables.apply(&Commit { seq: Seq::new(2), ops: vec![insert] }).unwrap();
     let probe = |plain: i128| {
         let key = [ValueRef::Int(1), ValueRef::Int(plain)].into_iter().collect();
-        tables.get(TABLE).unwrap().by_key(&key).map(|(id, _)| id.get())
+        tables.loaded(TABLE).unwrap().by_key(&key).map(|(id, _)| id.get())
     };
     assert_eq!((probe(7), probe(8)), (Some(1), None));
-    tables.get(TABLE).unwrap().check_invariants();
+    tables.loaded(TABLE).unwrap().check_invariants();
     let same = Write::Insert { table: TABLE, values: row([Some(1), None, None, Some(7)]) };
     let refused = prepare(&mut tables.clone(), Seq::new(3), &[same]).unwrap_err();
     assert_eq!(refused.kind(), crate::error::ErrorKind::DuplicateKey);
@@ -405,7 +405,7 @@ proptest! {
         let wanted: Vec<u64> =
             wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
         let query = Query { filter, order, limit, offset };
-        let table = tables.get(TABLE).unwrap();
+        let table = tables.loaded(TABLE).unwrap();
         let found: Vec<u64> = query.run(table).iter().map(|(id, _)| id.get()).collect();
         prop_assert_eq!(&found, &wanted, "{}", query.explain(table));
         prop_assert_eq!(query.count(table), wanted.len());
@@ -422,7 +422,7 @@ fn a_key_index_grows_and_shrinks_with_its_rows() {
     let before = tables.clone();
     let probe = |tables: &Tables, key: i64| {
         tables
-            .get(TABLE)
+            .loaded(TABLE)
             .unwrap()
             .by_key(&[ValueRef::Int(key.into())].into_iter().collect())
             .map(|(id, _)| id.get())

@@ -11,7 +11,7 @@ use crate::ids::RowId;
 ///
 /// # Errors
 /// When its size or its hash is another.
-pub(crate) fn verify(segment: &Segment, file: &[u8]) -> Result<(), SegmentError> {
+fn verify(segment: &Segment, file: &[u8]) -> Result<(), SegmentError> {
     if file.len() as u64 != segment.bytes() {
         return Err(SegmentError::Length { expected: segment.bytes(), found: file.len() as u64 });
     }
@@ -49,6 +49,7 @@ pub(crate) fn read_rows(
 ///
 /// # Errors
 /// When the file is not what the checkpoint says, in any respect. What `each` was given before is void then.
+#[cfg_attr(not(test), allow(dead_code, reason = "verifying reads whole segments of indexes"))]
 pub(crate) fn read_entries(
     of: &SegmentOf,
     sealing: &Sealing,

@@ -76,6 +76,9 @@ impl Task {
         let last = last.map(|last| Arc::clone(&last.checkpoint));
         let (db, tables) = (Arc::clone(&self.reader.db), cut.tables.clone());
         let wanted = Wanted { db, sealing: cut.sealing.clone().into(), tables, last };
+        for table in wanted.needed() {
+            self.engine.table_in(&cut.tables, table, None).await?;
+        }
         upload(&uploader, build(&self.reader.env, wanted)).await
     }
 

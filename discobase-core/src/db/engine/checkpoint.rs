@@ -138,7 +138,9 @@ impl Engine {
             volume.frames = volume.frames.saturating_sub(cut.frames);
             volume.bytes = volume.bytes.saturating_sub(cut.bytes);
         });
+        let checkpoint = Arc::clone(&last.checkpoint);
         self.reached(last);
+        self.tables().rebase(&checkpoint.tables, checkpoint.seq);
         let mut newest = self.newest.lock();
         for (&table, &upto) in forgotten {
             newest.tables.forget_deleted(table, upto);

@@ -11,7 +11,7 @@ use crate::db::engine::size::{check_ops, check_size};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, RowId, Seq, TableId};
-use crate::session::{Prepared, Terms, WriteSet, prepare, reserve};
+use crate::session::{Prepared, Terms, Write, WriteSet, prepare, reserve};
 
 impl Engine {
     /// Checks the writes against the newest state and queues them as one commit.
@@ -26,6 +26,7 @@ impl Engine {
     /// Queues writes that fit a frame, as soon as there is room.
     async fn queue_commit(&self, set: &WriteSet) -> Result<Accepted> {
         loop {
+            self.load_for(&set.writes).await?;
             // Read before the check: what is decided only after it may have taken back what stood in the way.
             let known = self.decided.known();
             let (answer, last) = match self.accept(set) {
@@ -35,6 +36,8 @@ impl Engine {
                     self.decided.passes(known).await;
                     continue;
                 }
+                // It was given another base after it was loaded: once more.
+                Err(Refused::Unloaded) => continue,
                 Err(Refused::Because(error, last)) => (Err(error), last),
                 Err(Refused::Needless(accepted, last)) => (Ok(accepted), last),
             };
@@ -86,6 +89,9 @@ impl Engine {
         };
         if newest.is_full(self.queue_limit) {
             return Err(Refused::Full);
+        }
+        if set.writes.iter().filter_map(Write::table).any(|table| newest.lacks(table)) {
+            return Err(Refused::Unloaded);
         }
         newest.seal_if_full();
         let seq = newest.next_seq;
@@ -152,6 +158,8 @@ impl Engine {
 enum Refused {
     /// The queue has no room for it now.
     Full,
+    /// A table of its is not in memory.
+    Unloaded,
     /// It may not be, if the commits up to this one become durable.
     Because(Error, Seq),
     /// It changes nothing, if the commits up to this one become durable.

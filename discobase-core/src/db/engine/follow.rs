@@ -20,6 +20,7 @@ use crate::ids::ChannelId;
 use crate::journal::chain::Link;
 use crate::journal::tail::{Broken, Follower, Heard, Tail, rolled_back};
 use crate::journal::writer::Writer;
+use crate::lookup::Lookups;
 use crate::replay::{Volume, replay, unopened};
 use crate::seal::Sealing;
 use crate::tables::Tables;
@@ -203,7 +204,7 @@ impl Engine {
     async fn reload(&self, follower: &mut Follower, agenda: &mut Agenda) -> Result<()> {
         let began = self.env.monotonic();
         let channel = self.journal;
-        let Some(replayed) = replay(&follower.reader).await? else {
+        let Some(replayed) = replay(&follower.reader, &self.lazy()).await? else {
             let text = "the journal shows no genesis frame any more: its messages were deleted, or the bot may not read \
                         the channel's history";
             return Err(Error::new(ErrorKind::Damaged, text).in_channel(channel));
@@ -225,6 +226,7 @@ impl Engine {
                 "the journal goes on without frames that had been read: what they held is taken back");
         }
         (agenda.suspect, agenda.stranded) = (false, false);
+        self.load_as_visible(&replayed.tables).await?;
         tracing::info!(
             name: "reloaded", target: "discobase::journal", %channel, seq = %replayed.tables.seq(),
             "the journal was loaded anew"
@@ -288,7 +290,8 @@ impl Engine {
     async fn apply(&self, sealing: Option<Arc<Sealing>>, frames: Vec<(Link, Frame)>) -> Result<()> {
         let (after, channel) = (Tables::clone(&self.tables()), self.journal);
         let volume = *self.volume.borrow();
-        let apply = move || applied(after, volume, &frames, sealing.as_deref(), channel);
+        let lookups = Arc::clone(&self.lookups);
+        let apply = move || applied(after, volume, &frames, sealing.as_deref(), channel, &lookups);
         // A frame may hold thousands of commits, and others use this thread too.
         let Some(applied) = heavy(&self.env, apply).await else {
             return Err(Error::new(ErrorKind::Damaged, "applying the journal failed").in_channel(channel));
@@ -343,6 +346,7 @@ fn applied(
     frames: &[(Link, Frame)],
     sealing: Option<&Sealing>,
     journal: ChannelId,
+    lookups: &Lookups,
 ) -> Result<Applied> {
     let (mut commits, mut past, mut last) = (Vec::new(), Vec::new(), None);
     for (link, frame) in frames {
@@ -355,6 +359,8 @@ fn applied(
                 return Err(Error::new(ErrorKind::Damaged, text).in_message(link.message));
             }
             Body::Checkpoint(checkpoint) => {
+                after.rebase(&checkpoint.tables, checkpoint.seq);
+                after.forget_covered(|table| lookups.small_since(table));
                 last = Some(Last { sum: link.sum, checkpoint: Arc::from(checkpoint.clone()) });
                 volume = Volume::default();
                 continue;

@@ -16,6 +16,7 @@ mod flusher;
 mod follow;
 mod frame;
 mod hold;
+pub(crate) mod lookup;
 mod mend;
 pub(crate) mod news;
 mod outcome;
@@ -44,6 +45,7 @@ use crate::codec::checkpoint::Wrote;
 use crate::env::SharedEnv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, MessageId};
+use crate::lookup::Lookups;
 use crate::replay::Volume;
 use crate::tables::Tables;
 use crate::transport::Transport;
@@ -84,6 +86,8 @@ pub(crate) struct Engine {
     covered: AtomicU64,
     /// From how many bytes on commits wait for room in the queue.
     queue_limit: usize,
+    /// What finds rows of tables that are not loaded.
+    lookups: Arc<Lookups>,
 }
 
 /// What an engine starts from.
@@ -105,6 +109,8 @@ pub(crate) struct Start {
     pub(crate) stand_by: Option<Duration>,
     /// From how many bytes on commits wait for room in the queue.
     pub(crate) queue_limit: usize,
+    /// What finds rows of tables that are not loaded.
+    pub(crate) lookups: Arc<Lookups>,
 }
 
 impl Engine {
@@ -115,8 +121,8 @@ impl Engine {
 
     /// Starts the task on the current runtime.
     pub(crate) fn start(start: Start) -> (Arc<Self>, tokio::task::JoinHandle<()>) {
-        let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, queue_limit } =
-            start;
+        let Start { duty, tables, past, volume, last, covered, transport, owner, stand_by, .. } = start;
+        let (queue_limit, lookups) = (start.queue_limit, start.lookups);
         let (journal, env, incarnation) = match &duty {
             Duty::Write(writer) => (writer.channel(), writer.env(), Some(writer.incarnation())),
             Duty::Follow(follower) => (follower.reader.channel, &follower.reader.env, None),
@@ -142,6 +148,7 @@ impl Engine {
             last: Mutex::new(last),
             covered: AtomicU64::new(covered.get()),
             queue_limit,
+            lookups,
         });
         // Made before it is spawned, so that even a task that never runs ends as it should.
         let task = Task(Arc::clone(&engine));

@@ -65,7 +65,7 @@ impl Engine {
     /// Makes a state visible whose commits are not known one by one.
     pub(super) fn show_difference(&self, after: Tables) {
         self.watchers.publish(&self.visible, after, |before, after, watched| {
-            difference(before.get(watched), after.get(watched), after.seq()).into_iter().collect()
+            difference(before.loaded(watched), after.loaded(watched), after.seq()).into_iter().collect()
         });
     }
 
@@ -125,7 +125,7 @@ impl Watchers {
 fn news_of(before: &Tables, commits: &[Commit], table: TableId) -> Vec<News> {
     // The rows that earlier commits of the same list wrote.
     let mut written: HashMap<RowId, Option<Kept>> = HashMap::new();
-    let state = before.get(table);
+    let state = before.loaded(table);
     commits.iter().filter_map(|commit| news_of_commit(state, &mut written, commit, table)).collect()
 }
 

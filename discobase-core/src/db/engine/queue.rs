@@ -11,7 +11,7 @@ use crate::codec::checkpoint::Wrote;
 use crate::db::engine::checkpoint::{Cut, Waiting};
 use crate::db::engine::pace::{Pace, Queued};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{CommitId, Incarnation, Seq};
+use crate::ids::{CommitId, Incarnation, Seq, TableId};
 use crate::replay::wrote;
 use crate::session::Written;
 use crate::tables::Tables;
@@ -125,6 +125,11 @@ impl Newest {
             mend: None,
             mending: false,
         }
+    }
+
+    /// Whether a table is there and not in memory.
+    pub(super) fn lacks(&self, table: TableId) -> bool {
+        self.tables.get(table).is_some_and(|slot| slot.unloaded().is_some())
     }
 
     /// From now on this process writes, on top of `tables`.

@@ -69,7 +69,7 @@ impl Database {
     /// on its way: commits and checkpoints go on meanwhile, here and in other processes.
     ///
     /// It costs about a request for each hundred messages and two for each segment, within Discord's rate limits, and
-    /// memory for one segment at a time and a bit for each row. A process that follows can do it, and so can one that has
+    /// memory for one segment at a time and a bit for each row; [lazy](Database::table_lazy) tables are loaded. A process that follows can do it, and so can one that has
     /// stopped writing because of damage. To mend what it finds, see [`Database::heal`].
     ///
     /// ```
@@ -186,10 +186,22 @@ impl Pass<'_> {
             self.found(Deviation::new(DeviationKind::NotCompared, text).channel(self.site.reader.channel));
             return Ok(());
         }
-        for state in memory.iter() {
-            if self.only.as_ref().is_none_or(|only| only.contains(&state.def().name)) {
-                let subject = Subject { state, memory: memory.seq(), unreadable: &unreadable };
-                self.table(&mut journal, subject).await?;
+        for slot in memory.iter() {
+            if self.only.as_ref().is_some_and(|only| !only.contains(&slot.def().name)) {
+                continue;
+            }
+            // What of a lazy table is in memory can't be compared with anything.
+            match self.site.link().engine.table_in(&memory, slot.def().id, None).await {
+                Ok(Some(state)) => {
+                    let subject = Subject { state: &state, memory: memory.seq(), unreadable: &unreadable };
+                    self.table(&mut journal, subject).await?;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let text =
+                        format!("a lazy table could not be loaded, so its rows were not compared: {error}");
+                    self.found(Deviation::new(DeviationKind::NotCompared, text).table(&slot.def().name));
+                }
             }
         }
         Ok(())

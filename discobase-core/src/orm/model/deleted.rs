@@ -66,7 +66,7 @@ pub(crate) fn delete<T: Entity>(
     };
     let now = ValueRef::Int(now.into());
     // Of the row as it is stored, so that what else was changed in the struct is not written by a delete.
-    let values = match tables.get(table).and_then(|table| table.row(row)) {
+    let values = match tables.loaded(table).and_then(|table| table.row(row)) {
         Some(stored) => stored.row.to_row(),
         None => handle.encode::<T>(record)?,
     };

@@ -132,7 +132,7 @@ impl Shared {
     }
 
     pub(crate) fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
-        let tables = self.state.lock().open()?.tables.clone();
+        let tables = Arc::new(self.state.lock().open()?.tables.clone());
         sealed::Source::read::<T, R>(&self.snapshot, |reading| {
             work(&Reading { tables: &tables, session: Some(self), ..*reading })
         })
@@ -152,7 +152,7 @@ impl Shared {
     /// Whether a row is in this version and has these values: then there is nothing to be written.
     pub(super) fn is_so(&self, table: TableId, row: RowId, version: Seq, values: &Row) -> bool {
         let state = self.state.lock();
-        let stored = state.tables.get(table).and_then(|table| table.row(row));
+        let stored = state.tables.loaded(table).and_then(|table| table.row(row));
         stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow())
     }
 
@@ -322,7 +322,7 @@ impl Shared {
 
     /// Whether a row was changed back to what it was.
     fn is_as_before(&self, (table, id): (TableId, RowId), row: &Pending) -> bool {
-        let before = self.snapshot.tables().get(table).and_then(|table| table.row(id));
+        let before = self.snapshot.tables().loaded(table).and_then(|table| table.row(id));
         before.map(|stored| stored.row) == row.values.as_ref().map(Row::borrow)
     }
 }
@@ -394,7 +394,7 @@ impl State {
     }
 
     fn wrote(&mut self, snapshot: &Tables, seq: Seq, key: (TableId, RowId), values: Option<Row>) {
-        let base = || snapshot.get(key.0)?.row(key.1).map(|stored| stored.version);
+        let base = || snapshot.loaded(key.0)?.row(key.1).map(|stored| stored.version);
         let (base, added) = match self.changed.get(&key) {
             Some(known) => (known.base, known.added),
             None => (base(), Seq::default()),

@@ -1,5 +1,7 @@
 //! Definitions that change under rows that are there.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::batch::{Commit, IndexDef, Op};
 use crate::ids::{ChannelId, TableId};
@@ -39,14 +41,14 @@ fn key_of(value: i64) -> SortKey {
 /// Refuses a definition, and leaves everything as it was.
 #[track_caller]
 fn refused(tables: &mut Tables, def: TableDef, why: &str) {
-    let before = tables.get(def.id).unwrap().clone();
+    let before = Arc::clone(tables.loaded(def.id).unwrap());
     let first = Write::Insert { table: TABLE, values: row([Some(50), Some(60), Some(61), Some(62)]) };
     for writes in [vec![alter(def.clone())], vec![first, alter(def)]] {
         let error = prepare(tables, Seq::new(9), &writes).unwrap_err().to_string();
         if writes.len() == 1 {
             assert!(error.contains(why), "{error}");
         }
-        let after = tables.get(TABLE).unwrap();
+        let after = tables.loaded(TABLE).unwrap();
         after.check_invariants();
         assert_eq!(after.def(), before.def());
         assert_eq!(after.rows().collect::<Vec<_>>(), before.rows().collect::<Vec<_>>());
@@ -61,7 +63,7 @@ fn a_new_column_has_its_default_in_old_rows_and_can_be_searched() {
     wider.columns.push(column("level", Some(Value::Int(3))));
     wider.indexes.push(index(IndexKind::Index, 4));
     prepare(&mut tables, Seq::new(3), &[alter(wider)]).unwrap();
-    let table = tables.get(TABLE).unwrap();
+    let table = tables.loaded(TABLE).unwrap();
     table.check_invariants();
     assert_eq!(table.index(3).unwrap().equal(&key_of(3)), [RowId::new(1), RowId::new(2)]);
     assert_eq!(table.last_change(), Seq::new(3), "the next checkpoint has to say so");
@@ -73,7 +75,7 @@ fn a_dropped_column_stays_dropped() {
     let mut without = def();
     without.columns[3] = column("", None);
     prepare(&mut tables, Seq::new(3), &[alter(without.clone())]).unwrap();
-    tables.get(TABLE).unwrap().check_invariants();
+    tables.loaded(TABLE).unwrap().check_invariants();
     without.columns[3] = column("plain", None);
     refused(&mut tables, without, "dropped before");
 }
@@ -132,7 +134,7 @@ fn an_enum_whose_variants_move_is_ordered_anew() {
     prepare(&mut tables, Seq::new(2), &[insert(1, "low"), insert(2, "high")]).unwrap();
     let ordered = |tables: &Tables| {
         let all = std::ops::Bound::Unbounded;
-        tables.get(TABLE).unwrap().index(2).unwrap().range(&all, &all)
+        tables.loaded(TABLE).unwrap().index(2).unwrap().range(&all, &all)
     };
     assert_eq!(ordered(&tables), [RowId::new(1), RowId::new(2)]);
     let before = definition.clone();
@@ -150,9 +152,9 @@ fn a_dropped_table_is_gone_and_its_id_too() {
     let mut tables = filled();
     let failing = [Write::Drop { table: TABLE }, Write::Drop { table: TABLE }];
     prepare(&mut tables, Seq::new(3), &failing).unwrap_err();
-    assert_eq!(tables.get(TABLE).unwrap().len(), 2, "all of a commit or nothing");
+    assert_eq!(tables.loaded(TABLE).unwrap().len(), 2, "all of a commit or nothing");
     prepare(&mut tables, Seq::new(3), &[Write::Drop { table: TABLE }]).unwrap();
-    assert!(tables.get(TABLE).is_none());
+    assert!(tables.loaded(TABLE).is_none());
     let again = Commit { seq: Seq::new(4), ops: vec![Op::Schema(Box::new(def()))] };
     assert!(matches!(tables.clone().apply(&again), Err(ApplyError::DuplicateTable { .. })));
     prepare(&mut tables, Seq::new(4), &[Write::Schema(Box::new(def()))]).unwrap();

@@ -1,12 +1,14 @@
 //! Runs and tables: what is written of a table in runs and loaded again is the table.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Commit, Op};
 use crate::session::commit_of as prepare;
-use crate::tables::Tables;
 use crate::tables::tests::{Model, Step, TABLE, agree, def, row, steps, writes};
+use crate::tables::{Slot, Tables};
 
 /// Rows with their versions, and tombstones.
 type Contents = (Vec<(RowId, Seq, Vec<u8>)>, Vec<(RowId, Seq)>);
@@ -20,7 +22,7 @@ struct Runs {
 
 impl Runs {
     fn cut(&mut self, tables: &Tables) {
-        self.runs.push(contents(tables.get(TABLE).unwrap(), self.upto));
+        self.runs.push(contents(tables.loaded(TABLE).unwrap(), self.upto));
         self.upto = tables.seq();
     }
 
@@ -68,14 +70,15 @@ proptest! {
                 runs.cut(&tables);
             }
         }
-        let table = tables.get(TABLE).unwrap();
+        let table = tables.loaded(TABLE).unwrap();
         let loaded = runs.load(table.next_row());
         prop_assert_eq!(contents(&loaded, Seq::default()), contents(table, Seq::default()));
         prop_assert_eq!(loaded.next_row(), table.next_row());
         for index in 0..3 {
             prop_assert_eq!(loaded.keys_since(index, Seq::default()), table.keys_since(index, Seq::default()));
         }
-        let restored = Tables::restore([loaded], tables.seq(), tables.next_table(), Vec::new());
+        let slot = Slot::Loaded(Arc::new(loaded));
+        let restored = Tables::restore([slot], tables.seq(), tables.next_table(), Vec::new());
         agree(&restored, &model);
         prop_assert_eq!(restored.seq(), tables.seq());
         prop_assert_eq!(restored.next_table(), tables.next_table());
@@ -95,7 +98,7 @@ fn a_tombstone_is_forgotten_up_to_a_commit_and_in_no_snapshot_before() {
         tables.apply(&Commit { seq: Seq::new(u64::from(number) * 2 + 1), ops: vec![delete] }).unwrap();
     }
     let left = |tables: &Tables, after| -> Vec<(u64, u64)> {
-        let deleted = tables.get(TABLE).unwrap().deleted_since(Seq::new(after));
+        let deleted = tables.loaded(TABLE).unwrap().deleted_since(Seq::new(after));
         deleted.map(|(row, seq)| (row.get(), seq.get())).collect()
     };
     let before = tables.clone();

@@ -95,8 +95,8 @@ fn a_difference_is_told_as_one_commit() {
         commit(3, vec![delete(1), update(3, 33)]),
         commit(4, vec![insert(4, 4)]),
     ]);
-    let news = difference(before.get(TABLE), after.get(TABLE), after.seq());
+    let news = difference(before.loaded(TABLE), after.loaded(TABLE), after.seq());
     let expected: Told = vec![(4, vec![(1, Some(1), None), (3, Some(3), Some(33)), (4, None, Some(4))])];
     assert_eq!(told(news.as_slice()), expected);
-    assert!(difference(after.get(TABLE), after.get(TABLE), after.seq()).is_none());
+    assert!(difference(after.loaded(TABLE), after.loaded(TABLE), after.seq()).is_none());
 }

@@ -1,0 +1,184 @@
+//! Tables that are not loaded: single rows are looked up in the guild, and a table is loaded when more is needed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::batch::TableDef;
+use crate::checkpoint::load::Loader;
+use crate::db::engine::{Engine, Role};
+use crate::env::{self, heavy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::TableId;
+use crate::lookup::{Lazy, Lost, Wanted};
+use crate::session::Write;
+use crate::tables::{Base, Slot, TableState, Tables, Unloaded};
+
+/// How long a process waits for a newer checkpoint when segments of the one it knows are gone, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Engine {
+    /// A table as it is now, or as much of it as has the keys that are wanted. `None` if there is no such table.
+    ///
+    /// # Errors
+    /// `Damaged` when a segment of the table is lost; what downloading can fail with.
+    pub(crate) async fn table(
+        &self,
+        table: TableId,
+        wanted: Option<&Wanted>,
+    ) -> Result<Option<Arc<TableState>>> {
+        loop {
+            let tables = Arc::clone(&self.tables());
+            let Some(slot) = tables.get(table) else { return Ok(None) };
+            let Some(unloaded) = slot.unloaded() else { return Ok(slot.loaded().cloned()) };
+            let tried = unloaded.base();
+            match self.part(unloaded, wanted).await {
+                Ok(state) => return Ok(Some(state)),
+                Err(Lost::Failed(error)) => return Err(error),
+                Err(Lost::Segment(error)) if !self.is_newer(table, &tried).await => return Err(error),
+                Err(Lost::Segment(error)) => superseded(&error),
+            }
+        }
+    }
+
+    /// A table as it was in `tables`, or as much of it as has the keys that are wanted. `None` if there was no such
+    /// table.
+    ///
+    /// # Errors
+    /// `Damaged` when a segment is lost, which a newer checkpoint may have replaced since; what downloading can fail
+    /// with.
+    pub(crate) async fn table_in(
+        &self,
+        tables: &Tables,
+        table: TableId,
+        wanted: Option<&Wanted>,
+    ) -> Result<Option<Arc<TableState>>> {
+        let Some(slot) = tables.get(table) else { return Ok(None) };
+        let Some(unloaded) = slot.unloaded() else { return Ok(slot.loaded().cloned()) };
+        loop {
+            let tried = unloaded.base();
+            match self.part(unloaded, wanted).await {
+                Ok(state) => return Ok(Some(state)),
+                // This state may be the newest, too, and have been given a newer base.
+                Err(Lost::Segment(error))
+                    if self.is_newer(table, &tried).await && !unloaded.has_base(&tried) =>
+                {
+                    superseded(&error);
+                }
+                Err(Lost::Segment(error) | Lost::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Loads a table, so that it is in memory from now on.
+    pub(crate) async fn load_now(&self, table: TableId) -> Result<()> {
+        while self.tables().get(table).is_some_and(|slot| slot.unloaded().is_some()) {
+            self.table(table, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads the tables that writes are about.
+    pub(super) async fn load_for(&self, writes: &[Write]) -> Result<()> {
+        for table in writes.iter().filter_map(Write::table) {
+            self.load_now(table).await?;
+        }
+        Ok(())
+    }
+
+    /// The tables that are not in memory, and what looks them up.
+    pub(super) fn lazy(&self) -> Lazy {
+        let tables = self.tables();
+        let unloaded = tables.iter().filter(|slot| slot.unloaded().is_some());
+        let tables = unloaded.map(|slot| slot.def().name.clone()).collect();
+        Lazy { lookups: Arc::clone(&self.lookups), tables }
+    }
+
+    /// Loads the tables of a state which are in memory in the one that is visible.
+    pub(super) async fn load_as_visible(&self, tables: &Tables) -> Result<()> {
+        for slot in tables.iter() {
+            if let Some(unloaded) = slot.unloaded()
+                && self.tables().loaded(slot.def().id).is_some()
+            {
+                self.whole(unloaded).await.map_err(Lost::into_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn part(&self, table: &Arc<Unloaded>, wanted: Option<&Wanted>) -> Result<Arc<TableState>, Lost> {
+        if let Some(wanted) = wanted
+            && let Some(part) = self.looked_up(table, wanted).await?
+        {
+            return Ok(Arc::new(part));
+        }
+        self.whole(table).await
+    }
+
+    /// The rows with certain keys, as a table of their own; `None` if they may be many.
+    async fn looked_up(&self, table: &Unloaded, wanted: &Wanted) -> Result<Option<TableState>, Lost> {
+        let mut part = TableState::new(TableDef::clone(table.def()));
+        let keys = wanted.keys.iter().map(|key| self.lookups.equal(table, wanted.index, key));
+        for found in try_join_all(keys).await? {
+            let Some(found) = found else { return Ok(None) };
+            part.take_over(found);
+        }
+        Ok(Some(part))
+    }
+
+    /// All of a table.
+    async fn whole(&self, table: &Arc<Unloaded>) -> Result<Arc<TableState>, Lost> {
+        let base = table.base();
+        let loader = Loader {
+            transport: &*self.transport,
+            env: &self.env,
+            db: self.lookups.db(),
+            sealing: base.sealing.clone(),
+        };
+        base.load(async {
+            let loaded = loader.table(&base.table).await?;
+            tracing::info!(
+                name: "table_loaded", target: "discobase::engine", table = %table.def().name, rows = loaded.len(),
+                "a table that was looked up is loaded"
+            );
+            Ok(loaded)
+        })
+        .await?;
+        let this = Arc::clone(table);
+        let loaded = heavy(&self.env, move || this.loaded().cloned()).await.flatten();
+        loaded.ok_or_else(|| {
+            let text = "putting what was committed since over a table that was loaded failed";
+            Lost::Failed(Error::new(ErrorKind::Damaged, text).in_table(&table.def().name))
+        })
+    }
+
+    /// Whether the table goes by another checkpoint than the one that was tried, by now or soon.
+    async fn is_newer(&self, table: TableId, tried: &Arc<Base>) -> bool {
+        let end = self.env.monotonic().saturating_add(PATIENCE);
+        loop {
+            let tables = Arc::clone(&self.tables());
+            if let Some(last) = self.last() {
+                tables.rebase(&last.checkpoint.tables, last.checkpoint.seq);
+            }
+            let same = tables.get(table).and_then(Slot::unloaded).is_some_and(|now| now.has_base(tried));
+            if !same {
+                return true;
+            }
+            // Only another process's checkpoint can be unknown here.
+            if self.role() == Role::Writer || self.stopped().is_some() || self.env.monotonic() >= end {
+                return false;
+            }
+            self.look();
+            env::sleep(&*self.env, LOOK).await;
+        }
+    }
+}
+
+fn superseded(error: &Error) {
+    tracing::debug!(
+        name: "segment_missing", target: "discobase::checkpoint", %error,
+        "a segment is not there: a newer checkpoint explains it"
+    );
+}
