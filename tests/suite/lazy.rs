@@ -43,7 +43,7 @@ fn unregistered(place: &Place) -> Database {
 
 /// As [`lazy`], but it follows, and so sends nothing that nobody asked for.
 fn follower(place: &Place) -> Database {
-    let db = Database::builder(&place.name).follower().timing(0, 0, 60_000).build();
+    let db = Database::builder(&place.name).follower().gateway(false).timing(0, 0, 60_000).build();
     db.table_lazy::<User>().unwrap();
     db
 }

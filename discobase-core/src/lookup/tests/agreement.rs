@@ -94,7 +94,7 @@ impl Life {
                     self.table.indexes.iter_mut().zip(delta.indexes).zip([true, false])
                 {
                     // An index may be merged when the rows are not, and the other way.
-                    if merged && self.seq % 2 == 0 {
+                    if merged && self.seq.is_multiple_of(2) {
                         all.pop();
                         let mut whole = empty();
                         add_runs(&self.shelf, &mut whole, &self.truth, from, self.seq);
