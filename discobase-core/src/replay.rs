@@ -69,7 +69,7 @@ const BASES: usize = 3;
 /// Reads and replays the journal; `None` if it holds no frame. Tables that are `lazy` are not loaded.
 ///
 /// Whoever stood at a tip and finds that what followed it was trimmed starts anew with this.
-pub(crate) async fn replay(reader: &Reader, lazy: &Lazy) -> Result<Option<Replayed>> {
+pub(crate) async fn replay(reader: &Reader, lazy: Option<&Lazy>) -> Result<Option<Replayed>> {
     let mut tried = 1;
     loop {
         let Some(history) = read_history(reader).await? else { return Ok(None) };
@@ -96,7 +96,7 @@ struct Start {
 }
 
 /// The state at the base: nothing after a genesis, and what the segments of a checkpoint hold.
-async fn start(reader: &Reader, history: &History, lazy: &Lazy) -> Result<Start, Lost> {
+async fn start(reader: &Reader, history: &History, lazy: Option<&Lazy>) -> Result<Start, Lost> {
     let base = &history.base;
     let sealing = reader.keychain.unlock(base.root.genesis.keying).await;
     let sealing = sealing.map_err(|error| Lost::Failed(error.in_channel(reader.channel)))?;

@@ -34,13 +34,15 @@ type Piece<'a> = (SegmentOf, &'a Segment);
 
 impl Loader<'_> {
     /// Loads the tables of a checkpoint, but for those that are looked up.
-    pub(crate) async fn load(&self, checkpoint: &Checkpoint, lazy: &Lazy) -> Result<Tables, Lost> {
+    pub(crate) async fn load(&self, checkpoint: &Checkpoint, lazy: Option<&Lazy>) -> Result<Tables, Lost> {
         let mut tables = Vec::new();
         for table in &checkpoint.tables {
-            tables.push(if lazy.has(&table.def.name) {
-                Slot::Unloaded(Arc::new(lazy.lookups.open(&self.sealing, table, checkpoint.seq).await?))
-            } else {
-                Slot::Loaded(Arc::new(self.table(table).await?))
+            tables.push(match lazy.filter(|lazy| lazy.has(&table.def.name)) {
+                Some(lazy) => {
+                    let opened = lazy.lookups.open(&self.sealing, table, checkpoint.seq).await?;
+                    Slot::Unloaded(Arc::new(opened))
+                }
+                None => Slot::Loaded(Arc::new(self.table(table).await?)),
             });
         }
         Ok(Tables::restore(tables, checkpoint.seq, checkpoint.next_table, checkpoint.steps.clone()))

@@ -118,7 +118,7 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str, lazy: &Lazy) -> R
     };
     let before = replayed.position;
     env::sleep(&*reader.env, before.timing.settle()).await;
-    match replay(&reader, lazy).await? {
+    match replay(&reader, Some(lazy)).await? {
         Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
         _ => Err(error),
     }
@@ -146,7 +146,7 @@ async fn look(creator: &mut Creator, lazy: &Lazy) -> Result<Option<(Reader, Repl
 
 /// Replays a journal; what is left of it, if it is damaged and that is wanted.
 async fn read(creator: &Creator, reader: &Reader, lazy: &Lazy) -> Result<Option<Replayed>> {
-    match replay(reader, lazy).await {
+    match replay(reader, Some(lazy)).await {
         Err(error) if creator.salvage && matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
             // Where not even that can be read, what is wrong is what was found first.
             let salvaged = salvage(reader).await;

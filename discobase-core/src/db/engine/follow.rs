@@ -204,7 +204,7 @@ impl Engine {
     async fn reload(&self, follower: &mut Follower, agenda: &mut Agenda) -> Result<()> {
         let began = self.env.monotonic();
         let channel = self.journal;
-        let Some(replayed) = replay(&follower.reader, &self.lazy()).await? else {
+        let Some(replayed) = replay(&follower.reader, Some(&self.lazy())).await? else {
             let text = "the journal shows no genesis frame any more: its messages were deleted, or the bot may not read \
                         the channel's history";
             return Err(Error::new(ErrorKind::Damaged, text).in_channel(channel));

@@ -48,7 +48,7 @@ async fn run(source: &mut Source<'_>) {
             following.hear(&mut world, source).await;
         }
     }
-    let replayed = replay(&world.reader).await;
+    let replayed = replay(&world.reader, None).await;
     let tables = judged(&world, &replayed);
     if let (Some(following), Some(tables)) = (following, &tables) {
         following.ends_with(&world, tables).await;
@@ -106,7 +106,7 @@ impl Following {
     /// Reads what is there.
     async fn join(world: &World) -> Option<Self> {
         let began = world.reader.env.monotonic();
-        let Replayed { position, newest, tables, .. } = replay(&world.reader).await.ok()??;
+        let Replayed { position, newest, tables, .. } = replay(&world.reader, None).await.ok()??;
         let follower = Follower::new(world.reader.clone(), position, newest, None, began);
         Some(Self { follower, tables, broken: false })
     }
@@ -179,7 +179,7 @@ async fn lose(world: &mut World, source: &mut Source<'_>) {
             }
         }
     }
-    let replayed = replay(&world.reader).await;
+    let replayed = replay(&world.reader, None).await;
     let present = world.present();
     let chain = world.chain();
     // What was trimmed is in a checkpoint, whose frame stands for it.

@@ -484,7 +484,7 @@ fn altered(source: &mut Source<'_>, def: &TableDef) -> TableDef {
 fn fits(tables: &Tables, op: &Op) -> bool {
     match op {
         Op::Insert { table, row, values } | Op::Update { table, row, values } => {
-            tables.get(*table).is_some_and(|table| {
+            tables.loaded(*table).is_some_and(|table| {
                 table.collision(*row, values).is_none()
                     && (matches!(op, Op::Insert { .. }) || table.row(*row).is_some())
             })
@@ -502,7 +502,11 @@ pub(super) fn same(one: &Tables, other: &Tables) -> bool {
             };
             table.rows().map(row).collect()
         };
-        tables.iter().map(|table| (table.def().clone(), table.next_row(), rows(table))).collect()
+        tables
+            .iter()
+            .filter_map(crate::tables::Slot::loaded)
+            .map(|table| (table.def().clone(), table.next_row(), rows(table)))
+            .collect()
     };
     one.seq() == other.seq()
         && one.next_table() == other.next_table()
