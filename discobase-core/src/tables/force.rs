@@ -16,7 +16,7 @@ impl Tables {
                 if *row >= ID_LIMIT {
                     return Err(ApplyError::RowBeyond { seq, table: *table, row: *row });
                 }
-                let state = self.table_mut(seq, *table)?;
+                let state = self.loaded_mut(seq, *table)?;
                 let mut gone = Vec::new();
                 while let Some(taken) = state.collision(*row, values) {
                     state.delete(seq, taken.by);
@@ -26,7 +26,7 @@ impl Tables {
                 Ok(gone)
             }
             Op::Delete { table, row } => {
-                self.table_mut(seq, *table)?.delete(seq, *row);
+                self.loaded_mut(seq, *table)?.delete(seq, *row);
                 Ok(Vec::new())
             }
             other => {

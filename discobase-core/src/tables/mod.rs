@@ -296,6 +296,14 @@ impl Tables {
         altered.map_err(|why| ApplyError::UnfitDefinition { seq, table, why })
     }
 
+    /// A table that is loaded.
+    fn loaded_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut TableState, ApplyError> {
+        match self.slot_mut(seq, table)?.changed() {
+            Slot::Loaded(loaded) => Ok(Arc::make_mut(loaded)),
+            Slot::Unloaded(_) => Err(ApplyError::UnknownTable { seq, table }),
+        }
+    }
+
     fn slot_mut(&mut self, seq: Seq, table: TableId) -> Result<&mut Slot, ApplyError> {
         let slot = Arc::make_mut(&mut self.by_id).get_mut(&table);
         slot.ok_or(ApplyError::UnknownTable { seq, table })

@@ -80,6 +80,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Loads all tables, and gives them.
+    pub(crate) async fn load_all(&self) -> Result<Arc<Tables>> {
+        loop {
+            let tables = Arc::clone(&self.tables());
+            let Some(table) = tables.iter().find(|slot| slot.unloaded().is_some()) else { return Ok(tables) };
+            self.load_now(table.def().id).await?;
+        }
+    }
+
     /// Loads the tables that writes are about.
     pub(super) async fn load_for(&self, writes: &[Write]) -> Result<()> {
         for table in writes.iter().filter_map(Write::table) {

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq};
 use crate::row::RowRef;
 use crate::session::Write;
-use crate::tables::{TableState, Tables, value_in};
+use crate::tables::{Slot, TableState, Tables, value_in};
 use crate::value::Value;
 
 /// What a database held at one moment. It costs next to nothing, shares everything with the database, and lives as long
@@ -78,6 +78,9 @@ impl Database {
             let text = "the backup is of another database than the one that is connected";
             return Err(Error::new(ErrorKind::Conflict, text).in_channel(backup.journal));
         }
+        for table in backup.tables.iter() {
+            connection.link.engine.table_in(&backup.tables, table.def().id, None).await?;
+        }
         let rows = go(&connection.link, Way::Back(&backup.tables)).await?;
         let registered = self.0.registry.lock().tables.clone();
         connection.link.refresh_fitting(&registered);
@@ -89,13 +92,15 @@ impl Database {
 pub(super) fn back(now: &Tables, then: &Tables) -> Work {
     let mut work = Work::new(now);
     for table in work.tables.values_mut() {
-        match then.get(table.state.def().id) {
-            Some(before) => turn_back(table, before),
+        match then.get(table.state.def().id).map(Slot::loaded) {
+            Some(Some(before)) => turn_back(table, before),
+            // All of them were loaded before.
+            Some(None) => {}
             None => table.def = None,
         }
     }
     let gone = then.iter().filter(|table| now.get(table.def().id).is_none());
-    work.fresh = gone.map(|table| again(table)).collect();
+    work.fresh = gone.filter_map(Slot::loaded).map(|table| again(table)).collect();
     work
 }
 

@@ -1,7 +1,6 @@
 //! Applying steps, reverting them, and trying them without effect.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::batch::AppliedStep;
 use crate::db::build::in_use;
@@ -158,7 +157,7 @@ pub(super) async fn go(link: &Link, way: Way<'_>) -> Result<u64> {
     let (mut made, mut attempt) = (HashMap::<String, ChannelId>::new(), 0);
     let work = loop {
         attempt += 1;
-        let tables = Arc::clone(&link.engine.tables());
+        let tables = link.engine.load_all().await?;
         let mut work = worked(&tables, way)?;
         let mut missing = work.missing();
         if !missing.is_empty() && made.is_empty() {

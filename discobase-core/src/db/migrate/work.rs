@@ -17,7 +17,7 @@ use crate::ids::{ChannelId, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
 use crate::session::Write;
-use crate::tables::{TableState, Tables, value_in};
+use crate::tables::{Slot, TableState, Tables, value_in};
 use crate::value::Value;
 
 /// What a step has come to so far.
@@ -47,6 +47,7 @@ pub(super) struct RowWork {
 }
 
 impl Work {
+    /// Nothing was changed yet. All tables must have been [loaded](crate::db::engine::Engine::load_all).
     pub(crate) fn new(tables: &Tables) -> Self {
         let begin = |state: &Arc<TableState>| TableWork {
             state: Arc::clone(state),
@@ -54,7 +55,8 @@ impl Work {
             rows: None,
             added: Vec::new(),
         };
-        let works = tables.iter().map(|state| (state.def().id, begin(state))).collect();
+        let works =
+            tables.iter().filter_map(Slot::loaded).map(|state| (state.def().id, begin(state))).collect();
         Self { tables: works, fresh: Vec::new(), next_table: tables.next_table(), rows: 0 }
     }
 

@@ -50,7 +50,7 @@ fn memory() -> Arc<TableState> {
     }
     apply(7, Op::Delete { table: TABLE, row: RowId::new(4) });
     apply(8, Op::Update { table: TABLE, row: RowId::new(5), values: row(55) });
-    Arc::clone(tables.get(TABLE).unwrap())
+    Arc::clone(tables.loaded(TABLE).unwrap())
 }
 
 /// What a run of the first six commits has: the rows' ids, their commits and their values.
