@@ -75,7 +75,7 @@ fn compare(stored: &ColumnDef, declared: &ColumnDef, found: &mut Vec<Difference>
     }
 }
 
-fn declared(column: &ColumnSchema, default: Option<crate::Value>) -> ColumnDef {
+fn declared(column: &ColumnSchema, default: Option<crate::value::Value>) -> ColumnDef {
     let variants = match column.ty {
         ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
         _ => Vec::new(),

@@ -29,7 +29,7 @@ impl RowChange<'_> {
     /// # Errors
     /// `Invalid` when the table has no such field, or its value is not one of the type's; the error names the field.
     pub fn get<V: ColumnValue>(&self, field: &str) -> Result<V> {
-        let value = self.values.get(self.column(field)?).map_or(crate::ValueRef::Null, Value::as_ref);
+        let value = self.values.get(self.column(field)?).map_or(crate::value::ValueRef::Null, Value::as_ref);
         V::decode(value).map_err(|error| self.invalid(field, error.to_string()))
     }
 

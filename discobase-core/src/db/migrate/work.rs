@@ -269,7 +269,7 @@ fn encoded(def: &TableDef, values: &[Value]) -> Row {
         let dropped = def.columns.get(place).is_some_and(|column| column.name.is_empty());
         match values.get(place).or(default).filter(|_| !dropped) {
             Some(value) => row.put(value.as_ref()),
-            None => row.put(crate::ValueRef::Null),
+            None => row.put(crate::value::ValueRef::Null),
         }
     }
     row.finish()
