@@ -37,7 +37,7 @@ mod without_garde {
     #[diagnostic::on_unimplemented(
         message = "`garde` needs the feature of that name",
         label = "asks for the rules of garde",
-        note = "add it to the dependency: discobase = { …, features = [\"garde\"] }"
+        note = "add it to the dependency: discobase = {{ …, features = [\"garde\"] }}"
     )]
     pub trait Garde {}
 
@@ -62,7 +62,7 @@ mod with_validator {
     fn note(errors: &ValidationErrors, found: &mut Violations) {
         // It keeps them by name in no order.
         let mut by_field: Vec<_> = errors.errors().iter().collect();
-        by_field.sort_by(|(a, _), (b, _)| a.cmp(b));
+        by_field.sort_by_key(|(field, _)| *field);
         for (field, kind) in by_field {
             // The name it gives to what is wrong with the struct as a whole.
             let field = if field == "__all__" { "" } else { field.as_ref() };
@@ -97,7 +97,7 @@ mod without_validator {
     #[diagnostic::on_unimplemented(
         message = "`validator` needs the feature of that name",
         label = "asks for the rules of validator",
-        note = "add it to the dependency: discobase = { …, features = [\"validator\"] }"
+        note = "add it to the dependency: discobase = {{ …, features = [\"validator\"] }}"
     )]
     pub trait Validator {}
 

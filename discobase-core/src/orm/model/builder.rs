@@ -54,7 +54,6 @@ impl Assign<Option<String>> for &str {
 ///
 /// # Panics
 /// Never: `build` can't be called before.
-#[expect(clippy::missing_panics_doc, clippy::unreachable, reason = "the compiler has seen to it")]
 pub fn given<V>(field: Option<V>) -> V {
     match field {
         Some(value) => value,
