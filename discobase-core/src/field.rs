@@ -378,9 +378,8 @@ pub trait Fields {
 /// # Errors
 /// When it is a time that no 64 bits of microseconds reach.
 #[inline]
-pub fn encode<V: ColumnValue>(value: &V, row: &mut RowWriter) -> Result<(), FieldError> {
-    let value = value.as_value();
-    if matches!(V::TYPE, ColumnType::Timestamp)
+pub fn encode(ty: ColumnType, value: ValueRef<'_>, row: &mut RowWriter) -> Result<(), FieldError> {
+    if matches!(ty, ColumnType::Timestamp)
         && let ValueRef::Int(micros) = value
         && i64::try_from(micros).is_err()
     {

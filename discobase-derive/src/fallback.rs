@@ -60,6 +60,10 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
 /// An `Embedded` without meaning.
 pub(crate) fn embedded(model: &Table<'_>) -> TokenStream {
     let Table { ident, krate, generics, .. } = model;
+    // A generic one is the mistake, and the trait asks of it what its parameters need not be.
+    if !generics.params.is_empty() {
+        return TokenStream::new();
+    }
     let (impl_generics, type_generics, clause) = generics.split_for_impl();
     quote! {
         #[automatically_derived]

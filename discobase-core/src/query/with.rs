@@ -72,7 +72,8 @@ pub fn encode_with<T: Converts<P>, const P: usize>(
     value: &T::Field,
     row: &mut RowWriter,
 ) -> Result<(), FieldError> {
-    crate::field::encode(&T::to_column(value), row)
+    let kept = T::to_column(value);
+    crate::field::encode(<T::Column as ColumnValue>::TYPE, kept.as_value(), row)
 }
 
 /// A converted field of what was kept.

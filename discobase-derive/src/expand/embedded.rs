@@ -91,8 +91,10 @@ pub(super) fn checks(table: &Table<'_>) -> TokenStream {
 /// The fields of the struct of columns.
 pub(super) fn column_fields(table: &Table<'_>, root: &TokenStream) -> Vec<TokenStream> {
     let vis = table.vis;
+    // A generic table that embeds is reported; what it embeds asks of the parameters what they need not be.
     table
         .embedded()
+        .filter(|_| table.generics.params.is_empty())
         .map(|field| {
             let (ident, embedded) = (field.ident, embedded(table, field));
             let docs = format!("The columns of `{}`.", field.ident.unraw());

@@ -140,7 +140,9 @@ fn encode(table: &Table<'_>, field: &Field<'_>, at: usize, row: &Ident) -> Token
     } else if field.options.with.is_some() {
         quote!(#at => #krate::private::encode_with::<Self, #at>(&self.#ident, #row))
     } else {
-        quote!(#at => #krate::private::encode::<#ty>(&self.#ident, #row))
+        // The same path everywhere, so that a type that is no column type is one error.
+        let value = quote!(<#ty as #krate::private::ColumnValue>);
+        quote!(#at => #krate::private::encode(#value::TYPE, #value::as_value(&self.#ident), #row))
     }
 }
 
