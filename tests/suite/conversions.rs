@@ -31,7 +31,7 @@ mod as_text {
     }
 
     pub(super) fn from_column(text: Column) -> Result<Vec<String>, std::convert::Infallible> {
-        Ok(text.iter().flat_map(|text| text.split('/')).map(str::to_owned).collect())
+        Ok(text.map(|text| text.split('/').map(str::to_owned).collect()).unwrap_or_default())
     }
 }
 
