@@ -59,14 +59,17 @@ impl Base {
     /// frame whose predecessor was trimmed, and no frame behind a hole.
     pub(crate) fn holds(&self, link: &Link, scan: &Scan) -> bool {
         let Some(covers) = &self.covers else { return false };
+        // What is before the covered frame is of its term or of an earlier one.
+        if link.header.epoch > covers.epoch {
+            return false;
+        }
         let base = match scan.frame(self.link.sum).map(|frame| &frame.body) {
             Some(Body::Checkpoint(checkpoint)) => checkpoint.seq,
             // What is sealed tells nobody who has no key which commits it holds.
             _ => Seq::default(),
         };
         match scan.frame(link.sum).map(|frame| &frame.body) {
-            // The covered frame is of this term or of a later one.
-            Some(Body::Open) => link.header.epoch <= covers.epoch,
+            Some(Body::Open) => true,
             Some(Body::Data(commits)) => commits.last().is_some_and(|last| last.seq <= base),
             Some(Body::Checkpoint(older)) => older.seq <= base,
             // What an empty frame followed may have held anything.
