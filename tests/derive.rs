@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use discobase::private::{ColumnValue, Fields, RowWriter, Value, ValueRef};
+use discobase::private::{ColumnValue, FieldError, RowWriter, Stored, Value, ValueRef};
 use discobase::{ColumnEnum, ColumnType, Entity, IndexKind, Row, Table};
 use serde::{Deserialize, Serialize};
 use twilight_model::id::Id;
@@ -13,26 +13,23 @@ use twilight_model::id::marker::{GuildMarker, UserMarker};
 use twilight_model::util::Timestamp;
 use uuid::Uuid;
 
-/// A row as the struct's schema lays it out; `None` past its end.
-struct Stored(Row);
-
-impl Fields for Stored {
-    fn value(&self, position: usize) -> Option<ValueRef<'_>> {
-        self.0.value(position)
-    }
+/// The struct of a row that has the columns in the order of the struct's fields.
+fn decode<E: Entity>(row: &Row) -> Result<E, (usize, FieldError)> {
+    let columns: Vec<usize> = (0..E::SCHEMA.columns.len()).collect();
+    E::decode(&Stored::of(row, &columns, E::default_value))
 }
 
 /// The first `columns` values of the entity, as a row.
-fn row<E: Entity>(entity: &E, columns: usize) -> Stored {
+fn row<E: Entity>(entity: &E, columns: usize) -> Row {
     let mut row = RowWriter::new(columns);
     for position in 0..columns {
         entity.encode(position, &mut row).unwrap();
     }
-    Stored(row.finish())
+    row.finish()
 }
 
 fn round_trip<E: Entity>(entity: &E) -> E {
-    E::decode(&row(entity, E::SCHEMA.columns.len())).map_err(|(at, error)| format!("{at}: {error}")).unwrap()
+    decode(&row(entity, E::SCHEMA.columns.len())).map_err(|(at, error)| format!("{at}: {error}")).unwrap()
 }
 
 fn indexes<E: Entity>() -> Vec<(IndexKind, &'static [usize], &'static str)> {
@@ -172,7 +169,7 @@ fn a_wrong_value_names_its_position() {
     let mut row = RowWriter::new(2);
     row.put(ValueRef::Int(1));
     row.put(ValueRef::Bool(true));
-    let (position, error) = UserProfile::decode(&Stored(row.finish())).unwrap_err();
+    let (position, error) = decode::<UserProfile>(&row.finish()).unwrap_err();
     assert_eq!((position, error.to_string().as_str()), (1, "expected text, found true"));
 }
 
@@ -252,7 +249,7 @@ struct Defaults {
 
 #[test]
 fn rows_older_than_a_column_have_its_default() {
-    let new = Defaults::decode(&row(&OldDefaults { id: 1 }, 1)).unwrap();
+    let new = decode::<Defaults>(&row(&OldDefaults { id: 1 }, 1)).unwrap();
     assert_eq!(
         new,
         Defaults {
@@ -280,8 +277,8 @@ fn rows_older_than_a_column_have_its_default() {
 #[test]
 fn a_column_without_a_default_can_not_be_missing() {
     let peter = UserProfile { user_id: 1, display_name: "Peter".into(), points: 5, guild: None };
-    assert_eq!(UserProfile::decode(&row(&peter, 2)).unwrap().points, 7);
-    let (position, error) = UserProfile::decode(&row(&peter, 1)).unwrap_err();
+    assert_eq!(decode::<UserProfile>(&row(&peter, 2)).unwrap().points, 7);
+    let (position, error) = decode::<UserProfile>(&row(&peter, 1)).unwrap_err();
     assert_eq!((position, error.to_string().as_str()), (1, "expected text, found null"));
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     "ids",
     "error",
     "env",
@@ -16,6 +16,7 @@ const ORDER: [&str; 27] = [
     "wire",
     "row",
     "field",
+    "decode",
     "validate",
     "foreign",
     "schema",

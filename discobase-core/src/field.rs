@@ -1,13 +1,13 @@
 //! The Rust types a field can have, and what they are as column values.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use twilight_model::id::Id;
 use twilight_model::util::Timestamp;
 use uuid::Uuid;
 
 use crate::row::RowWriter;
-use crate::value::{Value, ValueRef};
+use crate::value::ValueRef;
+use crate::wire::Reader;
 
 /// The type of a column's values, independent of whether they may be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,14 @@ pub trait ColumnValue: Sized {
     /// # Errors
     /// When the value is not one of this type's.
     fn decode(value: ValueRef<'_>) -> Result<Self, FieldError>;
+
+    /// Reads the value from a row: what [`ColumnValue::decode`] makes of it, by a shorter way if the type has one.
+    /// `None`, with anything read, where `decode` has to be asked.
+    #[doc(hidden)]
+    #[inline]
+    fn read(row: &mut Reader<'_>) -> Option<Self> {
+        Self::decode(row.value().ok()?).ok()
+    }
 }
 
 /// A column type that orders: every one but JSON. Only such columns can be indexed, compared and sorted by.
@@ -168,6 +176,14 @@ macro_rules! integers {
                         Err(_) => wrong(stringify!($type), value),
                     },
                     _ => wrong(stringify!($type), value),
+                }
+            }
+
+            #[inline]
+            fn read(row: &mut Reader<'_>) -> Option<Self> {
+                match row.integer()? {
+                    (false, number) => Self::try_from(number).ok(),
+                    (true, number) => Self::try_from(-1 - i64::try_from(number).ok()?).ok(),
                 }
             }
         }
@@ -249,6 +265,11 @@ impl ColumnValue for String {
     fn decode(value: ValueRef<'_>) -> Result<Self, FieldError> {
         if let ValueRef::Text(value) = value { Ok(value.to_owned()) } else { wrong("text", value) }
     }
+
+    #[inline]
+    fn read(row: &mut Reader<'_>) -> Option<Self> {
+        if let ValueRef::Text(value) = row.value().ok()? { Some(value.to_owned()) } else { None }
+    }
 }
 
 impl ColumnValue for Vec<u8> {
@@ -321,6 +342,11 @@ impl<V: NotOption> ColumnValue for Option<V> {
     fn decode(value: ValueRef<'_>) -> Result<Self, FieldError> {
         if value.is_null() { Ok(None) } else { V::decode(value).map(Some) }
     }
+
+    #[inline]
+    fn read(row: &mut Reader<'_>) -> Option<Self> {
+        if row.null().is_some() { Some(None) } else { V::read(row).map(Some) }
+    }
 }
 
 impl<V: Indexable + NotOption> Indexable for Option<V> {}
@@ -367,12 +393,6 @@ pub fn decode_enum<E: ColumnEnum>(value: ValueRef<'_>) -> Result<E, FieldError> 
     }
 }
 
-/// The values of one row, by the position of the struct's field; `None` for a row older than the column.
-pub trait Fields {
-    /// The value of the field at `position`.
-    fn value(&self, position: usize) -> Option<ValueRef<'_>>;
-}
-
 /// Puts a value.
 ///
 /// # Errors
@@ -398,47 +418,4 @@ pub fn encode_json<V: Serialize>(value: &V, row: &mut RowWriter) -> Result<(), F
         .map_err(|error| FieldError(format!("the value can't be written as JSON: {error}")))?;
     row.put(ValueRef::Text(&text));
     Ok(())
-}
-
-/// One row that is made into a struct: its values, and the defaults of the columns it is older than.
-pub struct Stored<'a> {
-    fields: &'a dyn Fields,
-    default: fn(usize) -> Option<Value>,
-}
-
-impl<'a> Stored<'a> {
-    /// The row, and the struct's `default_value`.
-    #[must_use]
-    pub fn new(fields: &'a dyn Fields, default: fn(usize) -> Option<Value>) -> Self {
-        Self { fields, default }
-    }
-
-    /// The field at `position`, as `decode` reads it.
-    ///
-    /// # Errors
-    /// The position, and what is wrong with the value.
-    #[inline]
-    pub fn field<V>(
-        &self,
-        position: usize,
-        decode: fn(ValueRef<'_>) -> Result<V, FieldError>,
-    ) -> Result<V, (usize, FieldError)> {
-        let decoded = match self.fields.value(position) {
-            Some(value) => decode(value),
-            None => decode((self.default)(position).as_ref().map_or(ValueRef::Null, Value::as_ref)),
-        };
-        decoded.map_err(|error| (position, error))
-    }
-
-    /// The field at `position`, from JSON text.
-    ///
-    /// # Errors
-    /// The position, and what is wrong with the value.
-    pub fn json<V: DeserializeOwned>(&self, position: usize) -> Result<V, (usize, FieldError)> {
-        self.field(position, |value| {
-            let ValueRef::Text(text) = value else { return wrong("JSON", value) };
-            serde_json::from_str(text)
-                .map_err(|error| FieldError(format!("the JSON does not fit the field's type: {error}")))
-        })
-    }
 }

@@ -11,13 +11,14 @@
 //! ```
 //!
 //! A module imports only those before it:
-//! `ids, error, env, count, value, wire, row, field, validate, foreign, schema, batch, seal, transport, codec, tables, lookup,
-//! journal, model, checkpoint, replay, query, session, db, orm, private, fuzzing`.
+//! `ids, error, env, count, value, wire, row, field, decode, validate, foreign, schema, batch, seal, transport, codec, tables,
+//! lookup, journal, model, checkpoint, replay, query, session, db, orm, private, fuzzing`.
 //!
 //! - `ids`, `error`, `env`: numbers with types, the one error, the injected clock and random numbers.
 //! - `count`: what is counted, for `Database::stats` and for the `metrics` facade.
-//! - `value`, `wire`, `row`, `field`, `validate`, `foreign`, `schema`, `batch`: data without a database: values, their
-//!   bytes, rows, Rust types, rules for them, what other crates have of both, tables as structs declare them, commits.
+//! - `value`, `wire`, `row`, `field`, `decode`, `validate`, `foreign`, `schema`, `batch`: data without a database: values,
+//!   their bytes, rows, Rust types, structs made of rows, rules for them, what other crates have of both, tables as structs
+//!   declare them, commits.
 //! - `seal`: encryption at rest: keys, and the sealing of what leaves the process.
 //! - [`transport`]: the one door to a guild. [`transport::twilight`] goes through it to Discord.
 //! - `codec`: frames as bytes, as text and as messages.
@@ -43,6 +44,7 @@ mod checkpoint;
 mod codec;
 mod count;
 mod db;
+mod decode;
 mod env;
 mod error;
 mod field;

@@ -6,9 +6,10 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 pub use crate::db::Database;
+pub use crate::decode::Stored;
 pub use crate::field::{
-    Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Fields, Indexable, KeyValue, NotOption, Stored,
-    decode_enum, encode, encode_json,
+    Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Indexable, KeyValue, NotOption, decode_enum,
+    encode, encode_json,
 };
 pub use crate::foreign::rules::{garde, validator};
 pub use crate::orm::model::builder::{Assign, Given, Missing, NoBuilder, given, unfilled};
@@ -26,6 +27,7 @@ pub use crate::schema::embedded::{
 pub use crate::schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
 pub use crate::validate::{Pattern, Violations, at_least, at_most, length};
 pub use crate::value::{Value, ValueRef};
+pub use crate::wire::Reader;
 
 /// What a struct has as its schema while its derive reports a mistake.
 pub const NO_TABLE: &TableSchema = &TableSchema { name: "", columns: &[], indexes: &[] };

@@ -103,10 +103,18 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The column of the next value.
+    /// The reader in front of the value of a column that was not passed yet: the caller has to read it. `None` when it
+    /// was passed, and when the row is older than the column.
     #[inline]
-    pub(crate) fn column(self) -> usize {
-        self.column
+    pub(crate) fn open(&mut self, column: usize) -> Option<&mut Reader<'a>> {
+        if column >= self.count || column < self.column {
+            return None;
+        }
+        for _ in self.column..column {
+            self.reader.skip_value()?;
+        }
+        self.column = column + 1;
+        Some(&mut self.reader)
     }
 
     /// Reads the value of a column that was not passed yet, or `None` when the row is older than the column.
@@ -116,7 +124,7 @@ impl<'a> Values<'a> {
             return None;
         }
         for _ in self.column..column {
-            self.reader.skip_value().ok()?;
+            self.reader.skip_value()?;
         }
         self.column = column + 1;
         self.reader.value().ok()

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-use crate::field::{ColumnType, FieldError, Fields};
+use crate::decode::Stored;
+use crate::field::{ColumnType, FieldError};
 use crate::row::RowWriter;
 use crate::validate::Violations;
 use crate::value::{Value, ValueRef};
@@ -212,7 +213,7 @@ pub trait Entity: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// The position of the first field whose value is not one of its type, and what is wrong with it.
-    fn decode(fields: &dyn Fields) -> Result<Self, (usize, FieldError)>;
+    fn decode(row: &Stored<'_>) -> Result<Self, (usize, FieldError)>;
 
     /// A builder that has no field yet.
     fn new_builder() -> Self::Builder;

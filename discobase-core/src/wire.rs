@@ -26,6 +26,9 @@ pub enum WireError {
     Text,
 }
 
+/// The last byte of a number is the first without its highest bit; a number has ten bytes at most.
+const HIGHEST: u64 = 0x8080_8080_8080_8080;
+
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
@@ -101,7 +104,7 @@ pub(crate) fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
 
 /// Reads the encoding from the front of a slice. Never panics, whatever the bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
@@ -193,35 +196,123 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Passes over a number that was checked before.
+    /// Reads a value that was checked before, if it is an integer: see [`integer`]. Nothing is read if it is none.
     #[inline]
-    fn skip_varint(&mut self) -> Result<(), WireError> {
-        // The last byte of a number is the first without its highest bit; a number has ten bytes at most.
-        const HIGHEST: u64 = 0x8080_8080_8080_8080;
-        let length = match self.0.first_chunk::<8>().map(|chunk| !u64::from_le_bytes(*chunk) & HIGHEST) {
-            Some(0) => 9 + usize::from(self.0.get(8).is_some_and(|byte| *byte >= 0x80)),
-            Some(last) => last.trailing_zeros() as usize / 8 + 1,
-            None => return self.varint().map(|_| ()),
-        };
-        self.take(length).map(|_| ())
+    pub(crate) fn integer(&mut self) -> Option<(bool, u64)> {
+        let (negative, number, behind) = integer(self.0)?;
+        self.0 = behind;
+        Some((negative, number))
+    }
+
+    /// Passes over a null, if the next value is one.
+    #[inline]
+    pub(crate) fn null(&mut self) -> Option<()> {
+        let (&tag, rest) = self.0.split_first()?;
+        (tag == NULL).then(|| self.0 = rest)
     }
 
     /// Passes over one value without looking into texts: for values that were checked before.
     #[inline]
-    pub(crate) fn skip_value(&mut self) -> Result<(), WireError> {
-        match self.byte()? {
-            NULL | FALSE | TRUE => {}
-            NATURAL | NEGATIVE => self.skip_varint()?,
-            FLOAT => {
-                self.take(8)?;
-            }
-            TEXT | BYTES => {
-                self.bytes()?;
-            }
-            tag => return Err(WireError::Tag(tag)),
-        }
-        Ok(())
+    pub(crate) fn skip_value(&mut self) -> Option<()> {
+        self.0 = skip(self.0)?;
+        Some(())
     }
+}
+
+// What follows is for values that were checked before. It hands bytes over by value, because the processor waits for a
+// reader that is written to memory in parts and read as one.
+
+/// A number at the front, and what is behind it.
+#[inline(always)]
+pub(crate) fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let Some((chunk, after)) = bytes.split_first_chunk::<8>() else { return short_number(bytes) };
+    let word = u64::from_le_bytes(*chunk);
+    let last = !word & HIGHEST;
+    // Without the highest bits, and without the bytes behind the last one.
+    let groups = word & (last ^ last.wrapping_sub(1)) & !HIGHEST;
+    let pairs = groups & 0x007f_007f_007f_007f | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let number = fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    if last != 0 {
+        return Some((number, bytes.get(last.trailing_zeros() as usize / 8 + 1..)?));
+    }
+    let (&ninth, after) = after.split_first()?;
+    let number = number | u64::from(ninth & 0x7f) << 56;
+    if ninth < 0x80 {
+        return Some((number, after));
+    }
+    let (&tenth, after) = after.split_first()?;
+    Some((number | u64::from(tenth) << 63, after))
+}
+
+/// A number near the end of the bytes.
+#[inline]
+fn short_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0;
+    for (place, &byte) in bytes.iter().enumerate() {
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            return Some((number, bytes.get(place + 1..)?));
+        }
+    }
+    None
+}
+
+/// What is behind a number.
+#[inline(always)]
+fn skip_number(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes.first_chunk::<8>().map(|chunk| !u64::from_le_bytes(*chunk) & HIGHEST) {
+        Some(0) if *bytes.get(8)? < 0x80 => bytes.get(9..),
+        Some(0) => bytes.get(10..),
+        Some(last) => bytes.get(last.trailing_zeros() as usize / 8 + 1..),
+        None => short_number(bytes).map(|(_, behind)| behind),
+    }
+}
+
+/// The bytes of a text or of bytes, without the tag, and what is behind them.
+#[inline(always)]
+fn content(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match bytes.split_first()? {
+        (&length, behind) if length < 0x80 => behind.split_at_checked(usize::from(length)),
+        _ => {
+            let (length, behind) = number(bytes)?;
+            behind.split_at_checked(usize::try_from(length).ok()?)
+        }
+    }
+}
+
+/// What is behind the value at the front.
+#[inline(always)]
+pub(crate) fn skip(bytes: &[u8]) -> Option<&[u8]> {
+    let (&tag, behind) = bytes.split_first()?;
+    if tag == NATURAL || tag == NEGATIVE {
+        skip_number(behind)
+    } else if tag == TEXT || tag == BYTES {
+        content(behind).map(|(_, behind)| behind)
+    } else if tag == FLOAT {
+        behind.get(8..)
+    } else {
+        (tag <= TRUE).then_some(behind)
+    }
+}
+
+/// The value at the front, if it is an integer: whether it is negative, and what is encoded of it, -1 less the integer
+/// if it is; and what is behind it.
+#[inline(always)]
+pub(crate) fn integer(bytes: &[u8]) -> Option<(bool, u64, &[u8])> {
+    let (&tag, behind) = bytes.split_first()?;
+    if tag != NATURAL && tag != NEGATIVE {
+        return None;
+    }
+    let (number, behind) = number(behind)?;
+    Some((tag == NEGATIVE, number, behind))
+}
+
+/// The value at the front, if it is a text, and what is behind it.
+#[inline(always)]
+pub(crate) fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&tag, behind) = bytes.split_first()?;
+    if tag == TEXT { content(behind) } else { None }
 }
 
 #[cfg(test)]
@@ -252,6 +343,44 @@ mod tests {
         round_trip(&Value::Bool(true));
         round_trip(&Value::Text("a\0`@everyone`\u{200b}".into()));
         round_trip(&Value::Bytes(vec![0; 300]));
+    }
+
+    #[test]
+    fn a_checked_number_reads_as_any_number_does() {
+        let numbers = (0..64).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, u64::MAX >> bits]);
+        for number in numbers {
+            for behind in 0..12 {
+                let mut out = Vec::new();
+                put_varint(&mut out, number);
+                let length = out.len();
+                out.extend(std::iter::repeat_n(0xa5, behind));
+                let (found, rest) = super::number(&out).unwrap();
+                assert_eq!((found, rest.len()), (number, behind));
+                assert_eq!(skip_number(&out).map(<[u8]>::len), Some(behind), "{number}");
+                for cut in 0..length {
+                    assert_eq!(super::number(&out[..cut]), None, "{number} cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_integer_is_read_only_where_one_is() {
+        for number in [0, 1, -1, 300, -300, i128::from(i64::MIN), i128::from(u64::MAX)] {
+            let mut out = Vec::new();
+            put_value(&mut out, ValueRef::Int(number));
+            let mut reader = Reader::new(&out);
+            let (negative, rest) = reader.integer().unwrap();
+            assert_eq!(if negative { -1 - i128::from(rest) } else { i128::from(rest) }, number);
+            assert!(reader.is_empty());
+        }
+        for other in [ValueRef::Null, ValueRef::Bool(true), ValueRef::Float(1.0), ValueRef::Text("1")] {
+            let mut out = Vec::new();
+            put_value(&mut out, other);
+            let mut reader = Reader::new(&out);
+            assert_eq!(reader.integer(), None);
+            assert_eq!(reader.value(), Ok(other));
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
                 ::core::unreachable!()
             }
             fn decode(
-                _: &dyn #krate::private::Fields,
+                _: &#krate::private::Stored<'_>,
             ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
                 ::core::unreachable!()
             }

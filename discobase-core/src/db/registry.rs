@@ -1,16 +1,16 @@
 //! The structs that were registered as tables, and how each fits the table in the guild.
 
 use std::any::TypeId;
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
 use crate::db::difference::{changed, differences};
+use crate::decode::Stored;
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::{FieldError, Fields};
+use crate::field::FieldError;
 use crate::ids::TableId;
-use crate::row::{Row, RowRef, RowWriter, Values};
+use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::{Entity, TableSchema};
 use crate::value::{Value, ValueRef};
 
@@ -166,6 +166,7 @@ impl Handle {
     }
 
     /// Makes a struct from a row.
+    #[inline]
     pub(crate) fn decode<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
         let mut value: T = self.decode_plain(row)?;
         value.loaded();
@@ -173,41 +174,14 @@ impl Handle {
     }
 
     /// Makes a struct from a row, without what the struct does when it is loaded.
+    #[inline]
     pub(crate) fn decode_plain<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
-        let fields = RowFields::new(&self.columns, row);
-        T::decode(&fields).map_err(|(position, error)| self.field_error(position, &error))
+        let row = Stored::new(row, &self.columns, T::default_value);
+        T::decode(&row).map_err(|(position, error)| self.field_error(position, &error))
     }
 
     fn field_error(&self, position: usize, error: &FieldError) -> Error {
         let field = self.def.columns.get(self.column(position)).map_or("?", |column| column.name.as_str());
         Error::new(ErrorKind::Invalid, error.to_string()).in_table(&self.def.name).in_field(field)
-    }
-}
-
-/// The values of a row, found by the position of the struct's field. Fields that are asked for in the order of their
-/// columns, as most structs do, are read on the way, without looking at any value twice.
-struct RowFields<'a> {
-    columns: &'a [usize],
-    row: RowRef<'a>,
-    next: Cell<Values<'a>>,
-}
-
-impl<'a> RowFields<'a> {
-    fn new(columns: &'a [usize], row: RowRef<'a>) -> Self {
-        Self { columns, row, next: Cell::new(row.read()) }
-    }
-}
-
-impl Fields for RowFields<'_> {
-    #[inline]
-    fn value(&self, position: usize) -> Option<ValueRef<'_>> {
-        let column = *self.columns.get(position)?;
-        let mut next = self.next.get();
-        if next.column() > column {
-            next = self.row.read();
-        }
-        let value = next.at(column);
-        self.next.set(next);
-        value
     }
 }

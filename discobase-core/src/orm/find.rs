@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, ready};
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 
 use futures_util::TryFutureExt as _;
@@ -171,7 +172,18 @@ impl<T: Entity> Find<T> {
 
     fn run(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
         let found = self.on_table(|reading, query, table| {
-            query.run(table).into_iter().map(|(id, stored)| reading.record(id, stored)).collect()
+            let (mut records, mut failed) = (Vec::new(), None);
+            let _ = query.each(table, |(id, stored)| match reading.record(id, stored) {
+                Ok(record) => {
+                    records.push(record);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            });
+            failed.map_or(Ok(records), Err)
         });
         found.map_ok(Option::unwrap_or_default)
     }

@@ -199,30 +199,33 @@ impl<T: Entity> Record<T> {
     /// The record with these key values: found at once, if the table is in memory.
     pub(crate) fn get<S: Source>(
         source: &S,
-        key: Vec<Value>,
+        key: &[ValueRef<'_>],
     ) -> impl Future<Output = Result<Option<Self>>> + Send + use<T, S> {
         let now = source.read::<T, _>(|reading| {
-            note_key(reading, &key);
+            note_key(reading, key);
             match reading.slot().map(Slot::loaded) {
                 None => Ok(Ok(None)),
-                Some(Some(table)) => Self::by_key(reading, table, &key).map(Ok),
-                Some(None) => Ok(Err(reading.later())),
+                Some(Some(table)) => Self::by_key(reading, table, key).map(Ok),
+                Some(None) => {
+                    Ok(Err((reading.later(), key.iter().map(|value| value.to_value()).collect::<Vec<_>>())))
+                }
             }
         });
         match now {
             Err(error) => Either::Left(ready(Err(error))),
             Ok(Ok(found)) => Either::Left(ready(Ok(found))),
-            Ok(Err(later)) => Either::Right(async move {
-                let wanted = wanted_key(later.handle(), &key);
+            Ok(Err((later, key))) => Either::Right(async move {
+                let values = || key.iter().map(Value::as_ref).collect::<KeyValues<'_>>();
+                let wanted = wanted_key(later.handle(), &values());
                 match later.table(wanted.as_ref()).await? {
-                    Some(table) => Self::by_key(&later.reading(), &table, &key),
+                    Some(table) => Self::by_key(&later.reading(), &table, &values()),
                     None => Ok(None),
                 }
             }),
         }
     }
 
-    fn by_key(reading: &Reading<'_>, table: &TableState, key: &[Value]) -> Result<Option<Self>> {
+    fn by_key(reading: &Reading<'_>, table: &TableState, key: &[ValueRef<'_>]) -> Result<Option<Self>> {
         let Some((_, index)) = reading.handle.def.key() else { return Ok(None) };
         match table.by_key(&key_values(reading.handle, index, key)) {
             Some((_, stored)) if deleted::is_deleted::<T>(reading.handle, stored.row) => Ok(None),
@@ -233,7 +236,7 @@ impl<T: Entity> Record<T> {
 }
 
 /// Tells a session which key is read.
-fn note_key(reading: &Reading<'_>, key: &[Value]) {
+fn note_key(reading: &Reading<'_>, key: &[ValueRef<'_>]) {
     let handle = reading.handle;
     let Some((_, index)) = handle.def.key() else { return };
     reading.note(|| {
@@ -247,13 +250,12 @@ fn note_key(reading: &Reading<'_>, key: &[Value]) {
 }
 
 /// The values of a key in the order of its columns, which may have another one in the guild than in the struct.
-fn key_values<'a>(handle: &Handle, index: &IndexDef, key: &'a [Value]) -> KeyValues<'a> {
-    let values = index.columns.iter().filter_map(|&column| key.get(handle.key_place(column)?));
-    values.map(Value::as_ref).collect()
+fn key_values<'a>(handle: &Handle, index: &IndexDef, key: &[ValueRef<'a>]) -> KeyValues<'a> {
+    index.columns.iter().filter_map(|&column| key.get(handle.key_place(column)?).copied()).collect()
 }
 
 /// A key as its index has it.
-fn wanted_key(handle: &Handle, key: &[Value]) -> Option<Wanted> {
+fn wanted_key(handle: &Handle, key: &[ValueRef<'_>]) -> Option<Wanted> {
     let (position, index) = handle.def.key()?;
     let mut wanted = SortKey::default();
     for (&column, value) in index.columns.iter().zip(key_values(handle, index, key)) {

@@ -141,7 +141,7 @@ pub trait Table: Entity {
         source: &impl Source,
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
-        Record::get(source, key.into_values())
+        key.with_values(|values| Record::get(source, values))
     }
 
     /// The changes of the table from now on, as they become durable, of this process and of others: see [`Watch`].

@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitOr, Not};
 
 use crate::field::{ColumnValue, Indexable, TextValue};
 use crate::query::expr::{Compare, Expr};
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// One column of the table `T`, whose field has the type `V`.
 ///
@@ -33,11 +33,26 @@ pub struct Json<V>(PhantomData<fn() -> V>);
 pub trait Operand<V> {
     /// The value.
     fn into_value(self) -> Value;
+
+    /// Lends the value.
+    #[doc(hidden)]
+    #[inline]
+    fn with_value<R>(self, work: impl FnOnce(ValueRef<'_>) -> R) -> R
+    where
+        Self: Sized,
+    {
+        work(self.into_value().as_ref())
+    }
 }
 
 impl<V: ColumnValue> Operand<V> for V {
     fn into_value(self) -> Value {
         self.as_value().to_value()
+    }
+
+    #[inline]
+    fn with_value<R>(self, work: impl FnOnce(ValueRef<'_>) -> R) -> R {
+        work(self.as_value())
     }
 }
 
@@ -45,11 +60,21 @@ impl<V: ColumnValue> Operand<V> for &V {
     fn into_value(self) -> Value {
         self.as_value().to_value()
     }
+
+    #[inline]
+    fn with_value<R>(self, work: impl FnOnce(ValueRef<'_>) -> R) -> R {
+        work(self.as_value())
+    }
 }
 
 impl Operand<String> for &str {
     fn into_value(self) -> Value {
         Value::Text(self.to_owned())
+    }
+
+    #[inline]
+    fn with_value<R>(self, work: impl FnOnce(ValueRef<'_>) -> R) -> R {
+        work(ValueRef::Text(self))
     }
 }
 

@@ -1,14 +1,14 @@
-//! Running a query on a snapshot: candidates by the plan, the filter, the order, the page.
+//! Running a query on a snapshot: candidates by the plan, what is left of the filter, the order, the page.
 
-use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
-use crate::batch::TableDef;
+use crate::batch::{IndexDef, TableDef};
 use crate::ids::RowId;
 use crate::lookup::Wanted;
-use crate::query::expr::{Columns as _, Expr};
+use crate::query::expr::{Columns as _, Compare, Expr};
 use crate::query::matcher::{Matcher, RowColumns};
-use crate::query::plan::{Explain, Plan, plan};
+use crate::query::plan::{Access, Explain, Plan, conjuncts, plan};
+use crate::row::RowRef;
 use crate::schema::IndexKind;
 use crate::tables::{IndexState, SortKey, Stored, TableState, Unloaded};
 
@@ -28,48 +28,40 @@ const FEW_KEYS: usize = 16;
 type Found<'a> = (RowId, Stored<'a>);
 
 /// The rows of a page: what comes before it is left out, and when it is full nothing more is looked for.
-struct Page<'a> {
+struct Page<V> {
     skip: usize,
     left: usize,
-    found: Vec<Found<'a>>,
+    visit: V,
 }
 
-impl<'a> Page<'a> {
+impl<'a, V: FnMut(Found<'a>) -> ControlFlow<()>> Page<V> {
+    #[inline]
     fn push(&mut self, found: Found<'a>) -> ControlFlow<()> {
         if self.skip > 0 {
             self.skip -= 1;
             return ControlFlow::Continue(());
         }
         if self.left > 0 {
-            self.found.push(found);
+            (self.visit)(found)?;
             self.left -= 1;
         }
         if self.left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
-/// Ids that an index gives one after the other, gathered so that their rows can be fetched together: few at first, for
-/// a page may want no more.
+/// Ids that an index gives one after the other, gathered so that their rows can be fetched together.
 struct Group {
     ids: Vec<RowId>,
     size: usize,
 }
 
-impl Default for Group {
-    fn default() -> Self {
-        Self { ids: Vec::new(), size: 8 }
-    }
-}
-
 impl Group {
-    /// Adds an id; all of them when they are enough.
-    fn add(&mut self, id: RowId) -> Option<Vec<RowId>> {
-        self.ids.push(id);
-        if self.ids.len() < self.size {
-            return None;
-        }
-        self.size = (self.size * 2).min(256);
-        Some(std::mem::take(&mut self.ids))
+    /// As many as one group may have; fewer if not so many are wanted.
+    const SIZE: usize = 128;
+
+    fn new(wanted: usize) -> Self {
+        let size = wanted.clamp(1, Self::SIZE);
+        Self { ids: Vec::with_capacity(size), size }
     }
 }
 
@@ -78,31 +70,48 @@ struct Ordered<'a> {
     index: &'a IndexState,
     low: Bound<SortKey>,
     high: Bound<SortKey>,
-    column: usize,
+    /// The columns that the rows are in the order of.
+    columns: Vec<usize>,
     reverse: bool,
-    /// Whether several rows may have the same key.
+    /// Whether rows that are equal in these columns come in another order than that of their first save.
     ties: bool,
 }
 
 impl Query {
-    /// The rows, in their order: of the `order`, then of their first save.
+    /// The rows in their order.
     pub(crate) fn run<'a>(&self, table: &'a TableState) -> Vec<Found<'a>> {
-        let mut page = Page { skip: self.offset, left: self.limit.unwrap_or(usize::MAX), found: Vec::new() };
+        let mut found = Vec::new();
+        let _ = self.each(table, |one| {
+            found.push(one);
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// Visits the rows in their order, that of the `order` and then of their first save, until `visit` breaks.
+    pub(crate) fn each<'a>(
+        &self,
+        table: &'a TableState,
+        visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut page = Page { skip: self.offset, left: self.limit.unwrap_or(usize::MAX), visit };
         if page.left == 0 {
-            return page.found;
+            return ControlFlow::Continue(());
         }
         let plan = plan(table.def(), self.filter.as_ref());
         if self.order.is_empty() {
-            let _ = self.matches(table, &plan, |found| page.push(found));
-            return page.found;
+            return self.matches(table, &plan, |found| page.push(found));
         }
         match self.in_order(table, &plan) {
-            Some(ordered) => {
-                let _ = self.walk(table, &ordered, &mut page);
-                page.found
-            }
-            None => self.sort(table, &plan),
+            Some(ordered) => self.walk(table, &plan, &ordered, |found| page.push(found)),
+            None => self.sorted(table, &plan).into_iter().try_for_each(|found| page.push(found)),
         }
+    }
+
+    /// The rows' ids, in their order.
+    #[cfg(test)]
+    pub(crate) fn ids(&self, table: &TableState) -> Vec<RowId> {
+        self.run(table).into_iter().map(|(id, _)| id).collect()
     }
 
     /// How many rows match, the page counted in.
@@ -129,20 +138,22 @@ impl Query {
 
     /// The keys of an index that have all rows which can match, if the filter says them and they are few.
     pub(crate) fn wanted(&self, table: &TableDef) -> Option<Wanted> {
-        match plan(table, self.filter.as_ref()) {
-            Plan::Keys { index, keys } if keys.len() <= FEW_KEYS => Some(Wanted { index, keys }),
-            _ => None,
-        }
+        let Access::Keys { index, columns, keys } = plan(table, self.filter.as_ref()).access else {
+            return None;
+        };
+        // A lookup finds whole keys only.
+        let whole = table.indexes.get(index).is_some_and(|index| index.columns.len() == columns);
+        (whole && keys.len() <= FEW_KEYS).then_some(Wanted { index, keys })
     }
 
     /// How the rows would be found.
     pub(crate) fn explain(&self, table: &TableState) -> Explain {
         let plan = plan(table.def(), self.filter.as_ref());
-        let rows = match &plan {
-            Plan::Scan => table.len(),
-            plan => candidates(table, plan).len(),
+        let rows = match &plan.access {
+            Access::Scan => table.len(),
+            access => candidates(table, access).len(),
         };
-        Explain::new(table.def(), &plan, rows, table.len())
+        Explain::new(table.def(), &plan.access, rows, table.len())
     }
 
     /// How the rows of a table would be found that is not loaded.
@@ -155,108 +166,143 @@ impl Query {
     fn matches<'a>(
         &self,
         table: &'a TableState,
-        plan: &Plan,
+        plan: &Plan<'_>,
         mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let matcher = Matcher::new(table.def(), self.filter.as_ref());
+        let matcher = Matcher::new(table.def(), &plan.rest);
         let visit = |id, stored: Stored<'a>| {
             if matcher.holds(stored.row) { visit((id, stored)) } else { ControlFlow::Continue(()) }
         };
-        if *plan == Plan::Scan {
+        if plan.access == Access::Scan {
             return table.walk(visit);
         }
-        let mut ids = candidates(table, plan);
+        let mut ids = candidates(table, &plan.access);
         ids.sort_unstable();
         table.visit(&ids, visit)
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.
-    fn in_order<'a>(&self, table: &'a TableState, plan: &Plan) -> Option<Ordered<'a>> {
-        let [(column, reverse)] = self.order.as_slice() else { return None };
-        let orders =
-            |position: usize| table.def().indexes.get(position).filter(|def| def.columns == [*column]);
-        let (position, low, high) = match plan {
-            Plan::Range { index, low, high } => (*index, low.clone(), high.clone()),
+    fn in_order<'a>(&self, table: &'a TableState, plan: &Plan<'_>) -> Option<Ordered<'a>> {
+        let mut fixed = Vec::new();
+        self.filter.iter().for_each(|filter| conjuncts(filter, &mut fixed));
+        let is_fixed = |column: usize| {
+            fixed.iter().any(|term| matches!(term, Expr::Compare(of, Compare::Eq, _) if *of == column))
+        };
+        // Where all rows are equal there is nothing to be in order.
+        let asked: Vec<_> = self.order.iter().copied().filter(|(column, _)| !is_fixed(*column)).collect();
+        let reverse = asked.first()?.1;
+        if asked.iter().any(|(_, reversed)| *reversed != reverse) {
+            return None;
+        }
+        let columns: Vec<usize> = asked.into_iter().map(|(column, _)| column).collect();
+        let orders = |index: &IndexDef, fixed: usize| {
+            index.columns.get(fixed..).is_some_and(|behind| behind.starts_with(&columns))
+        };
+        let defs = &table.def().indexes;
+        let (position, fixed, low, high) = match &plan.access {
+            Access::Range { index, fixed, low, high } => (*index, *fixed, low.clone(), high.clone()),
             // With a filter that no index helps with, looking at the rows one after the other and sorting the few that
             // match beats looking at all of them here and there.
-            Plan::Scan if self.filter.is_none() => {
-                let position = (0..table.def().indexes.len()).find(|position| orders(*position).is_some())?;
-                (position, Bound::Unbounded, Bound::Unbounded)
+            Access::Scan if self.filter.is_none() => {
+                (defs.iter().position(|index| orders(index, 0))?, 0, Bound::Unbounded, Bound::Unbounded)
             }
             _ => return None,
         };
-        let ties = orders(position)?.kind != IndexKind::Key;
-        let index = table.index(position)?;
-        Some(Ordered { index, low, high, column: *column, reverse: *reverse, ties })
+        let def = defs.get(position).filter(|index| orders(index, fixed))?;
+        let partly = fixed + columns.len() < def.columns.len();
+        // Among equal keys an index has the rows in the order of their ids.
+        let ties = partly || (reverse && def.kind != IndexKind::Key);
+        Some(Ordered { index: table.index(position)?, low, high, columns, reverse, ties })
     }
 
-    /// Fills the page with the rows that match, in the order of an index. Rows with the same key are in the order of
-    /// their first save, whichever way the keys go.
-    fn walk<'a>(&self, table: &'a TableState, ordered: &Ordered<'_>, page: &mut Page<'a>) -> ControlFlow<()> {
-        let Ordered { index, low, high, column, reverse, ties } = ordered;
-        let matcher = Matcher::new(table.def(), self.filter.as_ref());
-        let mut ids = Group::default();
+    /// Visits the rows that match, in the order of an index. Rows with the same key are in the order of their first
+    /// save, whichever way the keys go.
+    fn walk<'a>(
+        &self,
+        table: &'a TableState,
+        plan: &Plan<'_>,
+        ordered: &Ordered<'_>,
+        mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Ordered { index, low, high, columns, reverse, ties } = ordered;
+        let matcher = Matcher::new(table.def(), &plan.rest);
+        let wanted = self.limit.map_or(Group::SIZE, |limit| limit.saturating_add(self.offset));
+        let mut group = Group::new(if plan.rest.is_empty() { wanted } else { Group::SIZE });
         let (mut equal, mut key): (Vec<Found<'a>>, _) = (Vec::new(), None);
-        let mut visit = |id, stored: Stored<'a>| {
-            if !matcher.holds(stored.row) {
+        let mut flush = |equal: &mut Vec<Found<'a>>, next: Option<Found<'a>>| {
+            if !ties {
+                return next.map_or(ControlFlow::Continue(()), &mut visit);
+            }
+            let next_key = next.map(|(_, stored)| sort_key(table, stored.row, columns));
+            if next_key.is_none() || key != next_key {
+                equal.sort_unstable_by_key(|(id, _)| *id);
+                equal.drain(..).try_for_each(&mut visit)?;
+                key = next_key;
+            }
+            equal.extend(next);
+            ControlFlow::Continue(())
+        };
+        let mut one = |id, stored: Stored<'a>| {
+            if matcher.holds(stored.row) {
+                flush(&mut equal, Some((id, stored)))
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        index.walk(low, high, *reverse, |id| {
+            group.ids.push(id);
+            if group.ids.len() < group.size {
                 return ControlFlow::Continue(());
             }
-            if !(*reverse && *ties) {
-                return page.push((id, stored));
-            }
-            let next = SortKey::of(RowColumns { table: table.def(), row: stored.row }.value(*column));
-            if key.as_ref() != Some(&next) {
-                equal.drain(..).rev().try_for_each(|found| page.push(found))?;
-                key = Some(next);
-            }
-            equal.push((id, stored));
+            table.visit(&group.ids, &mut one)?;
+            group.ids.clear();
             ControlFlow::Continue(())
-        };
-        index.walk(low, high, *reverse, |id| match ids.add(id) {
-            Some(ids) => table.visit(&ids, &mut visit),
-            None => ControlFlow::Continue(()),
         })?;
-        table.visit(&ids.ids, &mut visit)?;
-        equal.drain(..).rev().try_for_each(|found| page.push(found))
+        table.visit(&group.ids, &mut one)?;
+        flush(&mut equal, None)
     }
 
-    /// The rows that match, sorted.
-    fn sort<'a>(&self, table: &'a TableState, plan: &Plan) -> Vec<Found<'a>> {
-        let mut found: Vec<(Vec<SortKey>, Found<'a>)> = Vec::new();
+    /// The rows that match, sorted; with a limit at least those of its page.
+    fn sorted<'a>(&self, table: &'a TableState, plan: &Plan<'_>) -> Vec<Found<'a>> {
+        let wanted = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(self.offset));
+        let mut found: Vec<(SortKey, Found<'a>)> = Vec::new();
+        let compare =
+            |a: &(SortKey, Found<'_>), b: &(SortKey, Found<'_>)| a.0.cmp(&b.0).then(a.1.0.cmp(&b.1.0));
         let _ = self.matches(table, plan, |one| {
-            found.push((self.sort_keys(table, one), one));
+            let row = RowColumns { table: table.def(), row: one.1.row };
+            let mut key = SortKey::default();
+            for (column, reversed) in &self.order {
+                if *reversed { key.push_reversed(row.value(*column)) } else { key.push(row.value(*column)) }
+            }
+            found.push((key, one));
+            // With a limit only the first rows are kept, and need to be in order.
+            if found.len() / 2 > wanted.max(256) {
+                found.select_nth_unstable_by(wanted, compare);
+                found.truncate(wanted);
+            }
             ControlFlow::Continue(())
         });
-        let compare = |a: &(Vec<SortKey>, Found<'_>), b: &(Vec<SortKey>, Found<'_>)| {
-            let keys = self.order.iter().zip(a.0.iter().zip(&b.0));
-            let by_key = keys.map(|((_, reversed), (x, y))| if *reversed { y.cmp(x) } else { x.cmp(y) });
-            by_key.fold(Ordering::Equal, Ordering::then).then(a.1.0.cmp(&b.1.0))
-        };
-        // With a limit only the first rows need to be in order.
-        let wanted = self.limit.map_or(found.len(), |limit| limit.saturating_add(self.offset));
-        if wanted < found.len() {
-            found.select_nth_unstable_by(wanted, compare);
-            found.truncate(wanted);
-        }
         found.sort_unstable_by(compare);
-        found.into_iter().map(|(_, found)| found).skip(self.offset).collect()
-    }
-
-    fn sort_keys(&self, table: &TableState, (_, stored): Found<'_>) -> Vec<SortKey> {
-        let row = RowColumns { table: table.def(), row: stored.row };
-        self.order.iter().map(|(column, _)| SortKey::of(row.value(*column))).collect()
+        found.into_iter().map(|(_, found)| found).collect()
     }
 }
 
-/// The rows that a plan through an index looks at.
-fn candidates(table: &TableState, plan: &Plan) -> Vec<RowId> {
-    match plan {
-        Plan::Scan => Vec::new(),
-        Plan::Keys { index, keys } => {
+fn sort_key(table: &TableState, row: RowRef<'_>, columns: &[usize]) -> SortKey {
+    let row = RowColumns { table: table.def(), row };
+    let mut key = SortKey::default();
+    columns.iter().for_each(|column| key.push(row.value(*column)));
+    key
+}
+
+/// The rows that a way through an index leads to.
+fn candidates(table: &TableState, access: &Access) -> Vec<RowId> {
+    match access {
+        Access::Scan => Vec::new(),
+        Access::Keys { index, keys, .. } => {
             let index = table.index(*index);
             keys.iter().flat_map(|key| index.into_iter().flat_map(|index| index.equal(key))).collect()
         }
-        Plan::Range { index, low, high } => {
+        Access::Range { index, low, high, .. } => {
             table.index(*index).map(|index| index.range(low, high)).unwrap_or_default()
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::field::KeyValue;
 use crate::query::column::Operand;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// What can stand for a key whose fields have the types of the tuple `K`: for a key of one field a value of its
 /// type (`&str` for a `String`), for a composite key a tuple of such values in the order of the fields.
@@ -13,21 +13,23 @@ use crate::value::Value;
             and its records are found with `find`"
 )]
 pub trait Key<K> {
-    /// The values, in the order of the key's fields.
-    fn into_values(self) -> Vec<Value>;
+    /// Lends the values, in the order of the key's fields.
+    fn with_values<R>(self, work: impl FnOnce(&[ValueRef<'_>]) -> R) -> R;
 }
 
 impl<V: KeyValue, O: Operand<V>> Key<(V,)> for O {
-    fn into_values(self) -> Vec<Value> {
-        vec![self.into_value()]
+    #[inline]
+    fn with_values<R>(self, work: impl FnOnce(&[ValueRef<'_>]) -> R) -> R {
+        self.with_value(|value| work(&[value]))
     }
 }
 
 macro_rules! composite {
     ($(($($value:ident $operand:ident $field:tt),*);)*) => {$(
         impl<$($value: KeyValue, $operand: Operand<$value>),*> Key<($($value,)*)> for ($($operand,)*) {
-            fn into_values(self) -> Vec<Value> {
-                vec![$(self.$field.into_value()),*]
+            fn with_values<R>(self, work: impl FnOnce(&[ValueRef<'_>]) -> R) -> R {
+                let values = [$(self.$field.into_value()),*];
+                work(&values.each_ref().map(Value::as_ref))
             }
         }
     )*};

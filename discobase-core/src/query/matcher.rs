@@ -6,6 +6,7 @@ use crate::query::expr::{Columns, Compare, Expr};
 use crate::row::RowRef;
 use crate::tables::{comparable, value_in};
 use crate::value::{Value, ValueRef};
+use crate::wire::{Reader, integer, number, skip, text};
 
 /// A filter on the rows of one table.
 pub(crate) struct Matcher<'a> {
@@ -19,17 +20,26 @@ pub(crate) struct Matcher<'a> {
 struct Column<'a> {
     id: usize,
     tests: Vec<&'a Expr>,
-    /// Between which integers the value must be for all tests to hold, if that is all that they ask of an integer.
-    within: Option<(i128, i128)>,
+    quick: Quick<'a>,
     /// Whether what is compared is not the value itself.
     is_enum: bool,
 }
 
+/// What all tests of a column come to for values of one kind, told from their bytes.
+enum Quick<'a> {
+    /// An integer must be one of these or between them.
+    Integers(i128, i128),
+    /// A text must be this one.
+    Text(&'a [u8]),
+    /// It takes the tests to tell.
+    No,
+}
+
 impl<'a> Matcher<'a> {
-    /// Columns in the filter are column ids, and operands are as they compare.
-    pub(crate) fn new(table: &'a TableDef, filter: Option<&'a Expr>) -> Self {
+    /// All terms must hold. Columns in them are column ids, and operands are as they compare.
+    pub(crate) fn new(table: &'a TableDef, terms: &[&'a Expr]) -> Self {
         let mut matcher = Self { table, columns: Vec::new(), rest: Vec::new() };
-        filter.into_iter().for_each(|filter| matcher.add(filter));
+        terms.iter().for_each(|term| matcher.add(term));
         matcher.columns.sort_by_key(|column| column.id);
         matcher
     }
@@ -39,17 +49,14 @@ impl<'a> Matcher<'a> {
             Expr::And(parts) => parts.iter().for_each(|part| self.add(part)),
             Expr::Or(_) | Expr::Not(_) => self.rest.push(expr),
             Expr::Compare(id, ..) | Expr::In(id, _) | Expr::Contains(id, _) | Expr::StartsWith(id, _) => {
-                let within = integers(expr);
+                let is_enum = self.table.columns.get(*id).is_some_and(|def| !def.variants.is_empty());
+                let quick = if is_enum { Quick::No } else { Quick::of(expr) };
                 match self.columns.iter_mut().find(|column| column.id == *id) {
                     Some(column) => {
                         column.tests.push(expr);
-                        column.within = column.within.zip(within).map(|(a, b)| (a.0.max(b.0), a.1.min(b.1)));
+                        column.quick = column.quick.and(&quick);
                     }
-                    None => {
-                        let def = self.table.columns.get(*id);
-                        let is_enum = def.is_some_and(|def| !def.variants.is_empty());
-                        self.columns.push(Column { id: *id, tests: vec![expr], within, is_enum });
-                    }
+                    None => self.columns.push(Column { id: *id, tests: vec![expr], quick, is_enum }),
                 }
             }
         }
@@ -58,36 +65,85 @@ impl<'a> Matcher<'a> {
     /// Whether the row satisfies the filter.
     #[inline]
     pub(crate) fn holds(&self, row: RowRef<'_>) -> bool {
-        let mut values = row.read();
+        self.columns_hold(row).unwrap_or(false)
+            && self.rest.iter().all(|expr| expr.holds(&RowColumns { table: self.table, row }))
+    }
+
+    /// Whether what is said of each column holds. There is an answer for every row that is one.
+    #[inline]
+    fn columns_hold(&self, row: RowRef<'_>) -> Option<bool> {
+        let (count, mut bytes) = number(row.as_bytes())?;
+        let mut at = 0;
         for column in &self.columns {
-            let value = match values.at(column.id) {
-                Some(value) if !column.is_enum => value,
-                Some(value) => comparable(self.table, column.id, value),
+            if column.id as u64 >= count {
                 // The row is older than the column.
-                None => comparable(self.table, column.id, value_in(self.table, row, column.id)),
-            };
-            let holds = match (column.within, value) {
-                (Some((low, high)), ValueRef::Int(number)) => low <= number && number <= high,
-                _ => column.tests.iter().all(|test| test.test(value)),
+                if !column.holds(self.table, value_in(self.table, row, column.id)) {
+                    return Some(false);
+                }
+                continue;
+            }
+            while at < column.id {
+                bytes = skip(bytes)?;
+                at += 1;
+            }
+            let holds = match column.quick.holds(bytes) {
+                Some(holds) => holds,
+                None => column.holds(self.table, Reader::new(bytes).value().ok()?),
             };
             if !holds {
-                return false;
+                return Some(false);
             }
         }
-        self.rest.iter().all(|expr| expr.holds(&RowColumns { table: self.table, row }))
+        Some(true)
     }
 }
 
-/// The first and the last integer of which a test holds.
-fn integers(test: &Expr) -> Option<(i128, i128)> {
-    let Expr::Compare(_, op, Value::Int(number)) = test else { return None };
-    match op {
-        Compare::Eq => Some((*number, *number)),
-        Compare::Lt => Some((i128::MIN, number.checked_sub(1)?)),
-        Compare::Le => Some((i128::MIN, *number)),
-        Compare::Gt => Some((number.checked_add(1)?, i128::MAX)),
-        Compare::Ge => Some((*number, i128::MAX)),
-        Compare::Ne => None,
+impl Column<'_> {
+    fn holds(&self, table: &TableDef, value: ValueRef<'_>) -> bool {
+        let value = if self.is_enum { comparable(table, self.id, value) } else { value };
+        self.tests.iter().all(|test| test.test(value))
+    }
+}
+
+impl<'a> Quick<'a> {
+    /// Of one test.
+    fn of(test: &'a Expr) -> Self {
+        match test {
+            Expr::Compare(_, Compare::Eq, Value::Text(text)) => Self::Text(text.as_bytes()),
+            Expr::Compare(_, op, Value::Int(number)) => match op {
+                Compare::Eq => Self::Integers(*number, *number),
+                // Bounds beyond all numbers are bounds still: no number has this one above or below it.
+                Compare::Lt => Self::Integers(i128::MIN, number.saturating_sub(1)),
+                Compare::Le => Self::Integers(i128::MIN, *number),
+                Compare::Gt => Self::Integers(number.saturating_add(1), i128::MAX),
+                Compare::Ge => Self::Integers(*number, i128::MAX),
+                Compare::Ne => Self::No,
+            },
+            _ => Self::No,
+        }
+    }
+
+    /// Of both.
+    fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Integers(a, b), Self::Integers(c, d)) => Self::Integers(*a.max(c), *b.min(d)),
+            _ => Self::No,
+        }
+    }
+
+    /// Whether the value at the front holds, if that can be told from its bytes.
+    #[inline(always)]
+    fn holds(&self, bytes: &[u8]) -> Option<bool> {
+        match self {
+            Self::Integers(low, high) => {
+                let (negative, found, _) = integer(bytes)?;
+                let found = i128::from(found);
+                let found = if negative { -1 - found } else { found };
+                Some(*low <= found && found <= *high)
+            }
+            Self::Text(wanted) => text(bytes).map(|(found, _)| found == *wanted),
+            Self::No => None,
+        }
     }
 }
 

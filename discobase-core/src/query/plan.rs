@@ -1,7 +1,9 @@
-//! Which way to the rows: an index where the filter fixes or bounds its columns, all rows otherwise.
+//! Which way to the rows: an index where the filter fixes or bounds its first columns, all rows otherwise.
 
 use std::fmt;
 use std::ops::Bound;
+
+use smallvec::SmallVec;
 
 use crate::batch::{IndexDef, TableDef};
 use crate::query::expr::{Compare, Expr};
@@ -9,102 +11,166 @@ use crate::schema::IndexKind;
 use crate::tables::SortKey;
 use crate::value::Value;
 
-/// How the candidates of a query are found. Every candidate is still checked against the whole filter.
+/// How the candidates of a query are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// The rows with one of these keys in an index.
-    Keys { index: usize, keys: Vec<SortKey> },
-    /// The rows between two keys of an index.
-    Range { index: usize, low: Bound<SortKey>, high: Bound<SortKey> },
+pub(crate) enum Access {
+    /// The rows with one of these keys in an index; if the keys have fewer columns than the index, with keys that begin
+    /// with one of these.
+    Keys { index: usize, columns: usize, keys: Vec<SortKey> },
+    /// The rows between two keys of an index, of which the first so many columns are fixed.
+    Range { index: usize, fixed: usize, low: Bound<SortKey>, high: Bound<SortKey> },
     /// All rows.
     Scan,
 }
 
+/// A way to the rows, and what is left of the filter.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) access: Access,
+    /// What candidates still have to satisfy: the way itself sees to the rest.
+    pub(crate) rest: Vec<&'a Expr>,
+}
+
+/// A way through an index.
+struct Way {
+    access: Access,
+    /// The lower, the fewer rows it is likely to touch.
+    cost: usize,
+    /// The terms that hold of every row it leads to.
+    kept: Places,
+}
+
+/// Which of the terms.
+type Places = SmallVec<[usize; 4]>;
+
 /// Chooses a plan. Columns in `filter` are column ids, and operands are as they compare.
-pub(crate) fn plan(table: &TableDef, filter: Option<&Expr>) -> Plan {
+pub(crate) fn plan<'a>(table: &TableDef, filter: Option<&'a Expr>) -> Plan<'a> {
     let mut terms = Vec::new();
     if let Some(filter) = filter {
         conjuncts(filter, &mut terms);
     }
-    let candidates = table.indexes.iter().enumerate().filter_map(|(position, index)| {
-        let plan = through(position, index, &terms)?;
-        Some((cost(&plan, index.kind), plan))
-    });
-    candidates.min_by_key(|(cost, _)| *cost).map_or(Plan::Scan, |(_, plan)| plan)
+    let indexes = table.indexes.iter().enumerate();
+    let ways = indexes.filter_map(|(position, index)| through(position, index, &terms));
+    let Some(way) = ways.min_by_key(|way| way.cost) else {
+        return Plan { access: Access::Scan, rest: terms };
+    };
+    let rest = terms.into_iter().enumerate().filter(|(place, _)| !way.kept.contains(place));
+    Plan { access: way.access, rest: rest.map(|(_, term)| term).collect() }
 }
 
 /// The conditions that must all hold.
-fn conjuncts<'a>(expr: &'a Expr, terms: &mut Vec<&'a Expr>) {
+pub(crate) fn conjuncts<'a>(expr: &'a Expr, terms: &mut Vec<&'a Expr>) {
     match expr {
         Expr::And(parts) => parts.iter().for_each(|part| conjuncts(part, terms)),
         other => terms.push(other),
     }
 }
 
-/// The lower, the fewer rows it is likely to touch.
-fn cost(plan: &Plan, kind: IndexKind) -> usize {
-    let unique = kind != IndexKind::Index;
-    match plan {
-        Plan::Keys { keys, .. } if unique => keys.len(),
-        Plan::Keys { keys, .. } => 1_000 + keys.len(),
-        Plan::Range { low: Bound::Unbounded, .. } | Plan::Range { high: Bound::Unbounded, .. } => 2_000_000,
-        Plan::Range { .. } => 1_000_000,
-        Plan::Scan => usize::MAX,
+/// The value that a term fixes the column to.
+fn fixes(term: &Expr, column: usize) -> Option<&Value> {
+    match term {
+        Expr::Compare(of, Compare::Eq, value) if *of == column => Some(value),
+        _ => None,
     }
 }
 
-/// The way through one index, if the terms say enough about its columns.
-fn through(position: usize, index: &IndexDef, terms: &[&Expr]) -> Option<Plan> {
-    let equal = |column: usize| {
-        terms.iter().find_map(|term| match term {
-            Expr::Compare(of, Compare::Eq, value) if *of == column => Some(value),
-            _ => None,
-        })
-    };
-    if let Some(values) = index.columns.iter().map(|&column| equal(column)).collect::<Option<Vec<&Value>>>() {
-        let mut key = SortKey::default();
-        values.iter().for_each(|value| key.push(value.as_ref()));
-        return Some(Plan::Keys { index: position, keys: vec![key] });
+/// The way through one index, if the terms say something of its first column.
+fn through(position: usize, index: &IndexDef, terms: &[&Expr]) -> Option<Way> {
+    let (mut key, mut kept, mut fixed) = (SortKey::default(), Places::new(), 0);
+    for &column in &index.columns {
+        let mut places = terms.iter().enumerate();
+        let Some((place, value)) = places.find_map(|(place, term)| Some((place, fixes(term, column)?)))
+        else {
+            break;
+        };
+        key.push(value.as_ref());
+        kept.push(place);
+        fixed += 1;
     }
-    let [column] = index.columns.as_slice() else { return None };
-    let within = terms.iter().find_map(|term| match term {
-        Expr::In(of, values) if of == column => Some(values),
+    let unique = index.kind != IndexKind::Index;
+    let Some(&column) = index.columns.get(fixed) else {
+        let access = Access::Keys { index: position, columns: fixed, keys: vec![key] };
+        return Some(Way { access, cost: if unique { 1 } else { 1_000 }, kept });
+    };
+    let within = terms.iter().enumerate().find_map(|(place, term)| match term {
+        Expr::In(of, values) if *of == column => Some((place, values)),
         _ => None,
     });
-    if let Some(values) = within {
-        let keys = values.iter().map(|value| SortKey::of(value.as_ref())).collect();
-        return Some(Plan::Keys { index: position, keys });
+    if let Some((place, values)) = within {
+        let keys = values.iter().map(|value| {
+            let mut key = key.clone();
+            key.push(value.as_ref());
+            key
+        });
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_unstable();
+        keys.dedup();
+        kept.push(place);
+        let each = if unique && fixed + 1 == index.columns.len() { 1 } else { 1_000 };
+        let cost = each * keys.len();
+        return Some(Way { access: Access::Keys { index: position, columns: fixed + 1, keys }, cost, kept });
     }
-    range(position, *column, terms)
+    range(position, fixed, &key, column, terms, kept)
 }
 
-fn range(index: usize, column: usize, terms: &[&Expr]) -> Option<Plan> {
+/// The way between two bounds of the column behind those that are fixed.
+fn range(
+    index: usize,
+    fixed: usize,
+    prefix: &SortKey,
+    column: usize,
+    terms: &[&Expr],
+    mut kept: Places,
+) -> Option<Way> {
     let (mut low, mut high) = (Bound::Unbounded, Bound::Unbounded);
-    for term in terms {
+    for (place, term) in terms.iter().enumerate() {
+        let with = |value: &Value| {
+            let mut key = prefix.clone();
+            key.push(value.as_ref());
+            key
+        };
         match term {
-            Expr::Compare(of, op, value) if *of == column => {
-                let key = SortKey::of(value.as_ref());
-                match op {
-                    Compare::Gt => low = tighter_low(low, Bound::Excluded(key)),
-                    Compare::Ge => low = tighter_low(low, Bound::Included(key)),
-                    Compare::Lt => high = tighter_high(high, Bound::Excluded(key)),
-                    Compare::Le => high = tighter_high(high, Bound::Included(key)),
-                    Compare::Eq | Compare::Ne => {}
-                }
-            }
-            Expr::StartsWith(of, prefix) if *of == column => {
-                let start = SortKey::text_prefix(prefix);
+            Expr::Compare(of, op, value) if *of == column => match op {
+                Compare::Gt => low = tighter_low(low, Bound::Excluded(with(value))),
+                Compare::Ge => low = tighter_low(low, Bound::Included(with(value))),
+                Compare::Lt => high = tighter_high(high, Bound::Excluded(with(value))),
+                Compare::Le => high = tighter_high(high, Bound::Included(with(value))),
+                Compare::Eq | Compare::Ne => continue,
+            },
+            Expr::StartsWith(of, text) if *of == column => {
+                let mut start = prefix.clone();
+                start.push_text_start(text);
                 high = tighter_high(high, Bound::Excluded(start.clone().after_prefix()));
                 low = tighter_low(low, Bound::Included(start));
             }
-            _ => {}
+            _ => continue,
         }
+        kept.push(place);
     }
-    match (&low, &high) {
-        (Bound::Unbounded, Bound::Unbounded) => None,
-        _ if is_empty(&low, &high) => Some(Plan::Keys { index, keys: Vec::new() }),
-        _ => Some(Plan::Range { index, low, high }),
+    if is_empty(&low, &high) {
+        return Some(Way {
+            access: Access::Keys { index, columns: fixed + 1, keys: Vec::new() },
+            cost: 0,
+            kept,
+        });
     }
+    let bounds = [&low, &high].into_iter().filter(|bound| key(bound).is_some()).count();
+    let cost = match (fixed, bounds) {
+        (0, 0) => return None,
+        (0, 1) => 2_000_000,
+        (0, _) => 1_000_000,
+        (_, 0) => 20_000,
+        (_, 1) => 10_000,
+        (_, _) => 5_000,
+    };
+    if fixed > 0 {
+        let whole = || Bound::Included(prefix.clone());
+        (low, high) = (
+            if key(&low).is_some() { low } else { whole() },
+            if key(&high).is_some() { high } else { whole() },
+        );
+    }
+    Some(Way { access: Access::Range { index, fixed, low, high }, cost, kept })
 }
 
 fn tighter_low(a: Bound<SortKey>, b: Bound<SortKey>) -> Bound<SortKey> {
@@ -164,12 +230,12 @@ impl Explain {
         Self { table: table.name.clone(), index: index.map(|index| names(table, index)), access, rows, of }
     }
 
-    pub(crate) fn new(table: &TableDef, plan: &Plan, rows: usize, of: usize) -> Self {
-        let (index, access) = match plan {
-            Plan::Keys { index, keys } if keys.len() == 1 => (Some(*index), "key"),
-            Plan::Keys { index, .. } => (Some(*index), "keys"),
-            Plan::Range { index, .. } => (Some(*index), "range"),
-            Plan::Scan => (None, "scan"),
+    pub(crate) fn new(table: &TableDef, access: &Access, rows: usize, of: usize) -> Self {
+        let (index, access) = match access {
+            Access::Keys { index, keys, .. } if keys.len() == 1 => (Some(*index), "key"),
+            Access::Keys { index, .. } => (Some(*index), "keys"),
+            Access::Range { index, .. } => (Some(*index), "range"),
+            Access::Scan => (None, "scan"),
         };
         let index = index.and_then(|position| table.indexes.get(position)).map(|index| names(table, index));
         Self { table: table.name.clone(), index, access, rows, of }

@@ -4,7 +4,8 @@
 //! without knowing what it embeds. The names of embedded columns are put together here, while the program is compiled:
 //! the derive sees the name of the embedded struct's type, and nothing of its fields.
 
-use crate::field::{FieldError, Stored};
+use crate::decode::Stored;
+use crate::field::FieldError;
 use crate::row::RowWriter;
 use crate::schema::{ColumnSchema, IndexSchema};
 use crate::validate::Violations;

@@ -4,8 +4,6 @@
 //! one its table ever had, so a number is given once, even if its record, or the whole process, is gone afterwards. A
 //! number that somebody chose is left out as long as a record has it.
 
-use smallvec::smallvec;
-
 use crate::batch::TableDef;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, TableId};
@@ -36,7 +34,7 @@ pub(crate) fn reserve(tables: &mut Tables, table: TableId, column: usize) -> Res
 /// The first number from the counter on that is no record's key.
 fn free(state: &TableState, column: usize) -> Result<RowId, Error> {
     let mut row = state.next_row();
-    while state.by_key(&smallvec![ValueRef::Int(row.get().into())]).is_some() {
+    while state.by_key(&[ValueRef::Int(row.get().into())]).is_some() {
         row = row.next();
     }
     if row.get() > highest(state.def(), column) {

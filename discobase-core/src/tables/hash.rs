@@ -9,7 +9,6 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
 use crate::ids::RowId;
-use crate::tables::index::KeyValues;
 use crate::tables::trie::Trie;
 use crate::value::ValueRef;
 
@@ -79,7 +78,7 @@ impl HashIndex {
 
     /// The tag of a key.
     #[inline]
-    pub(crate) fn tag(&self, values: &KeyValues<'_>) -> Tag {
+    pub(crate) fn tag(&self, values: &[ValueRef<'_>]) -> Tag {
         let mut hasher = self.hasher.build_hasher();
         for value in values {
             match value {

@@ -77,7 +77,7 @@ impl IndexState {
         table: &TableDef,
         def: &IndexDef,
         rows: &'a Rows,
-        values: &KeyValues<'_>,
+        values: &[ValueRef<'_>],
     ) -> Option<(RowId, Stored<'a>)> {
         let hashed = self.hashed.as_ref()?;
         hashed.find(hashed.tag(values), |id| {

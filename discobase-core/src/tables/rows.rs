@@ -49,10 +49,13 @@ impl Rows {
     #[inline]
     fn slot(&self, id: RowId) -> Option<&[u8]> {
         let (page, slot) = place(id);
-        self.pages.get(page)?.slot(slot)
+        let page = self.pages.get(page)?;
+        page.touch(slot);
+        page.slot(slot)
     }
 
-    #[inline]
+    // Always: the processor would wait for what a call writes to memory in parts and the caller reads as one.
+    #[inline(always)]
     fn stored<'a>(&'a self, id: RowId, slot: &'a [u8]) -> Option<Stored<'a>> {
         let (version, row) = version_and_row(slot)?;
         let row = if row.is_empty() { self.long.get(id.get())? } else { row };
@@ -98,7 +101,7 @@ impl Rows {
         &'a self,
         mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        self.pages.walk(|number, page| {
+        let mut visit = |number, page: &'a Page| {
             page.slots().try_for_each(|(slot, bytes)| {
                 let id = id_of(number, slot);
                 match self.stored(id, bytes) {
@@ -106,7 +109,17 @@ impl Rows {
                     None => ControlFlow::Continue(()),
                 }
             })
-        })
+        };
+        // Memory fetches the next page while this one is visited.
+        let mut next: Option<(u64, &Page)> = None;
+        self.pages.walk(|number, page| {
+            page.touch(0);
+            match next.replace((number, page)) {
+                Some((number, page)) => visit(number, page),
+                None => ControlFlow::Continue(()),
+            }
+        })?;
+        next.map_or(ControlFlow::Continue(()), |(number, page)| visit(number, page))
     }
 
     /// Puts a row, over the one that has the id.

@@ -21,6 +21,7 @@ const BYTES: u8 = 8;
 
 impl SortKey {
     /// The key of one value.
+    #[cfg(test)]
     pub(crate) fn of(value: ValueRef<'_>) -> Self {
         let mut key = Self::default();
         key.push(value);
@@ -81,12 +82,18 @@ impl SortKey {
         }
     }
 
-    /// The least key of the texts that start with `prefix`.
-    pub(crate) fn text_prefix(prefix: &str) -> Self {
-        let mut key = Self::default();
-        key.0.push(TEXT);
-        key.push_open(prefix.as_bytes());
-        key
+    /// Appends the beginning of a text as the next column: it makes the least key of the texts that start so.
+    pub(crate) fn push_text_start(&mut self, start: &str) {
+        self.0.push(TEXT);
+        self.push_open(start.as_bytes());
+    }
+
+    /// Appends a value as the next column, one that orders the other way round.
+    pub(crate) fn push_reversed(&mut self, value: ValueRef<'_>) {
+        let start = self.0.len();
+        self.push(value);
+        // No encoding of a value is the beginning of another's, so one of the flipped bytes tells the two apart, too.
+        self.0.iter_mut().skip(start).for_each(|byte| *byte = !*byte);
     }
 
     /// The least key above every key that starts with these bytes.
@@ -131,8 +138,28 @@ mod tests {
     }
 
     #[test]
+    fn reversed_keys_order_the_other_way_round_before_what_follows_them() {
+        let texts = ["", "\0", "\0a", "a", "a\0", "ab", "b", "\u{10ffff}"];
+        let mut values: Vec<Value> = texts.iter().map(|text| Value::Text((*text).into())).collect();
+        values.extend([Value::Null, Value::Int(-1), Value::Int(0), Value::Int(300), Value::Float(-0.0)]);
+        let key = |first: &Value, second: u64| {
+            let mut key = SortKey::default();
+            key.push_reversed(first.as_ref());
+            key.push(ValueRef::Int(second.into()));
+            key
+        };
+        for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            for (c, d) in [(1, 1), (1, 2), (2, 1)] {
+                assert_eq!(key(a, c).cmp(&key(b, d)), b.cmp(a).then(c.cmp(&d)), "{a} {c} and {b} {d}");
+            }
+        }
+    }
+
+    #[test]
     fn a_prefix_bounds_exactly_its_texts() {
-        let (low, high) = (SortKey::text_prefix("ab"), SortKey::text_prefix("ab").after_prefix());
+        let mut low = SortKey::default();
+        low.push_text_start("ab");
+        let high = low.clone().after_prefix();
         for text in ["ab", "abc", "ab\0", "ab\u{10ffff}"] {
             let key = SortKey::of(ValueRef::Text(text));
             assert!(low <= key && key < high && key.starts_with(&low), "{text}");

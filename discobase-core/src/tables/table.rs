@@ -10,7 +10,7 @@ use crate::batch::TableDef;
 use crate::ids::{RowId, Seq};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::tables::index::{IndexState, KeyValues, sort_key_of, values_of};
+use crate::tables::index::{IndexState, sort_key_of, values_of};
 use crate::tables::overlay::Found;
 use crate::tables::rows::Rows;
 use crate::tables::sort_key::SortKey;
@@ -182,7 +182,7 @@ impl TableState {
 
     /// The row with these key values.
     #[inline]
-    pub(crate) fn by_key(&self, values: &KeyValues<'_>) -> Option<(RowId, Stored<'_>)> {
+    pub(crate) fn by_key(&self, values: &[ValueRef<'_>]) -> Option<(RowId, Stored<'_>)> {
         let (position, def) = self.def.key()?;
         self.index(position)?.probe(&self.def, def, &self.rows, values)
     }

@@ -153,7 +153,7 @@ pub(super) fn agree(tables: &Tables, model: &Model) {
         table.rows().map(|(id, stored)| (id.get(), (stored.version, plain(stored.row)))).collect();
     assert_eq!(rows, model.rows.clone().into_iter().collect::<Vec<_>>());
     for key in 0..12_i64 {
-        let found = table.by_key(&[ValueRef::Int(key.into())].into_iter().collect()).map(|(id, _)| id.get());
+        let found = table.by_key(&[ValueRef::Int(key.into())]).map(|(id, _)| id.get());
         let wanted = model.rows.iter().find(|(_, (_, values))| values[0] == Some(key)).map(|(id, _)| *id);
         assert_eq!(found, wanted, "key {key}");
     }
@@ -293,7 +293,7 @@ fn a_row_older_than_a_column_of_its_key_is_found_by_the_default() {
     let insert = Op::Insert { table: TABLE, row: RowId::new(1), values: short.finish() };
     tables.apply(&Commit { seq: Seq::new(2), ops: vec![insert] }).unwrap();
     let probe = |plain: i128| {
-        let key = [ValueRef::Int(1), ValueRef::Int(plain)].into_iter().collect();
+        let key = [ValueRef::Int(1), ValueRef::Int(plain)];
         tables.loaded(TABLE).unwrap().by_key(&key).map(|(id, _)| id.get())
     };
     assert_eq!((probe(7), probe(8)), (Some(1), None));
@@ -406,7 +406,7 @@ proptest! {
             wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
         let query = Query { filter, order, limit, offset };
         let table = tables.loaded(TABLE).unwrap();
-        let found: Vec<u64> = query.run(table).iter().map(|(id, _)| id.get()).collect();
+        let found: Vec<u64> = query.ids(table).into_iter().map(RowId::get).collect();
         prop_assert_eq!(&found, &wanted, "{}", query.explain(table));
         prop_assert_eq!(query.count(table), wanted.len());
     }
@@ -421,11 +421,7 @@ fn a_key_index_grows_and_shrinks_with_its_rows() {
     prepare(&mut tables, Seq::new(2), &inserts.collect::<Vec<_>>()).unwrap();
     let before = tables.clone();
     let probe = |tables: &Tables, key: i64| {
-        tables
-            .loaded(TABLE)
-            .unwrap()
-            .by_key(&[ValueRef::Int(key.into())].into_iter().collect())
-            .map(|(id, _)| id.get())
+        tables.loaded(TABLE).unwrap().by_key(&[ValueRef::Int(key.into())]).map(|(id, _)| id.get())
     };
     let deletes = (0..5_000_u64).filter(|key| key % 2 == 0).map(|key| Write::Delete {
         table: TABLE,

@@ -11,16 +11,15 @@ use crate::ast::{Field, Table};
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let krate = &table.krate;
     // Out of sight of the expressions of `default`.
-    let [row, fields] = ["row", "fields"].map(|name| Ident::new(name, Span::mixed_site()));
+    let row = Ident::new("row", Span::mixed_site());
     let kept = kept(table);
     let decoded = decoded(table, &row, &TokenStream::new());
-    let embedded = embedded::decoded(table, &quote!(&#row), &TokenStream::new());
+    let embedded = embedded::decoded(table, &row.to_token_stream(), &TokenStream::new());
     quote! {
         #kept
         fn decode(
-            #fields: &dyn #krate::private::Fields,
+            #row: &#krate::private::Stored<'_>,
         ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
-            let #row = #krate::private::Stored::new(#fields, Self::default_value);
             ::core::result::Result::Ok(Self { #(#decoded,)* #(#embedded,)* })
         }
     }
@@ -155,7 +154,7 @@ fn decode(table: &Table<'_>, field: &Field<'_>, at: usize, row: &Ident, first: &
     } else if field.options.with.is_some() {
         quote!(#ident: #row.field(#first #at, #krate::private::decode_with::<Self, #at>)?)
     } else {
-        quote!(#ident: #row.field(#first #at, <#ty as #krate::private::ColumnValue>::decode)?)
+        quote!(#ident: #row.read::<#ty>(#first #at)?)
     }
 }
 

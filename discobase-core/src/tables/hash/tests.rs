@@ -66,7 +66,7 @@ proptest! {
 #[test]
 fn the_index_grows_evenly_and_gives_back_what_it_does_not_need() {
     let mut index = HashIndex::new();
-    let tag = |row: u64| index.tag(&[ValueRef::Int(row.into())].into_iter().collect());
+    let tag = |row: u64| index.tag(&[ValueRef::Int(row.into())]);
     let tags: Vec<Tag> = (0..200_000).map(tag).collect();
     for (row, tag) in (1..).zip(&tags) {
         index.insert(*tag, RowId::new(row));
