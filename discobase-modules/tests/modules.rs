@@ -1,8 +1,6 @@
 //! Modules in a local guild: what they get, what they don't, and what becomes of the others when one fails.
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "in a test whatever is not as expected is a failure"
 )]

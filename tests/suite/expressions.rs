@@ -1,4 +1,5 @@
 //! Updates and deletes by a condition, and the expressions they are made with.
+#![expect(clippy::eq_op, clippy::identity_op, reason = "what is written there is worked out by the database")]
 
 use discobase::{Change, Database, ErrorKind, Table, Watched, delete, now, update, when};
 use twilight_model::util::Timestamp;

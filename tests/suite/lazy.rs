@@ -181,7 +181,7 @@ async fn what_needs_the_whole_table_loads_it_once(place: &Place) {
         let rich = User::find(&db).filter(|user| user.points.ge(ROWS as i64 - 10)).all();
         rich.await.unwrap().len()
     };
-    let watch = User::watch(&db).err().expect("it is not in memory");
+    let watch = User::watch(&db).expect_err("it is not in memory");
     assert_eq!(watch.kind(), ErrorKind::TableNotReady, "{watch}");
     let all = async { tokio::join!(rich(), rich(), rich(), get(&db, 3)) };
     let (found, requests, _) = cost(&db, all).await;
