@@ -45,6 +45,9 @@ mod checkpoints {}
 #[doc = include_str!("../docs/guide/14-models.md")]
 mod models {}
 
+#[doc = include_str!("../docs/guide/15-lazy-tables.md")]
+mod lazy_tables {}
+
 #[doc = include_str!("../docs/guide/16-migrations.md")]
 mod migrations {}
 
