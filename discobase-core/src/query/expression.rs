@@ -36,7 +36,7 @@ use crate::value::Value;
 ///     .filter(|u| u.points.lt(1_000))
 ///     .set(|u| u.points, |u| u.points * 2 + u.bonus.coalesce(0))
 ///     .set(|u| u.name, |u| u.name.trim().upper())
-///     .set(|u| u.bonus, |u| when(u.points.gt(500), 10).otherwise(5))
+///     .set(|u| u.bonus, |u| when(u.points.gt(500), u.bonus + 10).otherwise(u.bonus))
 ///     .run(db)
 ///     .await?;
 /// # Ok(())
@@ -343,6 +343,9 @@ macro_rules! expressions {
 expressions!(Column, Expression);
 
 /// A value where a condition holds; [`When::otherwise`] says what else. Only what is taken is worked out.
+///
+/// For an `Option` column one of the values has to be an `Option` itself, or [`When::otherwise_null`] the end, so that the
+/// compiler knows which type is meant.
 pub fn when<T, V>(condition: Filter<T>, value: impl IntoExpression<T, V>) -> When<T, V> {
     When { cases: Vec::new(), types: PhantomData }.when(condition, value)
 }
