@@ -71,7 +71,8 @@ impl Base {
         match scan.frame(link.sum).map(|frame| &frame.body) {
             Some(Body::Open) => true,
             Some(Body::Data(commits)) => commits.last().is_some_and(|last| last.seq <= base),
-            Some(Body::Checkpoint(older)) => older.seq <= base,
+            // How far its state goes says nothing of where it stands itself: behind what it covers.
+            Some(Body::Checkpoint(older)) => older.covers.message < covers.message,
             // What an empty frame followed may have held anything.
             _ => false,
         }

@@ -174,8 +174,14 @@ impl Follower {
         if let Some(newest) = scan.newest {
             self.clock.saw(newest, self.now());
         }
-        let chain = reader.chain(&mut scan, tip.sum, &holder, timing).await;
-        let (chain, _) = chain.map_err(|error| failed(error, &reader))?;
+        let (chain, _) = match reader.chain(&mut scan, tip.sum, &holder, timing).await {
+            Ok(walked) => walked,
+            Err(error) => {
+                // What was heard may have been trimmed since, with its file; what is still there the next read shows.
+                self.held = Scan::default();
+                return Err(failed(error, &reader));
+            }
+        };
         let Settled { frames: settled, wait } = self.track.settle(&chain, began);
         let (gap, young) = self.track.gap(&scan.links, &chain, began);
         // A tip that is gone although nothing follows it was deleted: a trim leaves the newest frames.

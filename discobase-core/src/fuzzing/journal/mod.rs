@@ -126,16 +126,17 @@ impl Following {
         }
     }
 
-    /// Reads the tail; in what time it is to be read again.
+    /// Reads the tail; in what time it is to be read again. A message that was heard may be trimmed by then, which the
+    /// second read does not mind.
     async fn read(&mut self) -> Option<Duration> {
-        match self.follower.read().await {
-            Ok(tail) => {
-                self.apply(tail.frames);
-                self.broken |= tail.broken.is_some();
-                tail.again
-            }
-            Err(error) => panic!("a guild that answers is not read: {error}"),
+        let mut read = self.follower.read().await;
+        if read.is_err() {
+            read = self.follower.read().await;
         }
+        let tail = read.unwrap_or_else(|error| panic!("a guild that answers is not read: {error}"));
+        self.apply(tail.frames);
+        self.broken |= tail.broken.is_some();
+        tail.again
     }
 
     fn apply(&mut self, frames: Vec<(Link, Frame)>) {
