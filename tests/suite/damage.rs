@@ -3,6 +3,7 @@
 use discobase::transport::twilight::TwilightConfig;
 use discobase::{ChannelId, Database, ErrorKind, Table};
 use discobase_guild::Limits;
+use discobase_guild::state::NewChannel;
 use discobase_guild::state::permission;
 use twilight_model::http::attachment::Attachment;
 use twilight_model::id::Id;
@@ -17,6 +18,7 @@ crate::in_process!(
     a_deleted_tail_leaves_a_shorter_chain,
     writing_stops_when_a_frame_is_deleted,
     a_missing_journal_is_not_a_new_database,
+    a_journal_that_lost_is_not_taken_for_the_one_that_is_missing,
     a_journal_deleted_while_open_is_an_error,
     a_damaged_attachment_is_named,
     missing_permissions_are_listed_at_once,
@@ -191,6 +193,31 @@ async fn a_missing_journal_is_not_a_new_database(place: &Place) {
     assert!(hidden.to_string().contains("View Channel"), "{hidden}");
     place.local().delete_channel_as_owner(journal.get()).unwrap();
     assert_eq!(error_of_opening(place).await.kind(), ErrorKind::MissingChannel);
+}
+
+/// Two processes created the database at once, and the one that lost ended before it deleted its journal: that is all
+/// that is left when somebody deletes the other.
+async fn a_journal_that_lost_is_not_taken_for_the_one_that_is_missing(place: &Place) {
+    let db = open(place).await;
+    let (journal, guild) = (db.journal().unwrap().get(), place.local());
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let bot = guild.application_id();
+    guild.with_state(|state, now| {
+        let genesis = state.messages_in(journal).next().unwrap().content.clone();
+        let journal = state.channel(journal).unwrap().clone();
+        let (name, topic, parent_id) = (journal.name, journal.topic, journal.parent_id);
+        let lost = NewChannel { name, topic, parent_id, ..NewChannel::default() };
+        let lost = state.create_channel(now, bot, journal.guild_id, lost).unwrap();
+        state.post_as(now, bot, lost.id, &genesis).unwrap();
+    });
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap(), 1, "the oldest genesis wins");
+    db.close().await.unwrap();
+    guild.delete_channel_as_owner(journal).unwrap();
+    let error = error_of_opening(place).await;
+    assert_eq!(error.kind(), ErrorKind::MissingChannel, "{error}");
+    assert!(error.to_string().contains("the catalog tells of tables"), "{error}");
 }
 
 async fn a_journal_deleted_while_open_is_an_error(place: &Place) {

@@ -1,4 +1,5 @@
-//! The catalog: metadata messages for people and tools. A mirror: nothing is ever read from it for truth.
+//! The catalog: metadata messages for people and tools. A mirror: nothing is ever read from it for truth; that there are
+//! messages in it can only show that something is missing elsewhere.
 
 use std::collections::HashMap;
 
@@ -10,10 +11,11 @@ use crate::codec::checkpoint::Checkpoint;
 use crate::codec::frame::Genesis;
 use crate::codec::message::MAX_CONTENT;
 use crate::codec::text::{text, write_value};
+use crate::error;
 use crate::ids::{ChannelId, MessageId, Seq, UserId};
 use crate::schema::IndexKind;
 use crate::tables::{Slot, Tables};
-use crate::transport::{HistoryPage, Message, NewAttachment, NewMessage, Transport, TransportError};
+use crate::transport::{HistoryPage, Message, NewAttachment, NewMessage, Transport, TransportError, explain};
 
 /// Posts a new table's metadata message. A failure is reported, not returned: the catalog can be rebuilt.
 pub(crate) async fn publish(
@@ -130,6 +132,19 @@ pub(crate) async fn retire(transport: &dyn Transport, genesis: &Genesis, bot: Us
                 "the metadata message of a table that is gone was not deleted"
             );
         }
+    }
+}
+
+/// Whether a catalog has the metadata message of any table. One that is gone has none.
+pub(crate) async fn tells_of_tables(
+    transport: &dyn Transport,
+    catalog: ChannelId,
+    bot: UserId,
+) -> error::Result<bool> {
+    match messages(transport, catalog, bot).await {
+        Ok(known) => Ok(!known.is_empty()),
+        Err(TransportError::Missing(_)) => Ok(false),
+        Err(error) => Err(explain(&error, "reading the catalog").in_channel(catalog)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::codec::frame::{Body, Frame, Genesis, Header, Sum};
 use crate::codec::message;
+use crate::db::catalog;
 use crate::db::checkpoints::Checkpoints;
 use crate::db::create::Creator;
 use crate::db::discover;
@@ -16,7 +17,7 @@ use crate::db::options::Options;
 
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, Epoch};
+use crate::ids::{ChannelId, Epoch, Seq};
 use crate::journal::history::read_history;
 use crate::journal::owner::{self, random_incarnation};
 use crate::journal::post::key;
@@ -166,6 +167,7 @@ async fn find(creator: &Creator, lazy: &Lazy) -> Result<Option<(Reader, Replayed
     if let Some(journal) = journal {
         let reader = creator.reader(journal);
         if let Some(replayed) = read(creator, &reader, lazy).await? {
+            refuse_another(creator, &replayed).await?;
             return Ok(Some((reader, replayed)));
         }
     }
@@ -192,6 +194,27 @@ async fn find(creator: &Creator, lazy: &Lazy) -> Result<Option<(Reader, Replayed
         Some(journal) => error.in_channel(journal),
         None => error,
     })
+}
+
+/// Refuses a journal without a single commit where the catalog tells of tables: it is one that lost the race for creating
+/// the database and was never deleted, and the database's own is gone. Taken for it, the database would seem empty.
+async fn refuse_another(creator: &Creator, replayed: &Replayed) -> Result<()> {
+    if replayed.tables.seq() > Seq::default() || !creator.home.has_tables() || creator.salvage {
+        return Ok(());
+    }
+    let catalogs = creator.home.tagged.iter().filter(|(_, role)| *role == Role::Catalog);
+    for (catalog, _) in catalogs {
+        if catalog::tells_of_tables(&*creator.transport, *catalog, creator.bot).await? {
+            let text = format!(
+                "the journal of database {} was deleted, or it is hidden from the bot: the one that is there holds no \
+                 commit, and the catalog tells of tables. If it is hidden, allow the bot View Channel on it; if it was \
+                 deleted, the data is lost: delete the database's other channels to begin anew",
+                creator.db
+            );
+            return Err(Error::new(ErrorKind::MissingChannel, text).in_channel(*catalog));
+        }
+    }
+    Ok(())
 }
 
 /// Which of the journals is the database's: the one with the oldest genesis, if any has one.
