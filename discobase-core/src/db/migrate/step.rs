@@ -9,7 +9,7 @@ use crate::batch::ColumnDef;
 use crate::db::migrate::change::{Change, TableChange};
 use crate::db::migrate::row::RowChange;
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::ColumnValue;
+use crate::field::{ColumnType, ColumnValue};
 use crate::schema::IndexKind;
 use crate::value::ValueRef;
 
@@ -243,7 +243,7 @@ impl TableChanges {
 
 fn type_of<V: ColumnValue>() -> (String, Vec<String>) {
     let variants = match V::TYPE {
-        crate::ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
+        ColumnType::Enum { variants } => variants.iter().map(|&name| name.to_owned()).collect(),
         _ => Vec::new(),
     };
     (V::TYPE.name().to_owned(), variants)
