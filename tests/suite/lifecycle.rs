@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discobase::{Confirm, Database, ErrorKind, Table};
+use discobase::{Confirm, Database, EncryptionKey, ErrorKind, Table};
 
 use crate::support::Place;
 use crate::tables::{Note, User};
@@ -25,17 +25,23 @@ crate::in_process!(
     long_names_are_opened_again,
 );
 
-/// Escaped, these names leave no room for the first frame in a message. It became a file, and was looked for in texts
-/// only: the database was created and could not be opened.
+/// Escaped, these names and what an encrypted database says of its key leave no room for the first frame in a message. It
+/// became a file, and was looked for in texts only: the database was created and could not be opened.
 async fn long_names_are_opened_again(place: &Place) {
-    let (name, owner) = ("\u{1f5c3}".repeat(72), "\u{1f916}".repeat(64));
+    let (name, owner) = ("\u{1f5c3}".repeat(62), "\u{1f916}".repeat(64));
+    place.use_key(EncryptionKey::from_bytes([7; 32]));
     for rows in 1..4 {
         let db = place.builder_named(&name).owner(owner.clone()).build();
         db.table::<User>().unwrap();
         place.connect(&db).await.unwrap();
         User::new(rows, &format!("name {rows}"), rows as i64).save(&db).await.unwrap();
         assert_eq!(User::count(&db).await.unwrap(), rows as usize);
+        let journal = db.journal().unwrap().get();
         db.close().await.unwrap();
+        let files = place.local().with_state(|state, _| {
+            state.messages_in(journal).next().map_or(0, |genesis| genesis.attachments.len())
+        });
+        assert_eq!(files, 1, "the first frame is a file");
     }
 }
 
