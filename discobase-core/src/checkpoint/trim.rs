@@ -1,9 +1,9 @@
 //! Deleting what a checkpoint makes superfluous: older roots, the frames it covers, the segments it replaces.
 //!
 //! The order is what keeps every reader safe. As long as an older root is there, somebody may start from it, so it goes
-//! first and is confirmed to be gone. Then the frames go, the oldest first: what is left of them, if this ends halfway,
-//! lies before what the checkpoint covers, and no reader takes it for a hole. Whatever is not deleted now is deleted
-//! the next time.
+//! first and is confirmed to be gone. Then the frames go: first those behind what the checkpoint covers, copies that were
+//! made late, then all others, the oldest first. What is left of them, if this ends halfway, lies before what the
+//! checkpoint covers, and no reader takes it for a hole. Whatever is not deleted now is deleted the next time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,6 +42,7 @@ pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum) -> Result<()>
         confirmed += 1;
         superfluous = look(reader, checkpoint).await?;
     }
+    erase(reader, &superfluous.late, superfluous.now).await?;
     erase(reader, &superfluous.frames, superfluous.now).await
 }
 
@@ -49,7 +50,8 @@ pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum) -> Result<()>
 struct Superfluous {
     /// Of the older roots.
     roots: Vec<MessageId>,
-    /// Of the other frames, in ascending order.
+    /// Of the other frames, in ascending order: those behind what the checkpoint covers, and the others.
+    late: Vec<MessageId>,
     frames: Vec<MessageId>,
     /// The newest snowflake's time.
     now: u64,
@@ -104,9 +106,12 @@ fn superfluous(scan: &Scan, base: &Base) -> Superfluous {
         found.sort_unstable();
         found
     };
+    let all = messages(&|sum| unneeded.contains(sum));
+    let (late, frames) = all.into_iter().partition(|message| *message > covers.message);
     Superfluous {
         roots: messages(&|sum| roots.contains(sum)),
-        frames: messages(&|sum| unneeded.contains(sum)),
+        late,
+        frames,
         now: scan.newest.unwrap_or_default().time_ms(),
         settle: timing.settle(),
     }
