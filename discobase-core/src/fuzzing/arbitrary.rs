@@ -81,7 +81,7 @@ fn any_table(source: &mut Source<'_>) -> TableDef {
             1 => IndexKind::Unique,
             _ => IndexKind::Index,
         },
-        columns: source.list(2, |source| source.below(8)),
+        columns: source.list(columns.len().min(2), |source| source.below(columns.len())),
         channel: ChannelId::new(source.number()),
     });
     TableDef {

@@ -191,9 +191,10 @@ async fn lose(world: &mut World, source: &mut Source<'_>) {
             assert!(left.is_none_or(|left| left.header.prev == Sum::NONE), "frames are taken for nothing");
         }
         Ok(Some(replayed)) => {
-            let Some(left) = left else { panic!("a journal is made of nothing") };
             let tip = replayed.position.tip.sum;
-            assert!(leads_to(world, left.sum, tip), "a frame of the chain is lost, and nobody is told");
+            // Of a chain that is gone as a whole a void checkpoint may be left.
+            let told = left.is_none_or(|left| leads_to(world, left.sum, tip));
+            assert!(told, "a frame of the chain is lost, and nobody is told");
             let tables = world.find(tip).and_then(|tip| tip.tables.as_ref());
             assert!(tables.is_some_and(|tables| same(tables, &replayed.tables)), "another state is read");
         }

@@ -206,7 +206,12 @@ impl World {
         let (Some(tables), false, false) = (known.tables.clone(), known.holder.closed, known.strange) else {
             return;
         };
+        // Nor does a writer's checkpoint cover less than the one before.
         let last = known.last.clone();
+        let latest = self.known.get(place).and_then(|known| known.last.as_ref());
+        if latest.is_some_and(|latest| latest.covers.message >= known.link.message) {
+            return;
+        }
         let position = Position {
             tip: Tip { sum: known.link.sum, message: known.link.message },
             holder: known.holder.clone(),
