@@ -1,9 +1,10 @@
 //! Deleting what a checkpoint makes superfluous: older roots, the frames it covers, the segments it replaces.
 //!
-//! The order is what keeps every reader safe. As long as an older root is there, somebody may start from it, so it goes
-//! first and is confirmed to be gone. Then the frames go: first those behind what the checkpoint covers, copies that were
-//! made late, then all others, the oldest first. What is left of them, if this ends halfway, lies before what the
-//! checkpoint covers, and no reader takes it for a hole. Whatever is not deleted now is deleted the next time.
+//! The order is what keeps every reader safe. Copies that were made late, behind what the checkpoint covers, go first:
+//! without what they follow they would look like frames behind a hole. As long as an older root is there, somebody may
+//! start from it, so the roots go next and are confirmed to be gone. Then the frames go, the oldest first. What is left of
+//! them, if this ends halfway, lies before what the checkpoint covers, and no reader takes it for a hole. Whatever is not
+//! deleted now is deleted the next time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,6 +30,8 @@ const CONFIRMATIONS: usize = 3;
 /// `Fenced` when the journal goes on from another root; what deleting can fail with.
 pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum) -> Result<()> {
     let mut superfluous = look(reader, checkpoint).await?;
+    // They may follow a root, or any other frame that goes.
+    erase(reader, &superfluous.late, superfluous.now).await?;
     let mut confirmed = 0;
     while !superfluous.roots.is_empty() {
         if confirmed >= CONFIRMATIONS {
@@ -106,15 +109,15 @@ fn superfluous(scan: &Scan, base: &Base) -> Superfluous {
         found.sort_unstable();
         found
     };
+    let now = scan.newest.unwrap_or_default().time_ms();
+    let settle = timing.settle();
+    // The newest message stays, and what it follows with it: all waits until something is posted behind a late copy.
+    if scan.copies().any(|(message, sum)| Some(message) == scan.newest && unneeded.contains(&sum)) {
+        return Superfluous { roots: Vec::new(), late: Vec::new(), frames: Vec::new(), now, settle };
+    }
     let all = messages(&|sum| unneeded.contains(sum));
     let (late, frames) = all.into_iter().partition(|message| *message > covers.message);
-    Superfluous {
-        roots: messages(&|sum| roots.contains(sum)),
-        late,
-        frames,
-        now: scan.newest.unwrap_or_default().time_ms(),
-        settle: timing.settle(),
-    }
+    Superfluous { roots: messages(&|sum| roots.contains(sum)), late, frames, now, settle }
 }
 
 /// The frames before `covers` and itself, as far back as they are still there.
