@@ -116,6 +116,11 @@ impl ModuleLoader {
         self.load_any(loaded.module, loaded.config).await
     }
 
+    /// The database of a module that runs and has one: for commands of the bot that are not the module's own code.
+    pub async fn database(&self, name: &str) -> Option<Database> {
+        self.modules.lock().await.get(&key(name))?.db.clone()
+    }
+
     /// All modules, by their names.
     pub async fn status(&self) -> Vec<ModuleStatus> {
         let modules = self.modules.lock().await;

@@ -185,6 +185,10 @@ async fn each_module_has_a_database_of_its_own() {
     assert_eq!((One::count(&a).await.unwrap(), One::count(&b).await.unwrap()), (1, 0));
     assert_ne!(a.journal().unwrap(), b.journal().unwrap());
     assert_eq!((a.name(), b.name()), ("first", "second"));
+    let (first, second) = (loader.database("FIRST").await.unwrap(), loader.database("second").await.unwrap());
+    assert_eq!((One::count(&first).await.unwrap(), One::count(&second).await.unwrap()), (1, 0));
+    loader.unload("second").await.unwrap();
+    assert!(loader.database("second").await.is_none() && !second.is_open());
     let error = Two::count(&a).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownTable, "what another module registers is not this one's");
     loader.close().await;
