@@ -53,3 +53,6 @@ mod migrations {}
 
 #[doc = include_str!("../docs/guide/17-modules.md")]
 mod modules {}
+
+#[doc = include_str!("../docs/guide/21-coming-from.md")]
+mod coming_from {}
