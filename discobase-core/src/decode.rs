@@ -78,17 +78,23 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// The position, and what is wrong with the value.
     pub fn json<V: DeserializeOwned>(&self, position: usize) -> Result<V, Wrong> {
-        self.field(position, |value| {
-            let ValueRef::Text(text) = value else {
-                return Err(FieldError(format!("expected JSON, found {value}")));
-            };
-            serde_json::from_str(text)
-                .map_err(|error| FieldError(format!("the JSON does not fit the field's type: {error}")))
-        })
+        self.field(position, from_json)
     }
 
     #[inline]
     fn column(&self, position: usize) -> usize {
         self.columns.get(position).copied().unwrap_or(usize::MAX)
     }
+}
+
+/// What JSON text says.
+///
+/// # Errors
+/// When it is no JSON text, or none of the type.
+pub(crate) fn from_json<V: DeserializeOwned>(value: ValueRef<'_>) -> Result<V, FieldError> {
+    let ValueRef::Text(text) = value else {
+        return Err(FieldError(format!("expected JSON, found {value}")));
+    };
+    serde_json::from_str(text)
+        .map_err(|error| FieldError(format!("the JSON does not fit the field's type: {error}")))
 }

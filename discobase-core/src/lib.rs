@@ -71,6 +71,14 @@ mod validate;
 mod value;
 mod wire;
 
+/// Questions about many rows: what [`Find::aggregate`] and [`Find::group_by`] are asked.
+pub mod aggregate {
+    pub use crate::query::measure::{
+        Aggregate, Aggregates, Answer, Columns, Condition, GroupOrder, Present, Summed, avg, count, max, min,
+        present, sum,
+    };
+}
+
 pub use count::Took;
 pub use db::{
     Backup, CheckpointState, Confirm, Database, DatabaseBuilder, Deviation, DeviationKind, DryStep, Healed,
@@ -82,9 +90,9 @@ pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Delete, DeleteWhere, Find, FindLenient, FindUnique, Hooks, NotSavedYet, Record, Save,
-    SaveAll, Savepoint, Session, Snapshot, SoftDelete, Source, Table, Transaction, Update, UpdateWhere,
-    Upsert, Watch, Watched, Writable, delete, update,
+    Background, Change, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks, NotSavedYet,
+    Record, Save, SaveAll, Savepoint, Session, Snapshot, SoftDelete, Source, Table, Transaction, Update,
+    UpdateWhere, Upsert, Watch, Watched, Writable, delete, update,
 };
 pub use query::column::{Column, Filter, Json, Operand, Order};
 pub use query::expression::{

@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregates;
 mod bad_input;
 mod channels;
 mod checkpoints;

@@ -190,7 +190,7 @@ impl<T: Entity> Find<T> {
 
     /// Runs `work` on the table as the source shows it now, with the query in the table's own terms: at once, if the
     /// table is in memory. Of one that is not, as much is downloaded as the query needs.
-    fn on_table<R, W>(self, work: W) -> impl Future<Output = Result<Option<R>>> + Send
+    pub(super) fn on_table<R, W>(self, work: W) -> impl Future<Output = Result<Option<R>>> + Send
     where
         R: Send,
         W: FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R> + Send,

@@ -1,7 +1,9 @@
 //! What users write: tables, records, queries, writes.
 
+mod aggregate;
 mod draft;
 mod find;
+mod group;
 pub(crate) mod model;
 mod record;
 mod save;
@@ -16,6 +18,7 @@ mod watch;
 mod write;
 
 pub use find::{Find, FindLenient, FindUnique};
+pub use group::Grouped;
 pub use model::{Hooks, SoftDelete};
 pub use record::{NotSavedYet, Record};
 pub use save::{Background, Delete, Save, SaveAll, Update};

@@ -10,7 +10,7 @@ use crate::query::matcher::{Matcher, RowColumns};
 use crate::query::plan::{Access, Explain, Plan, conjuncts, plan};
 use crate::row::RowRef;
 use crate::schema::IndexKind;
-use crate::tables::{IndexState, SortKey, Stored, TableState, Unloaded};
+use crate::tables::{SortKey, Stored, TableState, Unloaded};
 
 /// A query over one table. Columns are column ids, operands are as they compare.
 #[derive(Debug, Clone, Default)]
@@ -66,8 +66,9 @@ impl Group {
 }
 
 /// The way through an index that has the rows in the order that is asked for.
-struct Ordered<'a> {
-    index: &'a IndexState,
+struct Ordered {
+    /// The index's position.
+    index: usize,
     low: Bound<SortKey>,
     high: Bound<SortKey>,
     /// The columns that the rows are in the order of.
@@ -102,7 +103,7 @@ impl Query {
         if self.order.is_empty() {
             return self.matches(table, &plan, |found| page.push(found));
         }
-        match self.in_order(table, &plan) {
+        match self.in_order(table.def(), &plan) {
             Some(ordered) => self.walk(table, &plan, &ordered, |found| page.push(found)),
             None => self.sorted(table, &plan).into_iter().try_for_each(|found| page.push(found)),
         }
@@ -119,15 +120,34 @@ impl Query {
         let all = match &self.filter {
             None => table.len(),
             Some(_) => {
+                let plan = plan(table.def(), self.filter.as_ref());
+                // What is behind the page's end changes nothing.
+                let enough = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(self.offset));
                 let mut count = 0;
-                let _ = self.matches(table, &plan(table.def(), self.filter.as_ref()), |_| {
+                let mut one = || {
                     count += 1;
-                    ControlFlow::Continue(())
-                });
+                    if count < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                };
+                let _ = if is_whole(&plan) {
+                    each_candidate(table, &plan.access, |_| one())
+                } else {
+                    self.matches(table, &plan, |_| one())
+                };
                 count
             }
         };
         self.page_of(all)
+    }
+
+    /// Whether an index alone knows how many rows match.
+    pub(crate) fn is_counted_by_index(&self, table: &TableDef) -> bool {
+        self.filter.is_none() || is_whole(&plan(table, self.filter.as_ref()))
+    }
+
+    /// Whether an index leads right to the rows that match, in their order.
+    pub(crate) fn is_led_to(&self, table: &TableDef) -> bool {
+        let plan = plan(table, self.filter.as_ref());
+        is_whole(&plan) && self.in_order(table, &plan).is_some()
     }
 
     /// How many of so many rows are on the page.
@@ -182,7 +202,7 @@ impl Query {
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.
-    fn in_order<'a>(&self, table: &'a TableState, plan: &Plan<'_>) -> Option<Ordered<'a>> {
+    fn in_order(&self, table: &TableDef, plan: &Plan<'_>) -> Option<Ordered> {
         let mut fixed = Vec::new();
         self.filter.iter().for_each(|filter| conjuncts(filter, &mut fixed));
         let is_fixed = |column: usize| {
@@ -198,8 +218,8 @@ impl Query {
         let orders = |index: &IndexDef, fixed: usize| {
             index.columns.get(fixed..).is_some_and(|behind| behind.starts_with(&columns))
         };
-        let defs = &table.def().indexes;
-        let (position, fixed, low, high) = match &plan.access {
+        let defs = &table.indexes;
+        let (index, fixed, low, high) = match &plan.access {
             Access::Range { index, fixed, low, high } => (*index, *fixed, low.clone(), high.clone()),
             // With a filter that no index helps with, looking at the rows one after the other and sorting the few that
             // match beats looking at all of them here and there.
@@ -208,11 +228,11 @@ impl Query {
             }
             _ => return None,
         };
-        let def = defs.get(position).filter(|index| orders(index, fixed))?;
+        let def = defs.get(index).filter(|index| orders(index, fixed))?;
         let partly = fixed + columns.len() < def.columns.len();
         // Among equal keys an index has the rows in the order of their ids.
         let ties = partly || (reverse && def.kind != IndexKind::Key);
-        Some(Ordered { index: table.index(position)?, low, high, columns, reverse, ties })
+        Some(Ordered { index, low, high, columns, reverse, ties })
     }
 
     /// Visits the rows that match, in the order of an index. Rows with the same key are in the order of their first
@@ -221,10 +241,11 @@ impl Query {
         &self,
         table: &'a TableState,
         plan: &Plan<'_>,
-        ordered: &Ordered<'_>,
+        ordered: &Ordered,
         mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Ordered { index, low, high, columns, reverse, ties } = ordered;
+        let Some(index) = table.index(*index) else { return ControlFlow::Continue(()) };
         let matcher = Matcher::new(table.def(), &plan.rest);
         let wanted = self.limit.map_or(Group::SIZE, |limit| limit.saturating_add(self.offset));
         let mut group = Group::new(if plan.rest.is_empty() { wanted } else { Group::SIZE });
@@ -294,16 +315,37 @@ fn sort_key(table: &TableState, row: RowRef<'_>, columns: &[usize]) -> SortKey {
     key
 }
 
+/// Whether a way through an index leads to the rows that match, and to no others.
+fn is_whole(plan: &Plan<'_>) -> bool {
+    plan.rest.is_empty() && plan.access != Access::Scan
+}
+
 /// The rows that a way through an index leads to.
 fn candidates(table: &TableState, access: &Access) -> Vec<RowId> {
+    let mut found = Vec::new();
+    let _ = each_candidate(table, access, |id| {
+        found.push(id);
+        ControlFlow::Continue(())
+    });
+    found
+}
+
+/// Visits the rows that a way through an index leads to until `visit` breaks.
+fn each_candidate(
+    table: &TableState,
+    access: &Access,
+    mut visit: impl FnMut(RowId) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let index = |index: &usize| table.index(*index);
     match access {
-        Access::Scan => Vec::new(),
-        Access::Keys { index, keys, .. } => {
-            let index = table.index(*index);
-            keys.iter().flat_map(|key| index.into_iter().flat_map(|index| index.equal(key))).collect()
-        }
-        Access::Range { index, low, high, .. } => {
-            table.index(*index).map(|index| index.range(low, high)).unwrap_or_default()
+        Access::Scan => ControlFlow::Continue(()),
+        Access::Keys { index: position, keys, .. } => keys.iter().try_for_each(|key| {
+            let key = Bound::Included(key.clone());
+            index(position)
+                .map_or(ControlFlow::Continue(()), |index| index.walk(&key, &key, false, &mut visit))
+        }),
+        Access::Range { index: position, low, high, .. } => {
+            index(position).map_or(ControlFlow::Continue(()), |index| index.walk(low, high, false, visit))
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Queries: typed filters, plans over indexes, and their evaluation on a snapshot.
 
+pub(crate) mod aggregate;
 pub(crate) mod column;
 pub(crate) mod exec;
 pub(crate) mod expr;
 pub(crate) mod expression;
 pub(crate) mod key;
 pub(crate) mod matcher;
+pub(crate) mod measure;
 pub(crate) mod plan;
 pub(crate) mod program;
 pub(crate) mod with;

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use alter::Unfit;
-pub(crate) use index::{IndexState, KeyValues, sort_key_of, value_in};
+pub(crate) use index::{KeyValues, sort_key_of, value_in};
 pub(crate) use load::TableLoad;
 pub(crate) use overlay::Found;
 pub(crate) use slot::Slot;
