@@ -3,7 +3,7 @@
 use crate::field::ColumnType;
 use crate::ids::{ChannelId, RowId, Seq, TableId};
 use crate::row::Row;
-use crate::schema::{FNV_START, IndexKind, TableSchema, fnv_byte, fnv_text, mix};
+use crate::schema::{FNV_START, IndexKind, OnDelete, REFERENCE, TableSchema, fnv_byte, fnv_text, mix};
 use crate::value::Value;
 
 /// One commit: operations that become durable and visible together.
@@ -83,6 +83,16 @@ pub(crate) struct IndexDef {
     /// Column ids.
     pub(crate) columns: Vec<usize>,
     pub(crate) channel: ChannelId,
+    /// What its columns refer to, if they do.
+    pub(crate) references: Option<ReferenceDef>,
+}
+
+/// A reference of an index's columns to the key of a table, as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReferenceDef {
+    /// The name of the table that is referred to.
+    pub(crate) table: String,
+    pub(crate) on_delete: OnDelete,
 }
 
 impl TableDef {
@@ -109,6 +119,10 @@ impl TableDef {
             kind: index.kind,
             columns: index.columns.to_vec(),
             channel,
+            references: index.references.map(|reference| ReferenceDef {
+                table: reference.table.to_owned(),
+                on_delete: reference.on_delete,
+            }),
         });
         Self {
             id,
@@ -146,6 +160,10 @@ impl TableDef {
         for index in &self.indexes {
             for (member, _) in index.columns.iter().enumerate().filter(|(_, column)| **column == place) {
                 hash = fnv_byte(fnv_byte(hash, index.kind as u8 + 1), member as u8);
+                if let Some(reference) = &index.references {
+                    hash = fnv_byte(hash, REFERENCE + reference.on_delete.code());
+                    hash = fnv_text(hash, &reference.table);
+                }
             }
         }
         hash
@@ -169,6 +187,12 @@ impl TableDef {
     pub(crate) fn shares_segments(&self, other: &Self) -> bool {
         self.indexes.len() == other.indexes.len()
             && (0..self.indexes.len()).all(|position| !self.index_differs(other, position))
+    }
+
+    /// The references of its columns, each with the position of its index.
+    pub(crate) fn references(&self) -> impl Iterator<Item = (usize, &IndexDef, &ReferenceDef)> {
+        let indexes = self.indexes.iter().enumerate();
+        indexes.filter_map(|(position, index)| Some((position, index, index.references.as_ref()?)))
     }
 
     /// The key's index, by its position.

@@ -44,6 +44,12 @@ pub enum ErrorKind {
     UniqueViolated,
     /// A key field of a saved record was changed.
     KeyChanged,
+    /// A record refers to one that is not there: save that one first, or both in one session.
+    NoParent,
+    /// A record can't be deleted, because others refer to it: delete or change those first, or in the same session.
+    StillReferenced,
+    /// References would have deletes go from table to table in a circle.
+    CyclicCascade,
     /// Fields break rules that their struct declares: [`Error::violations`] lists them all.
     Violated,
     /// A text or bytes value is longer than its column allows.

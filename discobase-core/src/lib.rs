@@ -102,7 +102,9 @@ pub use query::key::Key;
 pub use query::plan::Explain;
 pub use replay::Salvage;
 pub use row::Row;
-pub use schema::{ColumnSchema, Embedded, Entity, IndexKind, IndexSchema, Model, TableSchema};
+pub use schema::{
+    ColumnSchema, Embedded, Entity, IndexKind, IndexSchema, Model, OnDelete, ReferenceSchema, TableSchema,
+};
 pub use seal::EncryptionKey;
 pub use value::{Value, ValueRef};
 

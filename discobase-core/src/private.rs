@@ -14,7 +14,8 @@ pub use crate::field::{
 pub use crate::foreign::rules::{garde, validator};
 pub use crate::orm::model::builder::{Assign, Given, Missing, NoBuilder, given, unfilled};
 pub use crate::orm::model::{HookTable, Hooks, SoftDelete};
-pub use crate::orm::{Save, Table};
+pub use crate::orm::relation::{RefersTo, parent};
+pub use crate::orm::{Save, Source, Table};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
 pub use crate::query::with::{Converts, With, decode_with, default_with, encode_with, unconverted};
@@ -24,7 +25,9 @@ pub use crate::schema::embedded::{
     Embedded, Part, all_columns, all_indexes, are_distinct, are_short, column_count, index_count, name_bytes,
     names, positions,
 };
-pub use crate::schema::{ColumnSchema, Entity, IndexKind, IndexSchema, Model, TableSchema};
+pub use crate::schema::{
+    ColumnSchema, Entity, IndexKind, IndexSchema, Model, OnDelete, ReferenceSchema, TableSchema,
+};
 pub use crate::validate::{Pattern, Violations, at_least, at_most, length};
 pub use crate::value::{Value, ValueRef};
 pub use crate::wire::Reader;
@@ -35,7 +38,13 @@ pub const NO_TABLE: &TableSchema = &TableSchema { name: "", columns: &[], indexe
 /// An index.
 #[must_use]
 pub const fn index(kind: IndexKind, columns: &'static [usize], channel: &'static str) -> IndexSchema {
-    IndexSchema { kind, columns, channel }
+    IndexSchema { kind, columns, channel, references: None }
+}
+
+/// The same index, of columns that refer to a table's key.
+#[must_use]
+pub const fn referring(index: IndexSchema, table: &'static str, on_delete: OnDelete) -> IndexSchema {
+    IndexSchema { references: Some(ReferenceSchema { table, on_delete }), ..index }
 }
 
 /// A value as a column's default: what rows older than the column have.

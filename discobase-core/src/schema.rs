@@ -38,6 +38,51 @@ pub enum IndexKind {
     Index,
 }
 
+/// What becomes of the rows that refer to one that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnDelete {
+    /// The row can't be deleted as long as one refers to it.
+    #[default]
+    Restrict,
+    /// They are deleted with it.
+    Cascade,
+    /// They refer to nothing from then on.
+    SetNull,
+}
+
+impl OnDelete {
+    /// Its name in attributes and in the guild.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restrict => "restrict",
+            Self::Cascade => "cascade",
+            Self::SetNull => "set_null",
+        }
+    }
+
+    /// Its code in the guild, and in fingerprints.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Restrict => 1,
+            Self::Cascade => 2,
+            Self::SetNull => 3,
+        }
+    }
+
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Restrict, Self::Cascade, Self::SetNull];
+}
+
+/// A reference of an index's columns to the key of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReferenceSchema {
+    /// The name of the table that is referred to.
+    pub table: &'static str,
+    /// What becomes of the rows that refer to one that is deleted.
+    pub on_delete: OnDelete,
+}
+
 /// One index of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexSchema {
@@ -47,6 +92,8 @@ pub struct IndexSchema {
     pub columns: &'static [usize],
     /// The plain name of its channel: table and columns, joined by `_`.
     pub channel: &'static str,
+    /// What its columns refer to, if they do.
+    pub references: Option<ReferenceSchema>,
 }
 
 /// A column; a `max_len` of 0 is none.
@@ -141,6 +188,10 @@ impl TableSchema {
                 if self.indexes[index].columns[member] == position {
                     hash = fnv_byte(hash, self.indexes[index].kind as u8 + 1);
                     hash = fnv_byte(hash, member as u8);
+                    if let Some(reference) = self.indexes[index].references {
+                        hash = fnv_byte(hash, REFERENCE + reference.on_delete.code());
+                        hash = fnv_text(hash, reference.table);
+                    }
                 }
                 member += 1;
             }
@@ -149,6 +200,9 @@ impl TableSchema {
         hash
     }
 }
+
+/// What the code of a reference's action is counted from, in fingerprints.
+pub(crate) const REFERENCE: u8 = 16;
 
 pub(crate) const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
@@ -187,6 +241,9 @@ pub trait Entity: Sized + Send + Sync + 'static {
 
     /// The table, as the struct declares it.
     const SCHEMA: &'static TableSchema;
+
+    /// The table's name. It depends on no other struct, so that structs may refer to each other in a circle.
+    const NAME: &'static str = Self::SCHEMA.name;
 
     /// What the database fills by itself.
     const MODEL: Model = Model::PLAIN;

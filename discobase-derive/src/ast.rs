@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
-use crate::attr::{self, FieldOptions, Place};
+use crate::attr::{self, FieldOptions, OnDelete, Place};
 use crate::case::snake_case;
 use crate::errors::Errors;
 use crate::krate;
@@ -73,6 +73,8 @@ pub(crate) struct Index<'a> {
     pub(crate) columns: Vec<usize>,
     pub(crate) channel: String,
     pub(crate) option: &'a Ident,
+    /// The struct that its columns refer to, if they do.
+    pub(crate) references: Option<(&'a Path, OnDelete)>,
 }
 
 impl<'a> Table<'a> {
@@ -138,6 +140,17 @@ impl<'a> Table<'a> {
                     indexes.push(Index::of(kind, position, table, field, option));
                 }
             }
+            let Some((option, parent)) = &field.options.references else { continue };
+            // Whoever looks for what refers to a row finds it in an index on exactly this column.
+            let known = indexes.iter().position(|index| index.columns == [position]);
+            let known = known.unwrap_or_else(|| {
+                indexes.push(Index::of(Kind::Index, position, table, field, option));
+                indexes.len() - 1
+            });
+            if let Some(index) = indexes.get_mut(known) {
+                let action = field.options.on_delete.as_ref().map(|(_, action)| *action);
+                index.references = Some((parent, action.unwrap_or_default()));
+            }
         }
         indexes
     }
@@ -147,7 +160,7 @@ impl<'a> Index<'a> {
     fn of(kind: Kind, position: usize, table: &str, field: &Field<'_>, option: &'a Ident) -> Self {
         let name = &field.name.text;
         let channel = if table.is_empty() { name.clone() } else { format!("{table}_{name}") };
-        Self { kind, columns: vec![position], channel, option }
+        Self { kind, columns: vec![position], channel, option, references: None }
     }
 }
 
@@ -195,6 +208,17 @@ impl<'a> Field<'a> {
             || options.default_with.is_some()
             || self.is_filled()
             || self.is_option()
+    }
+
+    /// What the relation to the record that the field refers to is called: `user` for `user_id`, if it is not said.
+    pub(crate) fn relation(&self) -> Option<Ident> {
+        if let Some((_, name)) = &self.options.relation {
+            return Some(name.clone());
+        }
+        let name = self.ident.unraw().to_string();
+        let name = name.strip_suffix("_id").filter(|name| !name.is_empty())?;
+        // One that is a word of the language is written as one that is not.
+        Some(syn::parse_str(name).unwrap_or_else(|_| Ident::new_raw(name, self.ident.span())))
     }
 
     /// What the names of an embedded struct's columns begin with.

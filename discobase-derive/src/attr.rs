@@ -8,6 +8,7 @@ use syn::token::Paren;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token};
 
 mod arguments;
+mod reference;
 
 use crate::case::closest;
 use crate::errors::Errors;
@@ -53,6 +54,9 @@ impl Place {
                 "pattern",
                 "validate",
                 "embed",
+                "references",
+                "on_delete",
+                "relation",
             ],
             Self::Embedded => &["crate", "validate", "garde", "validator"],
             Self::EmbeddedField => &[
@@ -128,6 +132,21 @@ pub(crate) struct FieldOptions {
     pub(crate) validate: Option<(Ident, Expr)>,
     /// With the prefix, if one is given.
     pub(crate) embed: Option<(Ident, Option<LitStr>)>,
+    /// `references = Struct`.
+    pub(crate) references: Option<(Ident, Path)>,
+    /// `on_delete = restrict`.
+    pub(crate) on_delete: Option<(Ident, OnDelete)>,
+    /// `relation = name`.
+    pub(crate) relation: Option<(Ident, Ident)>,
+}
+
+/// What becomes of the rows that refer to one that is deleted; the names are those of core's `OnDelete`.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OnDelete {
+    #[default]
+    Restrict,
+    Cascade,
+    SetNull,
 }
 
 /// `length(min = …, max = …)`.
@@ -167,6 +186,9 @@ impl FieldOptions {
             self.pattern.as_ref().map(|(ident, _)| ident),
             self.validate.as_ref().map(|(ident, _)| ident),
             self.embed.as_ref().map(|(ident, _)| ident),
+            self.references.as_ref().map(|(ident, _)| ident),
+            self.on_delete.as_ref().map(|(ident, _)| ident),
+            self.relation.as_ref().map(|(ident, _)| ident),
         ]
         .into_iter()
         .flatten()
@@ -227,6 +249,9 @@ pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> F
             "soft_delete" => options.soft_delete = flag(item, errors),
             "default_with" => options.default_with = function(item, errors),
             "validate" => options.validate = function(item, errors),
+            "references" => options.references = reference::table(item, errors),
+            "on_delete" => options.on_delete = reference::on_delete(item, errors),
+            "relation" => options.relation = reference::name(item, errors),
             "embed" => options.embed = arguments::prefix(&item, errors).map(|prefix| (item.name, prefix)),
             "length" => options.length = arguments::length(&item, errors).map(|length| (item.name, length)),
             "range" => options.range = arguments::range(&item, errors).map(|range| (item.name, range)),

@@ -1,5 +1,7 @@
 //! The rules that a single attribute can't check: what fits together, and which names are possible.
 
+mod relations;
+
 use syn::{GenericParam, Generics, Ident};
 
 use crate::ast::{Enum, Field, Index, Kind, Name, Table};
@@ -33,6 +35,7 @@ pub(crate) fn table(table: &Table<'_>, errors: &mut Errors) {
     columns(table, errors);
     filled_once(table, errors);
     indexes(&table.indexes(), errors);
+    relations::check(table, errors);
 }
 
 /// Adds every rule that a struct to embed breaks to `errors`.
@@ -118,6 +121,7 @@ fn options(field: &Field<'_>, errors: &mut Errors) {
             "length",
             "range",
             "pattern",
+            "references",
         ];
         for other in options.set().filter(|option| wrong.iter().any(|wrong| *option == wrong)) {
             let message = match other.to_string().as_str() {

@@ -24,6 +24,7 @@ mod expressions;
 mod expressions_and_sqlite;
 mod faults;
 mod following;
+mod foreign_keys;
 mod healing;
 mod hooks;
 mod interruption;

@@ -86,8 +86,12 @@ fn table() -> TableDef {
         max_len: None,
         default: None,
     };
-    let index =
-        |kind, column, channel| IndexDef { kind, columns: vec![column], channel: ChannelId::new(channel) };
+    let index = |kind, column, channel| IndexDef {
+        kind,
+        columns: vec![column],
+        channel: ChannelId::new(channel),
+        references: None,
+    };
     TableDef {
         id: TableId::new(1),
         name: "user_profiles".to_owned(),

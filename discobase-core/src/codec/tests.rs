@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::checkpoint::{
     Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
@@ -14,7 +14,7 @@ use crate::codec::sealed::Sealed;
 use crate::codec::{binary, text};
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 use crate::row::{Row, RowWriter};
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::seal::{Kdf, Keying};
 use crate::transport::{Attachment, Message};
 use crate::value::Value;
@@ -50,7 +50,14 @@ fn tables() -> impl Strategy<Value = TableDef> {
             id: TableId::new(id),
             fingerprint,
             channel: ChannelId::new(id),
-            indexes: vec![IndexDef { kind: IndexKind::Unique, columns: vec![0], channel: ChannelId::new(7) }],
+            indexes: vec![IndexDef {
+                kind: if id % 2 == 0 { IndexKind::Unique } else { IndexKind::Index },
+                columns: vec![0],
+                channel: ChannelId::new(7),
+                references: OnDelete::ALL
+                    .get((id % 5) as usize)
+                    .map(|&on_delete| ReferenceDef { table: name.clone(), on_delete }),
+            }],
             columns: columns
                 .into_iter()
                 .map(|(name, nullable, max_len, default)| ColumnDef {

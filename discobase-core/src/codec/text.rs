@@ -10,12 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
 
-use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing, hex_digit};
 use crate::codec::sealed::Sealed;
 use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::seal::{Kdf, Keying};
 use crate::value::{Value, ValueRef};
 
@@ -152,6 +152,11 @@ fn write_table(out: &mut String, table: &TableDef) {
         write_list(out, &index.columns, |out, column| {
             let _ = write!(out, "{column}");
         });
+        if let Some(reference) = &index.references {
+            out.push_str(",\"references\":{\"table\":");
+            write_text(out, &reference.table);
+            let _ = write!(out, ",\"on_delete\":\"{}\"}}", reference.on_delete.name());
+        }
         out.push('}');
     });
     out.push('}');
@@ -391,7 +396,18 @@ fn read_index(json: &Json, columns: usize) -> Option<IndexDef> {
     let kind = text(json, "kind")?;
     let members = json.get("columns")?.as_array()?.iter();
     let members = members.map(|column| usize::try_from(column.as_u64()?).ok().filter(|&id| id < columns));
+    let references = match json.get("references") {
+        None => None,
+        Some(reference) => {
+            let action = text(reference, "on_delete")?;
+            Some(ReferenceDef {
+                table: text(reference, "table")?.to_owned(),
+                on_delete: OnDelete::ALL.into_iter().find(|one| one.name() == action)?,
+            })
+        }
+    };
     Some(IndexDef {
+        references,
         kind: [IndexKind::Key, IndexKind::Unique, IndexKind::Index]
             .into_iter()
             .find(|&one| kind_name(one) == kind)?,

@@ -15,7 +15,7 @@ use crate::db::migrate::run;
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, TableId};
-use crate::session::Write;
+use crate::session::{Write, check_definitions};
 use crate::tables::Tables;
 
 /// What is to be made ready.
@@ -50,6 +50,7 @@ pub(crate) async fn build(link: &Link, wanted: Wanted<'_>) -> Result<()> {
     if link.engine.role() == Part::Follower {
         return Err(not_created(&fresh));
     }
+    check_references(&tables, &fresh)?;
     link.engine.settled().await?;
     // Others make channels too, and a call that was dropped may have made some of those wanted.
     creator.look().await?;
@@ -79,6 +80,18 @@ pub(crate) async fn build(link: &Link, wanted: Wanted<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses references that mean nothing before any channel is made for them.
+fn check_references(tables: &Tables, fresh: &[&Registered]) -> Result<()> {
+    let nowhere = ChannelId::new(0);
+    let made = |one: &&Registered| {
+        let indexes = vec![nowhere; one.schema.indexes.len()];
+        TableDef::new(one.schema, &one.defaults, TableId::default(), nowhere, &indexes)
+    };
+    let made: Vec<TableDef> = fresh.iter().map(made).collect();
+    let known: Vec<_> = tables.iter().map(|slot| Arc::clone(slot.def())).collect();
+    check_definitions(&known.iter().map(|def| &**def).chain(&made).collect::<Vec<_>>())
 }
 
 /// Whether nothing was ever built in the database.

@@ -301,5 +301,10 @@ fn column(def: &TableDef, id: usize, column: &ColumnDef) -> Json {
     if !kinds.is_empty() {
         object.insert("constraints".into(), json!(kinds));
     }
+    let mut references = def.references().filter(|(_, index, _)| index.columns.contains(&id));
+    if let Some((_, _, reference)) = references.next() {
+        let reference = json!({ "table": reference.table, "on_delete": reference.on_delete.name() });
+        object.insert("references".into(), reference);
+    }
     json
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::batch::{ColumnDef, TableDef};
+use crate::batch::{ColumnDef, ReferenceDef, TableDef};
 use crate::db::migrate::change::TableChange;
 use crate::db::migrate::generate;
 use crate::db::registry::Registered;
@@ -25,6 +25,10 @@ pub(crate) enum Difference {
     IndexGone { kind: IndexKind, fields: Vec<String> },
     /// An index of the struct is none of the table's.
     IndexFresh { kind: IndexKind, fields: Vec<String> },
+    /// A reference of the table is none of the struct's.
+    ReferenceGone { fields: Vec<String>, reference: ReferenceDef },
+    /// A reference of the struct is none of the table's.
+    ReferenceFresh { fields: Vec<String>, reference: ReferenceDef },
 }
 
 /// What differs, field by field and index by index.
@@ -53,11 +57,34 @@ pub(crate) fn differences(registered: &Registered, def: &TableDef) -> Vec<Differ
     let declared =
         schema.indexes.iter().map(|index| (index.kind, index.columns.iter().filter_map(name).collect()));
     let declared: Vec<(IndexKind, Vec<String>)> = declared.collect();
+    // What a reference needs goes after it and comes before it.
+    let (gone, fresh_references) = references(registered, def);
+    found.extend(gone);
     let gone = stored.iter().filter(|index| !declared.contains(index)).cloned();
     found.extend(gone.map(|(kind, fields)| Difference::IndexGone { kind, fields }));
     let fresh = declared.iter().filter(|index| !stored.contains(index)).cloned();
     found.extend(fresh.map(|(kind, fields)| Difference::IndexFresh { kind, fields }));
+    found.extend(fresh_references);
     found
+}
+
+/// The references that only the table has, and those that only the struct has.
+fn references(registered: &Registered, def: &TableDef) -> (Vec<Difference>, Vec<Difference>) {
+    let schema = registered.schema;
+    let name = |position: &usize| schema.columns.get(*position).map(|column| column.name.to_owned());
+    let declared = schema.indexes.iter().filter_map(|index| {
+        let reference = index.references?;
+        let reference = ReferenceDef { table: reference.table.to_owned(), on_delete: reference.on_delete };
+        Some((index.columns.iter().filter_map(name).collect(), reference))
+    });
+    let declared: Vec<(Vec<String>, ReferenceDef)> = declared.collect();
+    let stored = def.references().map(|(_, index, reference)| (def.names(&index.columns), reference.clone()));
+    let stored: Vec<_> = stored.collect();
+    let gone = stored.iter().filter(|one| !declared.contains(one)).cloned();
+    let gone = gone.map(|(fields, reference)| Difference::ReferenceGone { fields, reference });
+    let fresh = declared.iter().filter(|one| !stored.contains(one)).cloned();
+    let fresh = fresh.map(|(fields, reference)| Difference::ReferenceFresh { fields, reference });
+    (gone.collect(), fresh.collect())
 }
 
 fn compare(stored: &ColumnDef, declared: &ColumnDef, found: &mut Vec<Difference>) {
@@ -118,7 +145,11 @@ impl Difference {
                 (None, Some(_)) => false,
             },
             Self::IndexFresh { kind, .. } => *kind == IndexKind::Index,
-            Self::Missing { .. } | Self::IndexGone { .. } => false,
+            // The rows that are there may break a reference; one whose end nobody checks any more is a loss.
+            Self::Missing { .. }
+            | Self::IndexGone { .. }
+            | Self::ReferenceGone { .. }
+            | Self::ReferenceFresh { .. } => false,
         }
     }
 
@@ -152,6 +183,10 @@ impl Difference {
             Self::IndexGone { fields, .. } => vec![TableChange::DropIndex(fields.clone())],
             Self::IndexFresh { kind, fields } => {
                 vec![TableChange::Index { kind: *kind, columns: fields.clone() }]
+            }
+            Self::ReferenceGone { fields, .. } => vec![TableChange::DropReference(fields.clone())],
+            Self::ReferenceFresh { fields, reference } => {
+                vec![TableChange::Reference { columns: fields.clone(), reference: reference.clone() }]
             }
         }
     }
@@ -198,6 +233,12 @@ impl fmt::Display for Difference {
             Self::IndexFresh { kind, fields } => {
                 write!(f, "{} is in the struct, not in the guild", index_text(*kind, fields))
             }
+            Self::ReferenceGone { fields, reference } => {
+                write!(f, "{} is in the guild, not in the struct", reference_text(fields, reference))
+            }
+            Self::ReferenceFresh { fields, reference } => {
+                write!(f, "{} is in the struct, not in the guild", reference_text(fields, reference))
+            }
         }
     }
 }
@@ -208,6 +249,11 @@ fn type_text(column: &ColumnDef) -> String {
         false => format!("{} of {}", column.ty, column.variants.join(", ")),
     };
     if column.nullable { format!("Option of {ty}") } else { ty }
+}
+
+fn reference_text(fields: &[String], reference: &ReferenceDef) -> String {
+    let ReferenceDef { table, on_delete } = reference;
+    format!("the reference of {} to {table} (on delete {})", fields.join(", "), on_delete.name())
 }
 
 fn index_text(kind: IndexKind, fields: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! Frames and what is in them, made of a fuzzer's decisions.
 
-use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::checkpoint::{
     Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
@@ -8,7 +8,7 @@ use crate::codec::frame::{Body, Frame, Genesis, Header, Sum, Timing};
 use crate::fuzzing::source::Source;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::value::{Value, ValueRef};
 
 pub(super) fn text(source: &mut Source<'_>) -> String {
@@ -55,7 +55,8 @@ pub(super) fn table(id: TableId, name: &str) -> TableDef {
         max_len: None,
         default,
     };
-    let index = |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(8) };
+    let index =
+        |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(8), references: None };
     TableDef {
         id,
         name: name.to_owned(),
@@ -83,6 +84,14 @@ fn any_table(source: &mut Source<'_>) -> TableDef {
         },
         columns: source.list(columns.len().min(2), |source| source.below(columns.len())),
         channel: ChannelId::new(source.number()),
+        references: source.flag().then(|| ReferenceDef {
+            table: text(source),
+            on_delete: match source.below(3) {
+                0 => OnDelete::Restrict,
+                1 => OnDelete::Cascade,
+                _ => OnDelete::SetNull,
+            },
+        }),
     });
     TableDef {
         id: TableId::new(source.number()),

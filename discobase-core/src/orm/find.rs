@@ -58,6 +58,12 @@ impl<T: Entity> Find<T> {
         self
     }
 
+    /// Only records that satisfy the condition.
+    pub(crate) fn filtered(mut self, filter: Expr) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
     /// Sorts by a column; by further columns where the earlier ones are equal. Without it, and where all are equal,
     /// records come in the order they were first saved.
     pub fn order_by(mut self, order: impl FnOnce(T::Columns) -> Order<T>) -> Self {

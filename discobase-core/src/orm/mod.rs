@@ -6,6 +6,7 @@ mod find;
 mod group;
 pub(crate) mod model;
 mod record;
+pub(crate) mod relation;
 mod save;
 mod session;
 mod snapshot;

@@ -23,8 +23,12 @@ fn table(indexed: bool) -> TableState {
         max_len: None,
         default: Some(Value::Text("Mid".into())).filter(|_| ty == "enum"),
     };
-    let index =
-        |kind, columns: &[usize]| IndexDef { kind, columns: columns.to_vec(), channel: ChannelId::new(9) };
+    let index = |kind, columns: &[usize]| IndexDef {
+        kind,
+        columns: columns.to_vec(),
+        channel: ChannelId::new(9),
+        references: None,
+    };
     let indexes = vec![
         index(IndexKind::Key, &[3, 4]),
         index(IndexKind::Index, &[0]),

@@ -209,7 +209,7 @@ pub const fn all_indexes<const N: usize>(
     names: &'static [u8],
     positions: &'static [usize],
 ) -> [IndexSchema; N] {
-    let none = IndexSchema { kind: super::IndexKind::Index, columns: &[], channel: "" };
+    let none = IndexSchema { kind: super::IndexKind::Index, columns: &[], channel: "", references: None };
     let (mut all, mut count) = ([none; N], 0);
     while count < own.len() {
         all[count] = own[count];
@@ -230,7 +230,7 @@ pub const fn all_indexes<const N: usize>(
             // An index in an embedded struct is one of a single column.
             let (_, rest) = positions.split_at(first + index.columns[0]);
             let (columns, _) = rest.split_at(1);
-            all[count] = IndexSchema { kind: index.kind, columns, channel: name_at(names, from, length) };
+            all[count] = IndexSchema { columns, channel: name_at(names, from, length), ..index };
             from += length;
             count += 1;
             at += 1;

@@ -1,12 +1,13 @@
 //! Write sets: what a caller wants to change, checked against the newest state and made into a commit.
 //!
-//! `check` says whether one write is allowed, `statement` works out what is known only at commit, `reads` whether what
+//! `check` says whether one write is allowed, `references` whether rows refer to rows that are there, `statement` works out what is known only at commit, `reads` whether what
 //! a caller read is still so, and [`prepare`] makes one commit of all of it.
 
 mod auto;
 mod check;
 mod prepare;
 mod reads;
+mod references;
 mod statement;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) use auto::{reserve, with_value};
 pub(crate) use check::key_text;
 pub(crate) use prepare::{Prepared, Terms, commit_of, prepare};
 pub(crate) use reads::{Read, Reads};
+pub(crate) use references::{check_definitions, concerned};
 pub(crate) use statement::{Around, Assign, Assigns, Change, Found, Statement, Upsert};
 
 use crate::batch::{AppliedStep, TableDef};

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::Row;
 use crate::session::check::{apply_error, check, collision, state};
+use crate::session::references::Touched;
 use crate::session::{Did, Write, WriteSet, Written};
 use crate::tables::{Tables, Undo};
 
@@ -24,6 +25,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) now: i64,
     /// Refuses operations that fit no frame, if only making the commit has shown what they are.
     pub(crate) fits: &'a dyn Fn(&[Op]) -> Result<(), Error>,
+    /// Whether this is all of the commit. If more is to come, rows may still refer to what is not there.
+    pub(crate) whole: bool,
 }
 
 /// Checks a write set against `tables`, makes it commit `seq` and applies it. On an error `tables` is as before.
@@ -39,8 +42,13 @@ pub(crate) fn prepare(
         reads.check(tables)?;
     }
     // A single write changes nothing unless it is allowed; of several, a later one may fail.
-    let alone =
-        matches!(set.writes.as_slice(), [write] if !matches!(write, Write::Statement(_) | Write::Upsert(_)));
+    let alone = match set.writes.as_slice() {
+        [
+            Write::Statement(_) | Write::Upsert(_) | Write::Schema(_) | Write::Alter(_) | Write::Drop { .. },
+        ] => false,
+        [write] => write.table().is_none_or(|table| !tables.references().concern(table)),
+        _ => false,
+    };
     let mut making = Making {
         tables,
         seq,
@@ -49,11 +57,17 @@ pub(crate) fn prepare(
         undo: Vec::new(),
         written: Vec::with_capacity(set.writes.len()),
         doubtful: Vec::new(),
+        touched: Touched::default(),
     };
     let made =
         set.writes.iter().enumerate().try_for_each(|(place, write)| making.write(place, write, terms.now));
-    let made = made.and_then(|()| making.settle());
-    let late = set.writes.iter().any(|write| matches!(write, Write::Statement(_) | Write::Upsert(_)));
+    let made = made.and_then(|()| making.act()).and_then(|()| making.settle());
+    let made = made.and_then(|()| match terms.whole {
+        true => making.touched.verify(making.tables),
+        false => Ok(()),
+    });
+    let late = making.ops.len() > set.writes.len()
+        || set.writes.iter().any(|write| matches!(write, Write::Statement(_) | Write::Upsert(_)));
     let made = made.and_then(|()| match late {
         true => (terms.fits)(&making.ops).map_err(|error| (0, error)),
         false => Ok(()),
@@ -75,7 +89,7 @@ pub(crate) fn prepare(
 
 /// The commit that plain writes make, as [`prepare`] does it.
 pub(crate) fn commit_of(tables: &mut Tables, seq: Seq, writes: &[Write]) -> Result<Commit, Error> {
-    let terms = Terms { now: 0, fits: &|_| Ok(()) };
+    let terms = Terms { now: 0, fits: &|_| Ok(()), whole: true };
     prepare(tables, seq, &WriteSet::from(writes.to_vec()), &terms).map(|prepared| {
         tables.advance(seq);
         prepared.commit
@@ -92,6 +106,8 @@ struct Making<'a> {
     written: Vec<Written>,
     /// Rows whose unique values somebody else had when they were written, and the place of the write.
     doubtful: Vec<(usize, TableId, RowId)>,
+    /// What references have to do with.
+    touched: Touched,
 }
 
 /// The place of a write, and why it is refused.
@@ -148,6 +164,7 @@ impl Making<'_> {
             }
         }
         if !self.alone {
+            self.touched.note(self.tables, place, &op);
             self.undo.push(self.tables.before(&op));
         }
         if let Err(error) = self.tables.apply_op(self.seq, &op) {
@@ -156,6 +173,17 @@ impl Making<'_> {
             return Err((place, apply_error(self.tables, &op, &error)));
         }
         self.ops.push(op);
+        Ok(())
+    }
+
+    /// Does to the rows that refer to deleted ones what their references say, and so on with those it deletes.
+    fn act(&mut self) -> Result<(), Refused> {
+        let mut asked = 0;
+        while let Some(consequences) = self.touched.consequences(self.tables, &mut asked) {
+            for (place, op) in consequences? {
+                self.apply(place, op)?;
+            }
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod ordered;
 mod overlay;
 mod packed;
 mod page;
+mod references;
 mod rows;
 mod slot;
 mod sort_key;
@@ -28,6 +29,7 @@ pub(crate) use alter::Unfit;
 pub(crate) use index::{KeyValues, sort_key_of, value_in};
 pub(crate) use load::TableLoad;
 pub(crate) use overlay::Found;
+pub(crate) use references::{Reference, References};
 pub(crate) use slot::Slot;
 pub(crate) use sort_key::SortKey;
 pub(crate) use table::{Before, Stored, TableState, Taken, comparable};
@@ -49,6 +51,8 @@ pub(crate) struct Tables {
     next_table: TableId,
     /// The migration steps that were applied, in their order.
     steps: Arc<Vec<AppliedStep>>,
+    /// What the tables' definitions say of references.
+    references: Arc<References>,
 }
 
 /// How one operation is taken back.
@@ -122,6 +126,20 @@ impl Tables {
         &self.steps
     }
 
+    /// Which tables refer to which.
+    #[inline]
+    pub(crate) fn references(&self) -> &References {
+        &self.references
+    }
+
+    /// A definition has changed.
+    fn relate(&mut self) {
+        let references = References::of(&self.by_id);
+        if *self.references != references {
+            self.references = Arc::new(references);
+        }
+    }
+
     /// The id the next table gets.
     pub(crate) fn next_table(&self) -> TableId {
         self.next_table.max(TableId::new(1))
@@ -136,7 +154,9 @@ impl Tables {
     ) -> Self {
         let by_id: BTreeMap<_, _> = tables.into_iter().map(|table| (table.def().id, table)).collect();
         let beyond = by_id.last_key_value().map_or(TableId::new(1), |(last, _)| last.next());
-        Self { by_id: Arc::new(by_id), seq, next_table: next_table.max(beyond), steps: Arc::new(steps) }
+        let references = Arc::new(References::of(&by_id));
+        let (by_id, steps) = (Arc::new(by_id), Arc::new(steps));
+        Self { by_id, seq, next_table: next_table.max(beyond), steps, references }
     }
 
     /// Forgets the tombstones of a table's rows that were deleted by commit `upto` or an earlier one: when no run that
@@ -207,7 +227,10 @@ impl Tables {
                 _ => Err(ApplyError::Step { seq, version: version.clone() }),
             },
             Op::Drop { table } => match Arc::make_mut(&mut self.by_id).remove(table) {
-                Some(_) => Ok(()),
+                Some(_) => {
+                    self.relate();
+                    Ok(())
+                }
                 None => Err(ApplyError::UnknownTable { seq, table: *table }),
             },
             Op::Insert { table, row, .. } if *row >= ID_LIMIT => {
@@ -263,6 +286,7 @@ impl Tables {
                     None => tables.remove(&id),
                 };
                 self.next_table = next_table;
+                self.relate();
             }
         }
     }
@@ -284,6 +308,7 @@ impl Tables {
         }
         Arc::make_mut(&mut self.by_id).insert(def.id, Slot::Loaded(Arc::new(TableState::new(def.clone()))));
         self.next_table = self.next_table.max(def.id.next());
+        self.relate();
         Ok(())
     }
 
@@ -293,6 +318,7 @@ impl Tables {
             return Err(ApplyError::DuplicateTable { seq, table });
         }
         let altered = self.slot_mut(seq, table)?.alter(def, seq);
+        self.relate();
         altered.map_err(|why| ApplyError::UnfitDefinition { seq, table, why })
     }
 

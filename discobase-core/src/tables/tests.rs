@@ -28,7 +28,8 @@ pub(super) fn def() -> TableDef {
         max_len: None,
         default: None,
     };
-    let index = |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(9) };
+    let index =
+        |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(9), references: None };
     TableDef {
         id: TABLE,
         name: "t".to_owned(),

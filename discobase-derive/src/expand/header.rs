@@ -70,7 +70,7 @@ fn bounds(field: &Field<'_>, krate: &Path) -> TokenStream {
     if options.key.is_some() {
         bounds.extend(quote!(#krate::private::KeyValue +));
     }
-    if options.unique.is_some() || options.index.is_some() {
+    if options.unique.is_some() || options.index.is_some() || options.references.is_some() {
         bounds.extend(quote!(#krate::private::Indexable +));
     }
     if options.auto.is_some() || options.created_at.is_some() || options.updated_at.is_some() {

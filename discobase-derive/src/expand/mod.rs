@@ -6,6 +6,7 @@ pub(crate) mod columns;
 mod embedded;
 pub(crate) mod header;
 pub(crate) mod model;
+mod relations;
 pub(crate) mod row;
 mod schema;
 #[cfg(test)]
@@ -66,9 +67,11 @@ fn entity(table: &Table<'_>) -> TokenStream {
     let (columns, columns_type) = columns::expand(table);
     let columns_value = columns::value(table);
     let schema = schema::expand(table);
-    let checks = [schema::checks(table), model::checks(table), embedded::checks(table)];
+    let checks =
+        [schema::checks(table), model::checks(table), embedded::checks(table), relations::checks(table)];
     let model = model::expand(table);
     let soft_delete = model::soft_delete(table, false);
+    let relations = relations::expand(table);
     let conversions = row::conversions(table, false);
     let builder::Builder { items, ty, value } = builder::expand(table, false);
     let row = row::expand(table);
@@ -79,6 +82,7 @@ fn entity(table: &Table<'_>) -> TokenStream {
         const _: () = {
             #items
             #soft_delete
+            #relations
             #conversions
             #[automatically_derived]
             #[allow(deprecated)]

@@ -7,12 +7,14 @@ use syn::spanned::Spanned;
 use super::columns::replace_self;
 use super::{embedded, header};
 use crate::ast::{Kind, Table};
+use crate::attr::OnDelete;
 
 /// `const SCHEMA`.
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let (krate, name) = (&table.krate, &table.name.text);
     let (columns, indexes) = embedded::slices(table, name);
     quote! {
+        const NAME: &'static ::core::primitive::str = #name;
         const SCHEMA: &'static #krate::private::TableSchema = &#krate::private::TableSchema {
             name: #name,
             columns: #columns,
@@ -51,7 +53,16 @@ pub(super) fn indexes(table: &Table<'_>) -> TokenStream {
             Kind::Index => quote!(Index),
         };
         let (columns, channel) = (index.columns.into_iter().map(Literal::usize_unsuffixed), index.channel);
-        quote!(#krate::private::index(#krate::private::IndexKind::#kind, &[#(#columns),*], #channel))
+        let made =
+            quote!(#krate::private::index(#krate::private::IndexKind::#kind, &[#(#columns),*], #channel));
+        let Some((parent, on_delete)) = index.references else { return made };
+        let on_delete = match on_delete {
+            OnDelete::Restrict => quote!(Restrict),
+            OnDelete::Cascade => quote!(Cascade),
+            OnDelete::SetNull => quote!(SetNull),
+        };
+        let parent = quote!(<#parent as #krate::private::Entity>::NAME);
+        quote!(#krate::private::referring(#made, #parent, #krate::private::OnDelete::#on_delete))
     });
     quote!(&[#(#indexes),*])
 }

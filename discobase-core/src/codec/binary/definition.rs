@@ -1,9 +1,9 @@
 //! Definitions of tables, and the migration steps that were applied: in operations and in checkpoints.
 
-use crate::batch::{AppliedStep, ColumnDef, IndexDef, TableDef};
+use crate::batch::{AppliedStep, ColumnDef, IndexDef, ReferenceDef, TableDef};
 use crate::codec::binary::{DecodeError, Input};
 use crate::ids::{ChannelId, TableId};
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::wire::{put_bytes, put_value, put_varint};
 
 pub(super) fn put_table(out: &mut Vec<u8>, table: &TableDef) {
@@ -24,12 +24,19 @@ pub(super) fn put_table(out: &mut Vec<u8>, table: &TableDef) {
     }
     put_varint(out, table.indexes.len() as u64);
     for index in &table.indexes {
-        out.push(kind_code(index.kind));
+        out.push(kind_code(index.kind) + if index.references.is_some() { REFERRING } else { 0 });
         put_varint(out, index.columns.len() as u64);
         index.columns.iter().for_each(|&column| put_varint(out, column as u64));
         put_varint(out, index.channel.get());
+        if let Some(reference) = &index.references {
+            put_bytes(out, reference.table.as_bytes());
+            out.push(reference.on_delete.code());
+        }
     }
 }
+
+/// Added to the code of an index's kind if its columns refer to a table.
+const REFERRING: u8 = 16;
 
 const fn kind_code(kind: IndexKind) -> u8 {
     match kind {
@@ -64,15 +71,29 @@ fn column(input: &mut Input<'_>) -> Result<ColumnDef, DecodeError> {
 
 fn index(input: &mut Input<'_>, columns: usize) -> Result<IndexDef, DecodeError> {
     let code = input.byte()?;
+    let (plain, refers) = match code.checked_sub(REFERRING) {
+        Some(plain) => (plain, true),
+        None => (code, false),
+    };
     let kind = [IndexKind::Key, IndexKind::Unique, IndexKind::Index]
         .into_iter()
-        .find(|&kind| kind_code(kind) == code)
+        .find(|&kind| kind_code(kind) == plain)
         .ok_or(DecodeError::Code { what: "index", code })?;
     let members = input.list(|input| match usize::try_from(input.varint()?) {
         Ok(column) if column < columns => Ok(column),
         _ => Err(DecodeError::Range),
     })?;
-    Ok(IndexDef { kind, columns: members, channel: ChannelId::new(input.varint()?) })
+    let channel = ChannelId::new(input.varint()?);
+    let references = if refers { Some(reference(input)?) } else { None };
+    Ok(IndexDef { kind, columns: members, channel, references })
+}
+
+fn reference(input: &mut Input<'_>) -> Result<ReferenceDef, DecodeError> {
+    let table = input.owned_text()?;
+    let code = input.byte()?;
+    let on_delete = OnDelete::ALL.into_iter().find(|action| action.code() == code);
+    let on_delete = on_delete.ok_or(DecodeError::Code { what: "reference's action", code })?;
+    Ok(ReferenceDef { table, on_delete })
 }
 
 pub(super) fn put_step(out: &mut Vec<u8>, step: &AppliedStep) {

@@ -11,7 +11,7 @@ use crate::db::engine::size::{check_ops, check_size};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, RowId, Seq, TableId};
-use crate::session::{Prepared, Terms, Write, WriteSet, prepare, reserve};
+use crate::session::{Prepared, Terms, Write, WriteSet, concerned, prepare, reserve};
 
 impl Engine {
     /// Checks the writes against the newest state and queues them as one commit.
@@ -90,7 +90,11 @@ impl Engine {
         if newest.is_full(self.queue_limit) {
             return Err(Refused::Full);
         }
-        if set.writes.iter().filter_map(Write::table).any(|table| newest.lacks(table)) {
+        let lacks = |write: &Write| {
+            let mut others = concerned(&newest.tables, write).into_iter().chain(write.table());
+            others.any(|table| newest.lacks(table))
+        };
+        if set.writes.iter().any(lacks) {
             return Err(Refused::Unloaded);
         }
         newest.seal_if_full();
@@ -150,7 +154,7 @@ impl Engine {
 
     /// What a commit is made under now.
     pub(crate) fn terms(&self) -> Terms<'static> {
-        Terms { now: self.now(), fits: &check_ops }
+        Terms { now: self.now(), fits: &check_ops, whole: true }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::env::{self, heavy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::TableId;
 use crate::lookup::{Lazy, Lost, Wanted};
-use crate::session::Write;
+use crate::session::{Write, concerned};
 use crate::tables::{Base, Slot, TableState, Tables, Unloaded};
 
 /// How long a process waits for a newer checkpoint when segments of the one it knows are gone, and how often it looks.
@@ -91,8 +91,12 @@ impl Engine {
 
     /// Loads the tables that writes are about.
     pub(super) async fn load_for(&self, writes: &[Write]) -> Result<()> {
-        for table in writes.iter().filter_map(Write::table) {
-            self.load_now(table).await?;
+        for write in writes {
+            // Definitions are those of now: whoever accepts the commit looks again.
+            let others = concerned(&self.tables(), write);
+            for table in others.into_iter().chain(write.table()) {
+                self.load_now(table).await?;
+            }
         }
         Ok(())
     }

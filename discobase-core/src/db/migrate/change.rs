@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::batch::ColumnDef;
+use crate::batch::{ColumnDef, ReferenceDef};
 use crate::codec::text::write_value;
 use crate::db::migrate::row::RowChange;
 use crate::error::Result;
@@ -31,13 +31,35 @@ pub(crate) enum Change {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum TableChange {
     Add(Box<ColumnDef>),
-    Rename { from: String, to: String },
+    Rename {
+        from: String,
+        to: String,
+    },
     Drop(String),
-    Retype { name: String, ty: String, variants: Vec<String> },
-    Nullable { name: String, nullable: bool },
-    MaxLen { name: String, max_len: Option<u32> },
-    Index { kind: IndexKind, columns: Vec<String> },
+    Retype {
+        name: String,
+        ty: String,
+        variants: Vec<String>,
+    },
+    Nullable {
+        name: String,
+        nullable: bool,
+    },
+    MaxLen {
+        name: String,
+        max_len: Option<u32>,
+    },
+    Index {
+        kind: IndexKind,
+        columns: Vec<String>,
+    },
     DropIndex(Vec<String>),
+    /// Columns refer to a table's key from now on. They get an index if they have none.
+    Reference {
+        columns: Vec<String>,
+        reference: ReferenceDef,
+    },
+    DropReference(Vec<String>),
 }
 
 impl Change {
@@ -94,6 +116,14 @@ impl fmt::Display for TableChange {
             Self::Index { kind: IndexKind::Key, columns } => write!(f, "key on {}", columns.join(", ")),
             Self::Index { kind: IndexKind::Index, columns } => write!(f, "index on {}", columns.join(", ")),
             Self::DropIndex(columns) => write!(f, "no index on {}", columns.join(", ")),
+            Self::Reference { columns, reference } => write!(
+                f,
+                "{} refers to {}, on delete {}",
+                columns.join(", "),
+                reference.table,
+                reference.on_delete.name()
+            ),
+            Self::DropReference(columns) => write!(f, "{} refers to nothing", columns.join(", ")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::batch::ColumnDef;
 use crate::db::difference::Difference;
 use crate::db::migrate::change::TableChange;
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::value::Value;
 
 /// A step, as Rust, that makes tables fit. What only people can know stands in it as a comment.
@@ -41,6 +41,15 @@ fn call(change: &TableChange) -> String {
         TableChange::Index { kind: IndexKind::Unique, columns } => format!(".unique({columns:?})"),
         TableChange::Index { columns, .. } => format!(".index({columns:?})"),
         TableChange::DropIndex(columns) => format!(".drop_index({columns:?})"),
+        TableChange::Reference { columns, reference } => {
+            let action = match reference.on_delete {
+                OnDelete::Restrict => "Restrict",
+                OnDelete::Cascade => "Cascade",
+                OnDelete::SetNull => "SetNull",
+            };
+            format!(".reference({columns:?}, {:?}, OnDelete::{action})", reference.table)
+        }
+        TableChange::DropReference(columns) => format!(".drop_reference({columns:?})"),
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use crate::batch::ColumnDef;
+use crate::batch::{ColumnDef, ReferenceDef};
 use crate::db::migrate::change::{Change, TableChange};
 use crate::db::migrate::row::RowChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{ColumnType, ColumnValue};
-use crate::schema::IndexKind;
+use crate::schema::{IndexKind, OnDelete};
 use crate::value::ValueRef;
 
 /// A migration step: how a database becomes that of the next version of a program, and how it becomes that of the
@@ -231,6 +231,27 @@ impl TableChanges {
     /// Removes the index, unique or not, on these columns.
     pub fn drop_index<'a>(mut self, columns: impl IntoIterator<Item = &'a str>) -> Self {
         self.changes.push(TableChange::DropIndex(columns.into_iter().map(str::to_owned).collect()));
+        self
+    }
+
+    /// Has columns refer to the key of a table, and says what becomes of the rows that refer to one which is deleted. The
+    /// columns get an index if they have none. No row may refer to one that is not there: those that do are named, and
+    /// nothing is changed.
+    pub fn reference<'a>(
+        mut self,
+        columns: impl IntoIterator<Item = &'a str>,
+        table: &str,
+        on_delete: OnDelete,
+    ) -> Self {
+        let columns = columns.into_iter().map(str::to_owned).collect();
+        let reference = ReferenceDef { table: table.to_owned(), on_delete };
+        self.changes.push(TableChange::Reference { columns, reference });
+        self
+    }
+
+    /// Removes the reference of these columns. Their index stays.
+    pub fn drop_reference<'a>(mut self, columns: impl IntoIterator<Item = &'a str>) -> Self {
+        self.changes.push(TableChange::DropReference(columns.into_iter().map(str::to_owned).collect()));
         self
     }
 

@@ -81,13 +81,27 @@ impl Work {
                 table.def = None;
                 Ok(())
             }
-            Change::Rename { to, .. } => {
+            Change::Rename { from, to } => {
                 if let Some(def) = &mut table.def {
                     def.name.clone_from(to);
-                    def.fingerprint = def.print();
                 }
+                let (from, to) = (from.clone(), to.clone());
+                self.refer(&from, &to);
                 Ok(())
             }
+        }
+    }
+
+    /// Has what refers to a table follow its new name.
+    fn refer(&mut self, from: &str, to: &str) {
+        for def in self.tables.values_mut().filter_map(|table| table.def.as_mut()) {
+            let references = def.indexes.iter_mut().filter_map(|index| index.references.as_mut());
+            let referring: Vec<_> = references.filter(|reference| reference.table == from).collect();
+            if referring.is_empty() && def.name != to {
+                continue;
+            }
+            referring.into_iter().for_each(|reference| to.clone_into(&mut reference.table));
+            def.fingerprint = def.print();
         }
     }
 
@@ -355,7 +369,7 @@ fn define(def: &mut TableDef, change: &TableChange) -> Result<()> {
             if columns.is_empty() || def.indexes.iter().any(|index| index.columns == columns) {
                 return Err(invalid("there is an index on these fields already".into()));
             }
-            def.indexes.push(IndexDef { kind: *kind, columns, channel: ChannelId::new(0) });
+            def.indexes.push(IndexDef { kind: *kind, columns, channel: ChannelId::new(0), references: None });
         }
         TableChange::DropIndex(columns) => {
             let names = columns.join(", ");
@@ -366,6 +380,27 @@ fn define(def: &mut TableDef, change: &TableChange) -> Result<()> {
                 return Err(invalid("a table can't lose its key".into()).in_field(names));
             }
             def.indexes.remove(found);
+        }
+        TableChange::Reference { columns, reference } => {
+            let columns = places(def, columns)?;
+            let references = Some(reference.clone());
+            match def.indexes.iter_mut().find(|index| index.columns == columns) {
+                Some(index) => index.references = references,
+                None => def.indexes.push(IndexDef {
+                    kind: IndexKind::Index,
+                    columns,
+                    channel: ChannelId::new(0),
+                    references,
+                }),
+            }
+        }
+        TableChange::DropReference(columns) => {
+            let names = columns.join(", ");
+            let columns = places(def, columns)?;
+            let known = def.indexes.iter_mut().find(|index| index.columns == columns);
+            let known = known.filter(|index| index.references.is_some());
+            let known = known.ok_or_else(|| invalid(format!("{names} refers to no table")))?;
+            known.references = None;
         }
     }
     Ok(())

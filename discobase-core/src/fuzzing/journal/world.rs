@@ -479,7 +479,7 @@ fn altered(source: &mut Source<'_>, def: &TableDef) -> TableDef {
         _ => {
             let kind = if source.flag() { IndexKind::Unique } else { IndexKind::Index };
             let columns = vec![source.below(def.columns.len())];
-            def.indexes.push(IndexDef { kind, columns, channel: ChannelId::new(8) });
+            def.indexes.push(IndexDef { kind, columns, channel: ChannelId::new(8), references: None });
         }
     }
     def

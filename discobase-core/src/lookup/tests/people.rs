@@ -25,7 +25,8 @@ pub(super) fn def() -> TableDef {
         max_len: None,
         default: (ty == "text").then(|| Value::Text("nobody".to_owned())),
     };
-    let index = |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(7) };
+    let index =
+        |kind, column| IndexDef { kind, columns: vec![column], channel: ChannelId::new(7), references: None };
     TableDef {
         id: TableId::new(3),
         name: "people".to_owned(),

@@ -27,7 +27,9 @@ use crate::orm::write::Done;
 use crate::query::expr::{Compare, Expr};
 use crate::row::Row;
 use crate::schema::Entity;
-use crate::session::{Prepared, Read, Reads, Statement, Upsert, Write, WriteSet, Written, prepare, reserve};
+use crate::session::{
+    Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, prepare, reserve,
+};
 use crate::tables::{Tables, comparable, value_in};
 
 /// The state of a session.
@@ -200,7 +202,9 @@ impl Shared {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let seq = state.open()?.next;
-        let Prepared { commit, written } = prepare(&mut state.tables, seq, set, &self.engine.terms())?;
+        // What refers to what is not there now may do so rightly when the session is committed.
+        let terms = Terms { whole: false, ..self.engine.terms() };
+        let Prepared { commit, written } = prepare(&mut state.tables, seq, set, &terms)?;
         state.next = seq.next();
         for op in commit.ops {
             state.changed(self.snapshot.tables(), seq, op);

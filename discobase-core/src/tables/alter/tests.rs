@@ -31,7 +31,7 @@ fn column(name: &str, default: Option<Value>) -> ColumnDef {
 }
 
 fn index(kind: IndexKind, column: usize) -> IndexDef {
-    IndexDef { kind, columns: vec![column], channel: ChannelId::new(20) }
+    IndexDef { kind, columns: vec![column], channel: ChannelId::new(20), references: None }
 }
 
 fn key_of(value: i64) -> SortKey {

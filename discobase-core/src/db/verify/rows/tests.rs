@@ -33,7 +33,8 @@ fn memory() -> Arc<TableState> {
         max_len: None,
         default: None,
     };
-    let index = IndexDef { kind: IndexKind::Unique, columns: vec![0], channel: ChannelId::new(9) };
+    let index =
+        IndexDef { kind: IndexKind::Unique, columns: vec![0], channel: ChannelId::new(9), references: None };
     let def = TableDef {
         id: TABLE,
         name: "t".into(),

@@ -1,0 +1,232 @@
+//! Foreign keys: no record refers to one that is not there.
+
+use discobase::{Database, ErrorKind, Table, delete, update};
+
+use crate::support::Place;
+
+#[derive(Debug, Clone, PartialEq, Table)]
+struct User {
+    #[table(key)]
+    id: u64,
+    #[table(unique)]
+    name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Table)]
+struct Order {
+    #[table(key)]
+    id: u64,
+    #[table(references = User)]
+    user_id: u64,
+    #[table(references = User, on_delete = set_null)]
+    approver_id: Option<u64>,
+    #[table(references = Order, on_delete = cascade, relation = original)]
+    copy_of: Option<u64>,
+}
+
+/// What goes with its order.
+#[derive(Debug, Clone, PartialEq, Table)]
+struct Item {
+    #[table(key)]
+    order_id: u64,
+    #[table(key)]
+    number: u32,
+    #[table(references = Order, on_delete = cascade)]
+    of_order_id: u64,
+}
+
+fn user(id: u64) -> User {
+    User { id, name: format!("user {id}") }
+}
+
+fn order(id: u64, user_id: u64) -> Order {
+    Order { id, user_id, approver_id: None, copy_of: None }
+}
+
+fn item(order_id: u64, number: u32) -> Item {
+    Item { order_id, number, of_order_id: order_id }
+}
+
+async fn open(place: &Place) -> Database {
+    let db = place.database();
+    // A table may be registered before the one that it refers to.
+    db.table::<Order>().unwrap();
+    db.table::<Item>().unwrap();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    db
+}
+
+async fn ids(db: &Database) -> (Vec<u64>, Vec<u64>, Vec<(u64, u32)>) {
+    let users = User::find(db).order_by(|u| u.id.asc()).all().await.unwrap();
+    let orders = Order::find(db).order_by(|o| o.id.asc()).all().await.unwrap();
+    let items = Item::find(db).order_by(|i| i.order_id.asc()).all().await.unwrap();
+    (
+        users.iter().map(|user| user.id).collect(),
+        orders.iter().map(|order| order.id).collect(),
+        items.iter().map(|item| (item.order_id, item.number)).collect(),
+    )
+}
+
+crate::everywhere!(
+    a_child_needs_its_parent,
+    a_parent_with_children_stays,
+    deletes_cascade,
+    deletes_set_null,
+    the_order_of_a_sessions_writes_does_not_matter,
+    a_session_sees_what_its_deletes_do,
+    a_parent_that_is_replaced_keeps_its_children,
+    a_child_of_a_process_that_knows_less_is_checked_too,
+);
+
+async fn a_child_needs_its_parent(place: &Place) {
+    let db = open(place).await;
+    let error = order(1, 7).save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoParent);
+    assert_eq!(error.place().table.as_deref(), Some("order"));
+    assert_eq!(error.place().field.as_deref(), Some("user_id"));
+    assert_eq!(error.place().key.as_deref(), Some("1"));
+    assert!(error.to_string().contains("user") && error.to_string().contains("user_id 7"), "{error}");
+    user(7).save(&db).await.unwrap();
+    let mut saved = order(1, 7).save(&db).await.unwrap();
+    assert_eq!(saved.user(&db).await.unwrap().name, "user 7");
+    assert!(saved.approver(&db).await.unwrap().is_none());
+    saved.user_id = 8;
+    assert_eq!(saved.update().await.unwrap_err().kind(), ErrorKind::NoParent);
+    saved.user_id = 7;
+    saved.approver_id = Some(7);
+    saved.update().await.unwrap();
+    assert_eq!(saved.approver(&db).await.unwrap().unwrap().id, 7);
+    let error = update::<Order>().set(|o| o.user_id, |o| o.user_id + 1).run(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoParent);
+    let error = order(1, 9).save_or_update(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoParent);
+    let many = [order(2, 7), order(3, 9), order(4, 7)];
+    let error = Order::save_all(many, &db).await.unwrap_err();
+    assert_eq!((error.kind(), error.place().position), (ErrorKind::NoParent, Some(1)));
+    assert_eq!(ids(&db).await, (vec![7], vec![1], vec![]));
+    assert_eq!(Order::get(&db, 1).await.unwrap().unwrap().user_id, 7);
+    db.close().await.unwrap();
+}
+
+async fn a_parent_with_children_stays(place: &Place) {
+    let db = open(place).await;
+    let peter = user(1).save(&db).await.unwrap();
+    user(2).save(&db).await.unwrap();
+    Order::save_all([order(1, 1), order(2, 1), order(3, 2)], &db).await.unwrap();
+    let error = peter.clone().delete().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StillReferenced);
+    assert_eq!(error.place().table.as_deref(), Some("user"));
+    assert_eq!(error.place().field.as_deref(), Some("id"));
+    assert_eq!(error.place().key.as_deref(), Some("1"));
+    assert!(error.to_string().contains("2 records of order would refer by user_id"), "{error}");
+    let error = delete::<User>().filter(|u| u.id.ge(1)).run(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StillReferenced);
+    delete::<Order>().filter(|o| o.user_id.eq(1)).run(&db).await.unwrap();
+    peter.delete().await.unwrap();
+    assert_eq!(ids(&db).await, (vec![2], vec![3], vec![]));
+    db.close().await.unwrap();
+}
+
+async fn deletes_cascade(place: &Place) {
+    let db = open(place).await;
+    user(1).save(&db).await.unwrap();
+    let copies = |id, of| Order { copy_of: Some(of), ..order(id, 1) };
+    Order::save_all([order(1, 1), copies(2, 1), copies(3, 2), order(4, 1)], &db).await.unwrap();
+    // One that is a copy of itself.
+    copies(5, 5).save(&db).await.unwrap();
+    Item::save_all([item(1, 1), item(3, 1), item(3, 2), item(4, 1)], &db).await.unwrap();
+    let before = db.stats().unwrap().commits;
+    assert_eq!(delete::<Order>().filter(|o| o.id.eq(1) | o.id.eq(5)).run(&db).await.unwrap(), 2);
+    assert_eq!(db.stats().unwrap().commits, before + 1, "it is one commit");
+    assert_eq!(ids(&db).await, (vec![1], vec![4], vec![(4, 1)]));
+    // What is gone is gone for the next process, too.
+    db.close().await.unwrap();
+    let db = open(place).await;
+    assert_eq!(ids(&db).await, (vec![1], vec![4], vec![(4, 1)]));
+    assert!(db.verify().await.unwrap().is_clean());
+    db.close().await.unwrap();
+}
+
+async fn deletes_set_null(place: &Place) {
+    let db = open(place).await;
+    User::save_all([user(1), user(2)], &db).await.unwrap();
+    let mut mine = Order { approver_id: Some(2), ..order(1, 1) }.save(&db).await.unwrap();
+    let version = mine.version();
+    User::get(&db, 2).await.unwrap().unwrap().delete().await.unwrap();
+    let now = Order::get(&db, 1).await.unwrap().unwrap();
+    assert_eq!(now.approver_id, None);
+    assert!(now.version() > version, "the record has changed");
+    mine.user_id = 1;
+    mine.copy_of = Some(1);
+    assert_eq!(mine.update().await.unwrap_err().kind(), ErrorKind::Conflict);
+    db.close().await.unwrap();
+}
+
+async fn the_order_of_a_sessions_writes_does_not_matter(place: &Place) {
+    let db = open(place).await;
+    let session = db.session().unwrap();
+    session.add(item(1, 1)).await.unwrap();
+    session.add(order(1, 1)).await.unwrap();
+    session.add(user(1)).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(ids(&db).await, (vec![1], vec![1], vec![(1, 1)]));
+    let session = db.session().unwrap();
+    session.add(order(2, 3)).await.unwrap();
+    let error = session.flush().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoParent);
+    let error = session.commit().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoParent);
+    // The parent goes first, and what refers to it afterwards.
+    let session = db.session().unwrap();
+    delete::<User>().run(&session).await.unwrap();
+    delete::<Order>().run(&session).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(ids(&db).await, (vec![], vec![], vec![]));
+    db.close().await.unwrap();
+}
+
+async fn a_session_sees_what_its_deletes_do(place: &Place) {
+    let db = open(place).await;
+    User::save_all([user(1), user(2)], &db).await.unwrap();
+    Order::save_all([Order { approver_id: Some(2), ..order(1, 1) }, order(2, 1)], &db).await.unwrap();
+    Item::save_all([item(1, 1), item(2, 1)], &db).await.unwrap();
+    let session = db.session().unwrap();
+    delete::<User>().filter(|u| u.id.eq(2)).run(&session).await.unwrap();
+    assert_eq!(Order::get(&session, 1).await.unwrap().unwrap().approver_id, None);
+    delete::<Order>().filter(|o| o.id.eq(2)).run(&session).await.unwrap();
+    assert_eq!(Item::count(&session).await.unwrap(), 1);
+    assert_eq!(Item::count(&db).await.unwrap(), 2);
+    // Somebody adds to what the session deletes: that goes, too.
+    item(2, 2).save(&db).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(ids(&db).await, (vec![1], vec![1], vec![(1, 1)]));
+    db.close().await.unwrap();
+}
+
+async fn a_parent_that_is_replaced_keeps_its_children(place: &Place) {
+    let db = open(place).await;
+    user(1).save(&db).await.unwrap();
+    order(1, 1).save(&db).await.unwrap();
+    let session = db.session().unwrap();
+    delete::<User>().run(&session).await.unwrap();
+    session.add(User { id: 1, name: "another".into() }).await.unwrap();
+    session.commit().await.unwrap();
+    let order = Order::get(&db, 1).await.unwrap().unwrap();
+    assert_eq!(order.user(&db).await.unwrap().name, "another");
+    db.close().await.unwrap();
+}
+
+/// The guild knows the references: a process that has the struct of one table only can't break them.
+async fn a_child_of_a_process_that_knows_less_is_checked_too(place: &Place) {
+    let db = open(place).await;
+    user(1).save(&db).await.unwrap();
+    order(1, 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = place.database();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    let error = User::get(&db, 1).await.unwrap().unwrap().delete().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StillReferenced);
+    db.close().await.unwrap();
+}
