@@ -101,7 +101,6 @@ impl IndexState {
     }
 
     /// The rows whose keys lie between two bounds, in their order.
-    #[cfg(test)]
     pub(crate) fn range(&self, low: &Bound<SortKey>, high: &Bound<SortKey>) -> Vec<RowId> {
         let mut found = Vec::new();
         let _ = self.walk(low, high, false, |id| {
@@ -112,7 +111,6 @@ impl IndexState {
     }
 
     /// The rows whose key is exactly `key`.
-    #[cfg(test)]
     pub(crate) fn equal(&self, key: &SortKey) -> Vec<RowId> {
         self.range(&Bound::Included(key.clone()), &Bound::Included(key.clone()))
     }
