@@ -54,5 +54,8 @@ mod migrations {}
 #[doc = include_str!("../docs/guide/17-modules.md")]
 mod modules {}
 
+#[doc = include_str!("../docs/guide/20-bringing-data-over.md")]
+mod bringing_data_over {}
+
 #[doc = include_str!("../docs/guide/21-coming-from.md")]
 mod coming_from {}

@@ -121,6 +121,19 @@ pub fn bound<V>(bound: impl Operand<V>) -> Value {
     bound.into_value()
 }
 
+/// The struct whose fields have these values, a value for each column in the order of the fields.
+///
+/// # Errors
+/// The position of the first field that can't have its value, and why.
+pub fn from_values<'a, T: Entity>(
+    values: impl ExactSizeIterator<Item = ValueRef<'a>>,
+) -> Result<T, (usize, FieldError)> {
+    let columns: Vec<usize> = (0..values.len()).collect();
+    let mut row = RowWriter::new(columns.len());
+    values.for_each(|value| row.put(value));
+    T::decode(&Stored::of(&row.finish(), &columns, T::default_value))
+}
+
 /// The column at a position of all columns of its table.
 #[must_use]
 pub fn column_at<T, V>(all: &'static [ColumnSchema], position: usize) -> Column<T, V> {

@@ -358,6 +358,15 @@ impl Database {
         Ok(self.connection()?.client.as_ref().map(|transport| transport.client()))
     }
 
+    /// The door to Discord that the database goes through, for requests of the caller's own. Unlike those of
+    /// [`Database::client`] they are paced together with the database's. Leave the database's channels alone.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn transport(&self) -> Result<Arc<dyn Transport>> {
+        Ok(Arc::clone(&self.connection()?.transport))
+    }
+
     /// The channel that holds the journal: the one to look at, and never to write to.
     ///
     /// # Errors

@@ -98,7 +98,8 @@ impl std::error::Error for TransportError {
 }
 
 /// The error a user sees for a failed request: what was being done, what Discord said, what to do about it.
-pub(crate) fn explain(error: &TransportError, doing: &str) -> Error {
+#[must_use]
+pub fn explain(error: &TransportError, doing: &str) -> Error {
     let failure = error.failure();
     let (kind, text) = match error {
         TransportError::Unauthorized(_) => (

@@ -20,8 +20,7 @@ mod limits;
 pub mod twilight;
 mod types;
 
-pub(crate) use error::explain;
-pub use error::{Failure, TransportError, TransportResult};
+pub use error::{Failure, TransportError, TransportResult, explain};
 pub use types::{
     Attachment, BotUser, Channel, ChannelRole, Event, Events, Guild, HistoryPage, Message, NewAttachment,
     NewChannel, NewMessage, Overwrite, Permissions, Room, Traffic,

@@ -1,5 +1,5 @@
 """The Python library discobase 1.0.0, unmodified, on the local guild: it creates its tables, saves, finds, updates and
-deletes, and its slash commands do the same.
+deletes, and its slash commands do the same. Then everything is imported into discobase.
 
 `--fixture FILE` writes down what its guild holds in the end.
 """
@@ -8,6 +8,8 @@ import argparse
 import asyncio
 import base64
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -50,10 +52,12 @@ def decoded(message):
 
 
 def held(local):
-    """All text channels of the guild with their messages, oldest first."""
+    """All text channels of the guild that are in no category, with their messages, oldest first."""
     channels = local.call("GET", f"/api/v10/guilds/{local.guild_id}/channels")
     found = {}
     for channel in channels:
+        if channel["type"] != 0 or channel.get("parent_id"):
+            continue
         messages, before = [], ""
         while page := local.call("GET", f"/api/v10/channels/{channel['id']}/messages?limit=100{before}"):
             messages += page
@@ -151,6 +155,35 @@ def check_layout(local):
     return found
 
 
+async def found_by_value(loan_type):
+    """How many of the loans the library itself finds by each of their values."""
+    found = 0
+    for loan in LOANS:
+        try:
+            by_value = [await loan_type.find(**{name: value}) for name, value in loan.items()]
+        except discobase.exceptions.DatabaseCorruptionError:
+            continue
+        found += all(any(one.model_dump() == loan for one in some) for some in by_value)
+    return found
+
+
+def adopt(local, found_in_python):
+    """The importer brings everything over, also what the library's indexes have lost, and leaves the library alone."""
+    before = held(local)
+    place = os.environ.get("DISCOBASE_EXAMPLES", "target/debug/examples")
+    environment = os.environ | {"DISCORD_TOKEN": local.token, "DISCORD_API": local.api}
+    environment["DISCORD_GUILD"] = str(local.guild_id)
+    done = subprocess.run([f"{place}/adopt"], env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    imported = json.loads(done.stdout.splitlines()[-1])
+    assert imported == {"skipped": 0, "book": [{"title": "Momo", "pages": 305}], "reader": 0, "loan": LOANS}, imported
+    after = held(local)
+    assert {name: after[name] for name in before} == before
+    # A second import is refused.
+    again = subprocess.run([f"{place}/adopt"], env=environment, capture_output=True, text=True, timeout=60)
+    assert again.returncode != 0 and "saves only into empty tables" in again.stderr, again.stderr
+    print(f"imported: {len(LOANS)} loans of {len(LOANS)}; the library itself finds {found_in_python}", flush=True)
+
+
 async def main(fixture):
     # Its own way of making a guild is closed to bots: the guild of its name exists.
     with Guild("--guild", NAME, "--no-rate-limits", "--privileged-intents") as local:
@@ -170,7 +203,9 @@ async def main(fixture):
                     break
                 await asyncio.sleep(0.1)
             await slash_commands(local, db, tables[1])
+            found_in_python = await found_by_value(tables[2])
         found = check_layout(local)
+        await asyncio.to_thread(adopt, local, found_in_python)
         if fixture:
             fixture.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
