@@ -1,5 +1,6 @@
 //! A reader of a guild, written from `docs/format.md` alone; the numbers in comments are its sections.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,6 +13,8 @@ pub(crate) type Tables = BTreeMap<String, BTreeMap<u64, Vec<Json>>>;
 pub(crate) struct Guild {
     pub(crate) api: String,
     pub(crate) token: String,
+    /// How many filters were seen.
+    pub(crate) filters: Cell<usize>,
 }
 
 /// A frame: the JSON of its message, and its body if that is attached.
@@ -152,6 +155,7 @@ impl Guild {
         let file = self.get(message["attachments"][0]["url"].as_str().unwrap());
         assert_eq!(blake3::hash(&file).as_bytes(), &segment.hash[..]);
         let mut file = In(&file[10..]);
+        let mut all = Vec::new();
         for (length, unpacked) in &segment.blocks {
             let block = zstd::bulk::decompress(file.take(*length), *unpacked).unwrap();
             let mut block = In(&block);
@@ -160,12 +164,17 @@ impl Guild {
             let mut id = 0;
             for _ in 0..count {
                 id += ids.varint();
+                all.push(id);
                 match lengths.varint() {
                     0 => rows.remove(&id),
                     length => rows.insert(id, In(block.take(usize::try_from(length).unwrap())).row()),
                 };
             }
         }
+        let filter = file.take(segment.filter);
+        assert!(file.0.is_empty(), "the file ends with its filter");
+        assert!(all.into_iter().all(|id| segment.passes(filter, id)), "a filter denies what the file has");
+        self.filters.set(self.filters.get() + usize::from(segment.filter > 0));
     }
 
     fn get(&self, url: &str) -> Vec<u8> {
@@ -210,6 +219,22 @@ struct Segment {
     message: u64,
     hash: Vec<u8>,
     blocks: Vec<(usize, usize)>,
+    /// The length of its filter, 0 without one.
+    filter: usize,
+}
+
+impl Segment {
+    /// 4.3: whether the filter, which is what is left of the file, lets a row's id pass.
+    fn passes(&self, filter: &[u8], id: u64) -> bool {
+        let hash = blake3::hash(&id.to_be_bytes());
+        let number = u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap());
+        let (a, b) = (number & 0xffff_ffff, (number >> 32) | 1);
+        self.filter == 0
+            || (0..7).map(|k| (a + k * b) % (self.filter as u64 * 8)).all(|bit| {
+                let byte = filter[usize::try_from(bit / 8).unwrap()];
+                byte & (1 << (bit % 8)) != 0
+            })
+    }
 }
 
 impl Frame {
@@ -406,7 +431,11 @@ impl<'a> In<'a> {
                     (usize::try_from(length).unwrap(), usize::try_from(unpacked).unwrap())
                 };
                 let blocks = (0..count).map(block).collect();
-                segments.push(Segment { channel, message, hash, blocks });
+                let filter = usize::try_from(self.varint()).unwrap();
+                if filter > 0 {
+                    self.take(8);
+                }
+                segments.push(Segment { channel, message, hash, blocks, filter });
             }
         }
         segments

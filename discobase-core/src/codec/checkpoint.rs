@@ -112,6 +112,17 @@ pub(crate) struct Segment {
     /// How many deleted rows it remembers; 0 in an index.
     pub(crate) tombstones: u64,
     pub(crate) blocks: Directory,
+    /// What tells that it does not have something; it lies behind the blocks.
+    pub(crate) filter: Option<FilterPart>,
+}
+
+/// A segment's filter, as its directory knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterPart {
+    /// How many bytes of the file it takes, at least 1.
+    pub(crate) length: u32,
+    /// The first bytes of the blake3 over its bytes in the file.
+    pub(crate) check: [u8; 8],
 }
 
 /// The blocks of a segment, one directly behind the other.
@@ -152,9 +163,14 @@ impl Directory {
         true
     }
 
-    /// The size of the file.
+    /// Where the last block ends in the file.
     pub(crate) fn end(&self) -> u32 {
         self.blocks.last().map_or(SEGMENT_MAGIC.len() as u32, |last| last.offset.saturating_add(last.length))
+    }
+
+    /// Where the first block begins, as a position; nothing without blocks.
+    pub(crate) fn first(&self) -> &[u8] {
+        self.blocks.first().map_or(&[], |block| &block.from)
     }
 
     /// In the order in which they lie in the file.
@@ -174,7 +190,8 @@ impl Block {
 impl Segment {
     /// The size of its file, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        u64::from(self.blocks.end())
+        let filter = self.filter.as_ref().map_or(0, |filter| u64::from(filter.length));
+        u64::from(self.blocks.end()) + filter
     }
 }
 

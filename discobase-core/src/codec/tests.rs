@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::checkpoint::{
-    Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
+    Checkpoint, Covers, Directory, FilterPart, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing};
 use crate::codec::message::{self, Posted};
@@ -149,7 +149,8 @@ fn segments(rising: impl IntoIterator<Item = u64>) -> Vec<Segment> {
             ));
         }
         let location = Location { channel: ChannelId::new(1), message: MessageId::new(u64::MAX) };
-        segments.push(Segment { location, hash: [7; 32], rows: 3, tombstones: 1, blocks });
+        let filter = (segments.len() % 2 == 1).then_some(FilterPart { length: 10, check: [9; 8] });
+        segments.push(Segment { location, hash: [7; 32], rows: 3, tombstones: 1, blocks, filter });
     }
     segments
 }

@@ -2,7 +2,7 @@
 
 use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::checkpoint::{
-    Checkpoint, Covers, Directory, Location, Root, Run, Segment, TableCheckpoint, Wrote,
+    Checkpoint, Covers, Directory, FilterPart, Location, Root, Run, Segment, TableCheckpoint, Wrote,
 };
 use crate::codec::frame::{Body, Frame, Genesis, Header, Sum, Timing};
 use crate::fuzzing::source::Source;
@@ -165,12 +165,15 @@ fn segment(source: &mut Source<'_>) -> Segment {
         let (length, unpacked) = (source.number() as u32, source.number() as u32);
         let _listed = blocks.push(from, length, unpacked, source.array());
     }
+    let part = FilterPart { length: 1 + source.number() as u32 / 2, check: source.array() };
+    let fits = blocks.end().checked_add(part.length).is_some();
     Segment {
         location: location(source),
         hash: source.array(),
         rows: source.number(),
         tombstones: source.number(),
         blocks,
+        filter: (fits && source.rarely(2)).then_some(part),
     }
 }
 

@@ -156,7 +156,7 @@ pub fn sealed_block(bytes: &[u8]) {
     let (of, from) = (segment_of(Part::Index(source.below(3))), source.bytes());
     let (at, bit) = (source.number() as usize, source.below(8));
     let given = source.rest();
-    let place = Place { of: &of, from };
+    let place = Place::of_block(&of, from);
     // What nobody sealed does not open.
     assert_eq!(sealing.open(place, given), Err(SegmentError::Sealed));
     let sealed = sealing.seal(place, given.to_vec());
@@ -170,10 +170,10 @@ pub fn sealed_block(bytes: &[u8]) {
         SegmentOf { run: (of.run.0.next(), of.run.1), ..of.clone() },
     ];
     for of in &others {
-        assert_eq!(sealing.open(Place { of, from }, &sealed), Err(SegmentError::Sealed));
+        assert_eq!(sealing.open(Place::of_block(of, from), &sealed), Err(SegmentError::Sealed));
     }
     let longer = [from, &[0]].concat();
-    assert_eq!(sealing.open(Place { of: &of, from: &longer }, &sealed), Err(SegmentError::Sealed));
+    assert_eq!(sealing.open(Place::of_block(&of, &longer), &sealed), Err(SegmentError::Sealed));
     let mut changed = sealed;
     let at = at % changed.len();
     changed.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << bit);

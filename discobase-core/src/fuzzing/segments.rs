@@ -39,6 +39,7 @@ pub fn segment_message(bytes: &[u8]) {
         rows: *rows,
         tombstones: 0,
         blocks: Directory::default(),
+        filter: None,
     };
     let written = message_of(of, *epoch, *incarnation, &built, String::new());
     let again = SegmentHeader::read(&posted(written.content, vec![file()]));
@@ -224,7 +225,8 @@ fn assemble<K: Kind>(source: &mut Source<'_>, parts: &[Block]) -> (Segment, Vec<
     }
     let location = Location { channel: ChannelId::new(7), message: MessageId::new(5) };
     let hash = *blake3::hash(&file).as_bytes();
-    let segment = Segment { location, hash, rows: counts.0 as u64, tombstones: counts.1 as u64, blocks };
+    let segment =
+        Segment { location, hash, rows: counts.0 as u64, tombstones: counts.1 as u64, blocks, filter: None };
     (segment, file)
 }
 

@@ -66,6 +66,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Memo<K, V> {
         fetched
     }
 
+    /// The value of a key, if it is kept.
+    pub(super) fn peek(&self, key: &K) -> Option<V> {
+        self.0.lock().used(key)
+    }
+
+    /// Keeps a value that came with something else.
+    pub(super) fn put(&self, key: K, value: V, size: usize) {
+        self.0.lock().keep(key, value, size);
+    }
+
     /// Forgets a value that turned out not to hold any more.
     pub(super) fn forget(&self, key: &K) {
         self.0.lock().remove(key);

@@ -4,11 +4,13 @@
 //! ```text
 //! overlay   what the small last runs and the journal say, in memory: it comes first (tables/unloaded)
 //! blocks    which blocks of a run can hold a position: the checkpoint's directory says it
-//! files     blocks by ranged downloads, kept within a budget; URLs, kept until they expire
+//! files     filters, which tell that a run has no such thing; blocks by ranged downloads, kept within a budget; URLs,
+//!           kept until they expire
 //! ```
 //!
 //! An index entry says which row had a key when its run was written. The row is looked up from the newest run to the
-//! oldest, and counts only if it still has the key.
+//! oldest, and counts only if it still has the key. URLs and filters are read when the table is opened, so that a lookup
+//! costs a block of the index and one of the rows, however many runs there are.
 
 mod files;
 mod memo;
@@ -18,11 +20,13 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use files::Among;
 pub(crate) use files::Files;
 
 use crate::codec::checkpoint::{Block, Run, Segment, TableCheckpoint};
 use crate::codec::segment::{
-    IndexBlock, Part, RowBlock, Sealing, SegmentError, SegmentOf, index_position, read_rows, row_position,
+    IndexBlock, Mark, Part, RowBlock, Sealing, SegmentError, SegmentOf, index_position, read_rows,
+    row_position,
 };
 use crate::error::Error;
 use crate::ids::{RowId, Seq};
@@ -33,6 +37,8 @@ use crate::tables::{Base, Found, SortKey, Unloaded, small_since};
 const SMALL: u64 = 256 << 10;
 /// Small runs of one table are read whole up to so many bytes together.
 const SMALL_TOGETHER: u64 = 1 << 20;
+/// Filters of one table are read when it is opened up to so many bytes together, those of the newest runs first.
+const FILTERS_TOGETHER: u64 = 4 << 20;
 /// A lookup that needs more blocks of an index than this, or that finds more rows, is none: the table is loaded.
 const MANY: usize = 64;
 
@@ -102,7 +108,44 @@ impl Lookups {
         for run in table.runs.iter().filter(|run| run.from >= since) {
             self.take_in(&mut opened, sealing, run).await?;
         }
+        self.prepare(&opened, sealing, table).await?;
         Ok(opened)
+    }
+
+    /// Reads what spares requests later: the URLs of all segments that may be asked for, and filters.
+    async fn prepare(
+        &self,
+        opened: &Unloaded,
+        sealing: &Sealing,
+        table: &TableCheckpoint,
+    ) -> Result<(), Lost> {
+        let parts: Vec<(Part, &[Run])> = std::iter::once((Part::Rows, table.runs.as_slice()))
+            .chain(
+                table.indexes.iter().enumerate().map(|(index, runs)| (Part::Index(index), runs.as_slice())),
+            )
+            .map(|(part, runs)| (part, below(runs, opened.since())))
+            .collect();
+        let all = parts.iter().flat_map(|(part, runs)| runs.iter().map(move |run| (*part, run)));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(_, run)| std::cmp::Reverse(run.from));
+        let mut left = FILTERS_TOGETHER;
+        let mut worth: Vec<(SegmentOf, &Segment)> = Vec::new();
+        for (part, run) in all {
+            for segment in &run.segments {
+                let size = segment.filter.as_ref().map_or(0, |filter| u64::from(filter.length));
+                if size > 0 && size <= left {
+                    left -= size;
+                    worth.push((self.of(opened, part, run), segment));
+                }
+            }
+        }
+        try_join_all(parts.into_iter().map(|(part, runs)| {
+            let worth: Vec<_> = worth.iter().filter(|(of, _)| of.part == part).cloned().collect();
+            async move { self.files.prepare(runs, sealing, &worth).await }
+        }))
+        .await
+        .map(drop)
+        .map_err(|error| error.in_table(&table.def.name))
     }
 
     /// The commit after which the runs of a table are small enough to be kept in memory.
@@ -141,11 +184,26 @@ impl Lookups {
     ) -> Result<Option<Vec<Found>>, Lost> {
         let lookup = Lookup { all: self, table, base: table.base() };
         let Some(stored) = table.stored_index(&lookup.base, index) else { return Ok(None) };
-        let Some(candidates) = lookup.candidates(stored, key.as_bytes()).await? else { return Ok(None) };
-        let unknown = candidates.into_iter().filter(|row| table.known(*row).is_none());
-        let stored = try_join_all(unknown.map(|row| lookup.stored(row))).await?;
         let mut found = table.equal(index, key);
-        found.extend(stored.into_iter().flatten().filter(|found| table.has_key(index, key, &found.values)));
+        let runs = lookup.below(lookup.base.table.indexes.get(stored).map_or(&[][..], Vec::as_slice));
+        // Where only one row can have the key, the older runs need not be asked once it is found: a row that was written
+        // several times may have entries in all of them.
+        let size = if table.is_unique(index) { 1 } else { runs.len().max(1) };
+        for asked in runs.rchunks(size) {
+            if found.iter().any(|found| table.is_only(index, &found.values)) {
+                break;
+            }
+            let Some(rows) = lookup.candidates(stored, runs, asked, key.as_bytes()).await? else {
+                return Ok(None);
+            };
+            let seen: BTreeSet<RowId> = found.iter().map(|found| found.row).collect();
+            let rows = rows.into_iter().filter(|row| table.known(*row).is_none() && !seen.contains(row));
+            let rows = try_join_all(rows.map(|row| lookup.stored(row))).await?;
+            found.extend(rows.into_iter().flatten().filter(|found| table.has_key(index, key, &found.values)));
+            if found.len() > MANY {
+                return Ok(None);
+            }
+        }
         found.sort_unstable_by_key(|found| found.row);
         Ok(Some(found))
     }
@@ -170,18 +228,23 @@ impl Lookups {
 }
 
 impl Lookup<'_> {
-    /// The runs that may hold what is not known: those that begin before all that is.
-    fn below<'r>(&self, runs: &'r [Run]) -> impl DoubleEndedIterator<Item = &'r Run> {
-        let since = self.table.since();
-        runs.iter().filter(move |run| run.from < since)
+    /// The runs that may hold what is not known.
+    fn below<'r>(&self, runs: &'r [Run]) -> &'r [Run] {
+        below(runs, self.table.since())
     }
 
-    /// The rows that had the key when a run of the index was written, unless they are too many.
-    async fn candidates(&self, index: usize, key: &[u8]) -> Result<Option<BTreeSet<RowId>>, Lost> {
+    /// The rows that had the key when one of the `asked` runs of the index was written, unless they are too many.
+    async fn candidates(
+        &self,
+        index: usize,
+        runs: &[Run],
+        asked: &[Run],
+        key: &[u8],
+    ) -> Result<Option<BTreeSet<RowId>>, Lost> {
         let (low, high) = (index_position(key, RowId::new(0)), index_position(key, RowId::new(u64::MAX)));
-        let runs = self.base.table.indexes.get(index).map_or(&[][..], Vec::as_slice);
-        let blocks: Vec<_> = self
-            .below(runs)
+        let mark = Mark::of(key);
+        let blocks: Vec<_> = asked
+            .iter()
             .flat_map(|run| run.between(&low, &high).map(move |(segment, block)| (run, segment, block)))
             .take(MANY + 1)
             .collect();
@@ -190,7 +253,13 @@ impl Lookup<'_> {
         }
         let finding = blocks.into_iter().map(|(run, segment, block)| {
             let of = self.all.of(self.table, Part::Index(index), run);
-            async move { self.entries(&of, segment, block, key).await }
+            async move {
+                let among = Among { segment, runs };
+                match self.may_have(&of, among, mark).await? {
+                    true => self.entries(&of, among, block, key).await,
+                    false => Ok(Vec::new()),
+                }
+            }
         });
         let found: BTreeSet<RowId> = try_join_all(finding).await?.into_iter().flatten().collect();
         Ok((found.len() <= MANY).then_some(found))
@@ -200,21 +269,33 @@ impl Lookup<'_> {
     async fn entries(
         &self,
         of: &SegmentOf,
-        segment: &Segment,
+        among: Among<'_>,
         block: &Block,
         key: &[u8],
     ) -> Result<Vec<RowId>, Lost> {
-        let plain = self.block(of, segment, block).await?;
+        let plain = self.block(of, among, block).await?;
         let found = IndexBlock::new(&plain).and_then(|block| block.find(key));
-        found.map_err(|error| damaged(self.table, segment, &error))
+        found.map_err(|error| damaged(self.table, among.segment, &error))
+    }
+
+    /// Whether a segment may have something, as far as is known without asking for a block.
+    async fn may_have(&self, of: &SegmentOf, among: Among<'_>, mark: Mark) -> Result<bool, Lost> {
+        let filter = self.all.files.filter(of, &self.base.sealing, among).await;
+        let filter = filter.map_err(|error| error.in_table(&self.table.def().name))?;
+        Ok(filter.is_none_or(|filter| filter.may_have(mark)))
     }
 
     /// A row as the runs have it, the newest that knows it.
     async fn stored(&self, row: RowId) -> Result<Option<Found>, Lost> {
         let position = row_position(row);
-        for run in self.below(&self.base.table.runs).rev() {
+        let (mark, runs) = (Mark::of(&position), self.below(&self.base.table.runs));
+        for run in runs.iter().rev() {
             let Some((segment, block)) = run.between(&position, &position).next() else { continue };
-            let plain = self.block(&self.all.of(self.table, Part::Rows, run), segment, block).await?;
+            let (of, among) = (self.all.of(self.table, Part::Rows, run), Among { segment, runs });
+            if !self.may_have(&of, among, mark).await? {
+                continue;
+            }
+            let plain = self.block(&of, among, block).await?;
             let entry = RowBlock::new(&plain).and_then(|block| block.find(row));
             let Some(entry) = entry.map_err(|error| damaged(self.table, segment, &error))? else { continue };
             let values = entry.values.map(Row::from_bytes).transpose();
@@ -224,10 +305,15 @@ impl Lookup<'_> {
         Ok(None)
     }
 
-    async fn block(&self, of: &SegmentOf, segment: &Segment, block: &Block) -> Result<Arc<[u8]>, Lost> {
-        let read = self.all.files.block(of, &self.base.sealing, segment, block).await;
+    async fn block(&self, of: &SegmentOf, among: Among<'_>, block: &Block) -> Result<Arc<[u8]>, Lost> {
+        let read = self.all.files.block(of, &self.base.sealing, among, block).await;
         read.map_err(|error| error.in_table(&self.table.def().name))
     }
+}
+
+/// The runs that begin before a commit, since which everything is known.
+fn below(runs: &[Run], since: Seq) -> &[Run] {
+    runs.get(..runs.partition_point(|run| run.from < since)).unwrap_or_default()
 }
 
 fn damaged(table: &Unloaded, segment: &Segment, error: &SegmentError) -> Lost {

@@ -15,7 +15,8 @@ use crate::codec::checkpoint::{Run, TableCheckpoint};
 use crate::codec::segment::Sealing;
 use crate::ids::{RowId, Seq};
 use crate::row::Row;
-use crate::tables::index::sort_key_of;
+use crate::schema::IndexKind;
+use crate::tables::index::{sort_key_of, value_in};
 use crate::tables::overlay::{Found, Overlay};
 use crate::tables::sort_key::SortKey;
 use crate::tables::table::{LiveRow, TableState};
@@ -153,6 +154,18 @@ impl Unloaded {
     pub(crate) fn has_key(&self, index: usize, key: &SortKey, values: &Row) -> bool {
         let index = self.def.indexes.get(index);
         index.is_some_and(|index| sort_key_of(&self.def, index, values.borrow()) == *key)
+    }
+
+    /// Whether at most one row can have a key, unless all of it is null.
+    pub(crate) fn is_unique(&self, index: usize) -> bool {
+        self.def.indexes.get(index).is_some_and(|index| index.kind != IndexKind::Index)
+    }
+
+    /// Whether no other row can have the key that a row has.
+    pub(crate) fn is_only(&self, index: usize, values: &Row) -> bool {
+        let Some(index) = self.def.indexes.get(index) else { return false };
+        let null = |&column: &usize| value_in(&self.def, values.borrow(), column).is_null();
+        index.kind != IndexKind::Index && !index.columns.iter().all(null)
     }
 
     /// The rows that commits after `after` wrote; only if that is not before [`Unloaded::since`].

@@ -3,8 +3,8 @@
 use crate::codec::binary::definition::{put_step, put_table, step, table};
 use crate::codec::binary::{DecodeError, Input, genesis, put_genesis};
 use crate::codec::checkpoint::{
-    Block, Checkpoint, Covers, Directory, Location, MAX_PAST, Root, Run, Segment, Summary, TableCheckpoint,
-    Wrote,
+    Block, Checkpoint, Covers, Directory, FilterPart, Location, MAX_PAST, Root, Run, Segment, Summary,
+    TableCheckpoint, Wrote,
 };
 use crate::codec::frame::Sum;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
@@ -69,7 +69,13 @@ fn put_run(out: &mut Vec<u8>, run: &Run) {
         put_varint(out, segment.rows);
         put_varint(out, segment.tombstones);
         put_list(out, segment.blocks.as_slice(), put_block);
+        put_filter(out, segment.filter.as_ref());
     });
+}
+
+fn put_filter(out: &mut Vec<u8>, filter: Option<&FilterPart>) {
+    put_varint(out, filter.map_or(0, |filter| filter.length.into()));
+    filter.into_iter().for_each(|filter| out.extend_from_slice(&filter.check));
 }
 
 fn put_block(out: &mut Vec<u8>, block: &Block) {
@@ -155,7 +161,13 @@ fn segment(input: &mut Input<'_>) -> Result<Segment, DecodeError> {
             return Err(DecodeError::Range);
         }
     }
-    Ok(Segment { location, hash, rows, tombstones, blocks })
+    let filter = match size(input)? {
+        0 => None,
+        length => Some(FilterPart { length, check: input.array()? }),
+    };
+    let end = blocks.end().checked_add(filter.as_ref().map_or(0, |filter| filter.length));
+    end.ok_or(DecodeError::Range)?;
+    Ok(Segment { location, hash, rows, tombstones, blocks, filter })
 }
 
 fn size(input: &mut Input<'_>) -> Result<u32, DecodeError> {

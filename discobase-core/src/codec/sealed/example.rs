@@ -111,7 +111,7 @@ fn the_sealed_block_is_that_of_the_page() {
     let blocks = Blocks::Sealed(Arc::new(sealing(&EncryptionKey::from_bytes(counted(0)))));
     let run = (Seq::new(0), Seq::new(4));
     let of = SegmentOf { db: "quickstart".into(), table: TableId::new(1), part: Part::Rows, run };
-    let place = Place { of: &of, from: &[0, 0, 0, 0, 0, 0, 0, 1] };
+    let place = Place::of_block(&of, &[0, 0, 0, 0, 0, 0, 0, 1]);
     shown("the place", &hex(&place.associated_data()));
     shown("the block", &hex(&blocks.seal(place, b"an example".to_vec())));
 }

@@ -1,6 +1,7 @@
 //! A block's way into a file and back: compressed, sealed, with a checksum.
 
 use crate::codec::checkpoint::Block;
+use crate::codec::segment::filter::Filter;
 use crate::codec::segment::seal::{Place, Sealing};
 use crate::codec::segment::{MAX_BLOCK, SegmentError, SegmentOf};
 
@@ -38,13 +39,18 @@ impl Packer {
             return Err(SegmentError::Oversize(plain.len()));
         }
         let packed = self.compressor.compress(plain).map_err(|_| SegmentError::Packing)?;
-        let bytes = self.sealing.seal(Place { of, from: &from }, packed);
+        let bytes = self.sealing.seal(Place::of_block(of, &from), packed);
         Ok(Packed { from, unpacked, check: check(&bytes), bytes })
+    }
+
+    /// A filter as it goes into the file whose first block begins at `first`. There is nothing to compress.
+    pub(super) fn filter(&self, of: &SegmentOf, first: &[u8], filter: Filter) -> Vec<u8> {
+        self.sealing.seal(Place::of_filter(of, first), filter.into_bytes())
     }
 }
 
 /// The checksum of a block's bytes in the file, so that a block that is read alone is verified, too.
-fn check(bytes: &[u8]) -> [u8; 8] {
+pub(super) fn check(bytes: &[u8]) -> [u8; 8] {
     let mut check = [0; 8];
     check.iter_mut().zip(blake3::hash(bytes).as_bytes()).for_each(|(to, from)| *to = *from);
     check
@@ -70,7 +76,7 @@ pub(crate) fn open_block(
     if unpacked > MAX_BLOCK {
         return Err(SegmentError::Oversize(unpacked));
     }
-    let packed = sealing.open(Place { of, from: &block.from }, bytes)?;
+    let packed = sealing.open(Place::of_block(of, &block.from), bytes)?;
     let plain = zstd::bulk::decompress(&packed, unpacked).map_err(|_| SegmentError::Packing)?;
     if plain.len() == unpacked { Ok(plain) } else { Err(SegmentError::Packing) }
 }

@@ -8,8 +8,11 @@
 //! rows     -> block -> compressed -> sealed -> file      rows.rs, index.rs -> block.rs -> seal.rs -> writer.rs
 //! a file   -> block -> opened -> unpacked -> rows        reader.rs -> block.rs -> seal.rs -> rows.rs, index.rs
 //! ```
+//!
+//! Behind the blocks a [filter] may lie, which tells what the file does not have.
 
 mod block;
+mod filter;
 mod index;
 mod message;
 mod reader;
@@ -23,6 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 pub(crate) use block::open_block;
+pub(crate) use filter::{Filter, Mark};
 pub(crate) use index::{IndexBlock, index_position};
 pub(crate) use message::{SegmentHeader, segment_message};
 #[cfg_attr(not(test), allow(unused_imports, reason = "verifying reads whole segments of indexes"))]

@@ -22,15 +22,26 @@ impl From<Option<Arc<crate::seal::Sealing>>> for Sealing {
     }
 }
 
-/// The place of a block: what its sealed bytes are bound to, so that they open nowhere else.
+/// The place of a block, or of a filter: what its sealed bytes are bound to, so that they open nowhere else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) of: &'a SegmentOf,
-    /// [`Block::from`](crate::codec::checkpoint::Block::from), which no other block of the run has.
+    /// [`Block::from`](crate::codec::checkpoint::Block::from) of the block, which no other one of the run has, or of the
+    /// file's first one.
     pub(crate) from: &'a [u8],
+    filter: bool,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    pub(crate) fn of_block(of: &'a SegmentOf, from: &'a [u8]) -> Self {
+        Self { of, from, filter: false }
+    }
+
+    /// The place of the filter of the file whose first block begins at `from`.
+    pub(crate) fn of_filter(of: &'a SegmentOf, from: &'a [u8]) -> Self {
+        Self { of, from, filter: true }
+    }
+
     /// The place as bytes: the associated data of an authenticated encryption.
     pub(crate) fn associated_data(&self) -> Vec<u8> {
         let SegmentOf { db, table, part, run } = self.of;
@@ -47,6 +58,9 @@ impl Place<'_> {
         put_varint(&mut out, run.0.get());
         put_varint(&mut out, run.1.get());
         put_bytes(&mut out, self.from);
+        if self.filter {
+            out.extend_from_slice(b"filter");
+        }
         out
     }
 }

@@ -13,7 +13,7 @@ use crate::transport::{Attachment, Message};
 use crate::value::ValueRef;
 
 fn of(part: Part) -> SegmentOf {
-    SegmentOf { db: "db".into(), table: TableId::new(1), part, run: (Seq::new(0), Seq::new(9)) }
+    SegmentOf { db: "db".into(), table: TableId::new(1), part, run: (Seq::new(3), Seq::new(9)) }
 }
 
 fn place() -> Location {
@@ -326,4 +326,32 @@ fn the_message_says_what_the_file_is() {
         assert_eq!((header.hash, header.bytes, header.rows), (built.hash, built.file.len() as u64, 1));
         assert!(crate::codec::message::read(&message).is_none(), "it is no frame");
     }
+}
+
+#[test]
+fn a_filter_lets_what_the_file_has_pass_and_little_else() {
+    let entries: Vec<Entry> =
+        (1..3_000).map(|id| (id * 3, id, (id % 5 > 0).then(|| row(&id.to_string())))).collect();
+    let built = write_rows(&entries).remove(0);
+    let segment = built.clone().at(place());
+    let bytes = &built.file[segment.blocks.end() as usize..];
+    let of = of(Part::Rows);
+    let filter = Filter::open(&of, &Sealing::Clear, &segment, bytes).unwrap();
+    let passes = |id: u64| filter.may_have(Mark::of(&row_position(RowId::new(id))));
+    assert!(entries.iter().all(|(id, ..)| passes(*id)), "tombstones, too");
+    let wrong = (1..9_000).filter(|id| id % 3 != 0 && passes(*id)).count();
+    assert!(wrong < 150, "{wrong} of 6,000 pass");
+    for at in [0, bytes.len() - 1] {
+        let mut other = bytes.to_vec();
+        other[at] ^= 1;
+        let opened = Filter::open(&of, &Sealing::Clear, &segment, &other);
+        assert_eq!(opened, Err(SegmentError::Hash));
+    }
+    let short = Filter::open(&of, &Sealing::Clear, &segment, &bytes[1..]);
+    assert!(matches!(short, Err(SegmentError::Length { .. })), "{short:?}");
+    // What the first run does not have is nowhere.
+    let first = SegmentOf { run: (Seq::new(0), Seq::new(9)), ..of };
+    let mut writer = RowsWriter::new(first, Sealing::Clear).unwrap();
+    writer.put(RowEntry { row: RowId::new(1), version: Seq::new(1), values: None }).unwrap();
+    assert_eq!(writer.finish().unwrap().remove(0).filter, None);
 }

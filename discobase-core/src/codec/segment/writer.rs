@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 
-use crate::codec::checkpoint::{Directory, Location, SEGMENT_MAGIC, Segment};
-use crate::codec::segment::block::{Packed, Packer};
+use crate::codec::checkpoint::{Directory, FilterPart, Location, SEGMENT_MAGIC, Segment};
+use crate::codec::segment::block::{Packed, Packer, check};
+use crate::codec::segment::filter::{self, Filter, Mark};
 use crate::codec::segment::index::{IndexBlockBuilder, index_position};
 use crate::codec::segment::rows::{RowBlockBuilder, RowEntry, row_position};
 use crate::codec::segment::{
     BLOCK_TARGET, FILE_TARGET, MAX_FILE, Sealing, SegmentError, SegmentOf, common_prefix,
 };
-use crate::ids::RowId;
+use crate::ids::{RowId, Seq};
 
 /// A file that is ready to be uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +20,14 @@ pub(crate) struct Built {
     pub(crate) rows: u64,
     pub(crate) tombstones: u64,
     pub(crate) blocks: Directory,
+    pub(crate) filter: Option<FilterPart>,
 }
 
 impl Built {
     /// The segment, now that it is known in which message it lies.
     pub(crate) fn at(self, location: Location) -> Segment {
-        let Self { hash, rows, tombstones, blocks, .. } = self;
-        Segment { location, hash, rows, tombstones, blocks }
+        let Self { hash, rows, tombstones, blocks, filter, .. } = self;
+        Segment { location, hash, rows, tombstones, blocks, filter }
     }
 }
 
@@ -70,7 +72,7 @@ impl<B: Filling> Writer<B> {
     /// When a block can't be compressed.
     pub(crate) fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
         self.cut()?;
-        Ok(self.cutter.finish())
+        self.cutter.finish()
     }
 
     fn cut(&mut self) -> Result<(), SegmentError> {
@@ -92,7 +94,8 @@ impl RowsWriter {
         if entry.values.is_some_and(|values| values.len() >= BLOCK_TARGET) {
             self.cut()?;
         }
-        self.cutter.enter(&row_position(entry.row), entry.values.is_none())?;
+        let position = row_position(entry.row);
+        self.cutter.enter(&position, &position, entry.values.is_none())?;
         self.block.put(entry);
         self.cut_if_full()
     }
@@ -104,7 +107,7 @@ impl IndexWriter {
     /// # Errors
     /// [`SegmentError::Order`] unless its key, or with the same key its row, is above that of the one before.
     pub(crate) fn put(&mut self, key: &[u8], row: RowId) -> Result<(), SegmentError> {
-        self.cutter.enter(&index_position(key, row), false)?;
+        self.cutter.enter(&index_position(key, row), key, false)?;
         self.block.put(key, row);
         self.cut_if_full()
     }
@@ -120,6 +123,8 @@ struct Cutter {
     from: Option<Box<[u8]>>,
     /// The rows and tombstones of that block.
     counts: (u64, u64),
+    /// What it has; nothing in a run that gets no filters.
+    marks: Vec<Mark>,
     file: File,
     full: Vec<Built>,
 }
@@ -130,6 +135,7 @@ struct File {
     blocks: Directory,
     rows: u64,
     tombstones: u64,
+    marks: Vec<Mark>,
 }
 
 impl Cutter {
@@ -141,13 +147,14 @@ impl Cutter {
             last: None,
             from: None,
             counts: (0, 0),
+            marks: Vec::new(),
             file: File::default(),
             full: Vec::new(),
         })
     }
 
-    /// Notes what is about to be put into the block.
-    fn enter(&mut self, position: &[u8], tombstone: bool) -> Result<(), SegmentError> {
+    /// Notes what is about to be put into the block: where it stands, and what it is looked up by.
+    fn enter(&mut self, position: &[u8], what: &[u8], tombstone: bool) -> Result<(), SegmentError> {
         let last = self.last.get_or_insert_default();
         if last.as_slice() >= position {
             return Err(SegmentError::Order);
@@ -161,6 +168,13 @@ impl Cutter {
         position.clone_into(last);
         let (rows, tombstones) = &mut self.counts;
         *(if tombstone { tombstones } else { rows }) += 1;
+        // Whatever the first run does not have is nowhere, so it is asked last, and a filter would spare little.
+        if self.of.run.0 != Seq::default() {
+            let mark = Mark::of(what);
+            if self.marks.last() != Some(&mark) {
+                self.marks.push(mark);
+            }
+        }
         Ok(())
     }
 
@@ -168,19 +182,39 @@ impl Cutter {
     fn block(&mut self, plain: &[u8]) -> Result<(), SegmentError> {
         let from = self.from.take().unwrap_or_default();
         let packed = self.packer.pack(&self.of, from, plain)?;
-        let size = self.file.bytes.len() + packed.bytes.len();
+        let marks = filter::size(self.file.marks.len() + self.marks.len());
+        let size = self.file.bytes.len() + packed.bytes.len() + marks;
         if size > FILE_TARGET && !self.file.bytes.is_empty() {
-            self.full.extend(std::mem::take(&mut self.file).build());
+            self.end_file()?;
         }
+        self.file.marks.append(&mut self.marks);
         let (rows, tombstones) = std::mem::take(&mut self.counts);
         self.file.rows += rows;
         self.file.tombstones += tombstones;
         self.file.push(packed)
     }
 
-    fn finish(mut self) -> Vec<Built> {
-        self.full.extend(self.file.build());
-        self.full
+    fn end_file(&mut self) -> Result<(), SegmentError> {
+        let File { mut bytes, blocks, rows, tombstones, marks } = std::mem::take(&mut self.file);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut filter = None;
+        if !marks.is_empty() {
+            let packed = self.packer.filter(&self.of, blocks.first(), Filter::new(&marks));
+            bytes.extend_from_slice(&packed);
+            let length = u32::try_from(packed.len()).ok().filter(|_| bytes.len() <= MAX_FILE);
+            let length = length.ok_or(SegmentError::Oversize(packed.len()))?;
+            filter = Some(FilterPart { length, check: check(&packed) });
+        }
+        let hash = *blake3::hash(&bytes).as_bytes();
+        self.full.push(Built { file: Bytes::from(bytes), hash, rows, tombstones, blocks, filter });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Built>, SegmentError> {
+        self.end_file()?;
+        Ok(self.full)
     }
 }
 
@@ -194,12 +228,5 @@ impl File {
         let length = u32::try_from(bytes.len()).ok().filter(|_| self.bytes.len() <= MAX_FILE);
         let listed = length.is_some_and(|length| self.blocks.push(from, length, unpacked, check));
         if listed { Ok(()) } else { Err(SegmentError::Oversize(bytes.len())) }
-    }
-
-    /// The file, unless nothing is in it.
-    fn build(self) -> Option<Built> {
-        let Self { bytes, blocks, rows, tombstones } = self;
-        let hash = *blake3::hash(&bytes).as_bytes();
-        (!bytes.is_empty()).then(|| Built { file: Bytes::from(bytes), hash, rows, tombstones, blocks })
     }
 }

@@ -41,6 +41,26 @@ impl Shelf {
         self.files.lock().get(&location).cloned().ok_or_else(missing)
     }
 
+    /// The message of a file, with a URL that says when it was given.
+    fn posted(&self, at: Location, given: u64) -> Option<Message> {
+        let file = self.files.lock().get(&at).cloned()?;
+        let attachment = Attachment {
+            id: 1,
+            filename: "f".to_owned(),
+            size: file.len() as u64,
+            url: format!("{} {given}", at.message),
+        };
+        Some(Message {
+            id: at.message,
+            channel: at.channel,
+            author: UserId::new(1),
+            content: String::new(),
+            attachments: vec![attachment],
+            edited: false,
+            ordinary: true,
+        })
+    }
+
     pub(super) fn asked(&self) -> (u64, u64) {
         (self.requests.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
@@ -69,7 +89,6 @@ impl Transport for Shelf {
         delete_channel(channel: ChannelId) -> ();
         post(channel: ChannelId, message: NewMessage, deadline: Option<Duration>) -> Message;
         edit(channel: ChannelId, message: MessageId, content: NewMessage) -> Message;
-        history(channel: ChannelId, page: HistoryPage) -> Vec<Message>;
         delete_message(channel: ChannelId, message: MessageId) -> ();
         events() -> Events;
     }
@@ -96,24 +115,23 @@ impl Transport for Shelf {
 
     fn message(&self, channel: ChannelId, message: MessageId) -> BoxFuture<'_, TransportResult<Message>> {
         let given = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let file = self.files.lock().get(&Location { channel, message }).cloned();
+        let found = self.posted(Location { channel, message }, given);
         Box::pin(async move {
             tokio::task::yield_now().await;
-            let attachment = Attachment {
-                id: 1,
-                filename: "f".to_owned(),
-                size: file.ok_or_else(missing)?.len() as u64,
-                url: format!("{message} {given}"),
-            };
-            Ok(Message {
-                id: message,
-                channel,
-                author: UserId::new(1),
-                content: String::new(),
-                attachments: vec![attachment],
-                edited: false,
-                ordinary: true,
-            })
+            found.ok_or_else(missing)
+        })
+    }
+
+    fn history(&self, channel: ChannelId, page: HistoryPage) -> BoxFuture<'_, TransportResult<Vec<Message>>> {
+        let given = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let HistoryPage::After(after) = page else { panic!("{page:?} is not asked for") };
+        let mut messages: Vec<_> = self.files.lock().keys().map(|at| at.message).collect();
+        messages.sort_unstable();
+        let later = messages.into_iter().filter(|message| *message > after).take(100);
+        let found = later.filter_map(|message| self.posted(Location { channel, message }, given)).collect();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            Ok(found)
         })
     }
 

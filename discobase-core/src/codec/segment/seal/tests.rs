@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::codec::checkpoint::{Location, Segment};
-use crate::codec::segment::{Built, RowEntry, RowsWriter, open_block, read_rows};
+use crate::codec::segment::{Built, Filter, RowEntry, RowsWriter, open_block, read_rows};
 use crate::ids::{ChannelId, MessageId, RowId, Seq, TableId};
 use crate::row::RowWriter;
 use crate::seal::{EncryptionKey, tests::sealing};
@@ -90,4 +90,26 @@ fn a_sealed_file_shows_none_of_its_rows() {
     let sizes = |built: &Built| built.file.len();
     let clear = write(&of((0, 9)), &Sealing::Clear, "secret");
     assert_eq!(sizes(&built), sizes(&clear) + 40 * built.blocks.as_slice().len());
+}
+
+#[test]
+fn a_sealed_filter_opens_with_its_key_in_its_place() {
+    let built = write(&of((3, 9)), &key(1), "secret");
+    let segment = at(&built);
+    let bytes = &built.file[segment.blocks.end() as usize..];
+    let open = |of: &SegmentOf, sealing: &Sealing, segment: &Segment| {
+        Filter::open(of, sealing, segment, bytes).map(drop)
+    };
+    assert_eq!(open(&of((3, 9)), &key(1), &segment), Ok(()));
+    assert_eq!(open(&of((3, 9)), &key(2), &segment), Err(SegmentError::Sealed));
+    assert_eq!(open(&of((4, 9)), &key(1), &segment), Err(SegmentError::Sealed));
+    // A file that begins elsewhere, or no filter at all but a block in its place.
+    let mut other = segment.clone();
+    other.blocks = Default::default();
+    assert_eq!(open(&of((3, 9)), &key(1), &other), Err(SegmentError::Sealed));
+    let block = &segment.blocks.as_slice()[0];
+    let part = crate::codec::checkpoint::FilterPart { length: block.length, check: block.check };
+    let taken = Segment { filter: Some(part), ..segment.clone() };
+    let opened = Filter::open(&of((3, 9)), &key(1), &taken, &built.file[block.range()]);
+    assert_eq!(opened, Err(SegmentError::Sealed));
 }
