@@ -26,6 +26,7 @@ pub struct Builder {
     guild_name: String,
     token: Option<String>,
     limits: Limits,
+    round_trip: Duration,
     clock: Arc<dyn Clock>,
     sync: bool,
 }
@@ -63,6 +64,15 @@ impl Builder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Puts the guild so far away: half of it passes before a request is looked at, half of it before its reply is sent.
+    /// Requests of several connections travel side by side; how many bytes they have does not matter. Events of the gateway
+    /// and the control endpoints are not delayed. By default it is as near as it is.
+    #[must_use]
+    pub fn round_trip(mut self, round_trip: Duration) -> Self {
+        self.round_trip = round_trip;
         self
     }
 
@@ -132,6 +142,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             core: parking_lot::Mutex::new(Core { state, rates: Rates::default() }),
             store,
+            round_trip: self.round_trip,
             hub,
             faults,
             stats: parking_lot::Mutex::default(),
@@ -181,6 +192,7 @@ impl LocalGuild {
             guild_name: "discobase".to_owned(),
             token: None,
             limits: Limits::discord(),
+            round_trip: Duration::ZERO,
             clock: Arc::new(SystemClock),
             sync: true,
         }

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A Discord of your own for development and tests, on a loopback port.
 #[derive(Parser)]
@@ -37,6 +38,9 @@ struct Arguments {
     /// Let a channel take this many messages in 5 seconds (default: 5, as Discord does)
     #[arg(long, value_name = "N")]
     message_rate: Option<u64>,
+    /// Let each request and its reply take this long together, in milliseconds (default: no longer than they do)
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    round_trip: u64,
 }
 
 fn main() -> ExitCode {
@@ -85,6 +89,7 @@ async fn start(arguments: Arguments) -> Result<LocalGuild, GuildError> {
         .port(arguments.port)
         .guild_name(arguments.guild)
         .limits(limits)
+        .round_trip(Duration::from_millis(arguments.round_trip))
         .sync(!arguments.no_sync);
     if let Some(path) = arguments.data {
         builder = builder.data(path);

@@ -119,5 +119,6 @@ fn is_about_the_record(error: &Error) -> bool {
             | ErrorKind::Invalid
             | ErrorKind::NotFound
             | ErrorKind::NotUnique
+            | ErrorKind::NoParent
     )
 }

@@ -46,18 +46,27 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Cut> {
     let path = request.uri().path().to_owned();
-    if let Some(rest) = path.strip_prefix("/attachments/") {
-        return cdn::download(&shared, &request, rest).await;
-    }
     if let Some(rest) = path.strip_prefix("/_local/") {
         return Ok(control::answer(&shared, request, rest).await);
-    }
-    if let Some(rest) = path.strip_prefix("/api/") {
-        let rest = rest.to_owned();
-        return rest::answer(&shared, request, &rest).await;
     }
     if upgrade::is_asked(&request) {
         return Ok(upgrade::accept(request, &gateway));
     }
-    Ok(reply::refusal(&Refusal::NOT_FOUND))
+    travel(&shared).await;
+    let answer = if let Some(rest) = path.strip_prefix("/attachments/") {
+        cdn::download(&shared, &request, rest).await
+    } else if let Some(rest) = path.strip_prefix("/api/") {
+        rest::answer(&shared, request, rest).await
+    } else {
+        Ok(reply::refusal(&Refusal::NOT_FOUND))
+    };
+    travel(&shared).await;
+    answer
+}
+
+/// The way here, or back.
+async fn travel(shared: &Shared) {
+    if !shared.round_trip.is_zero() {
+        tokio::time::sleep(shared.round_trip / 2).await;
+    }
 }

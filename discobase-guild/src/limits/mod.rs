@@ -58,6 +58,8 @@ pub struct Limits {
     pub slash_commands: usize,
     /// Commands of an application on users, and again on messages, in all guilds or in one.
     pub menu_commands: usize,
+    /// Commands that an application creates in one place; those that only replace one of the same name don't count.
+    pub command_creates: Option<Rate>,
     /// How long an interaction waits for its first answer, in milliseconds.
     pub interaction_answer_ms: u64,
     /// How long an interaction's token works, in milliseconds.
@@ -150,6 +152,8 @@ impl Limits {
             // Discord docs, "Application Commands": Registering a Command, with the change log of 2026-03-03.
             slash_commands: 100,
             menu_commands: 15,
+            // Discord docs, "Application Commands": Registering a Command. 200 creates a day, per guild.
+            command_creates: rate(200, 86_400_000),
             // Discord docs, "Receiving and Responding": Interaction Callback.
             interaction_answer_ms: 3000,
             interaction_token_ms: 15 * 60_000,
@@ -202,6 +206,7 @@ impl Limits {
             channel_rename: None,
             other: None,
             invalid: None,
+            command_creates: None,
             gateway_sends: None,
             identify: None,
             identify_daily: None,

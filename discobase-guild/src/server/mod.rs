@@ -12,6 +12,7 @@ pub use stats::Stats;
 
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -25,6 +26,8 @@ use crate::store::{Store, Ticket};
 pub(crate) struct Shared {
     pub(crate) core: Mutex<Core>,
     pub(crate) store: Store,
+    /// How far away the guild is.
+    pub(crate) round_trip: Duration,
     pub(crate) hub: Arc<Hub>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) stats: Mutex<Stats>,

@@ -57,6 +57,7 @@ impl State {
             return Err(Refusal::commands(most));
         }
         let is_new = !self.commands.contains_key(&command.id);
+        self.count_creates(now_ms, application, place, u64::from(is_new))?;
         self.keep_command(command.clone());
         Ok((command, is_new))
     }
@@ -143,6 +144,8 @@ impl State {
         if MENUS.iter().any(|kind| of(*kind) > self.limits.menu_commands) {
             return Err(Refusal::commands(self.limits.menu_commands));
         }
+        let new = commands.iter().filter(|one| !self.commands.contains_key(&one.id)).count();
+        self.count_creates(now_ms, application, place, new as u64)?;
         let stays = |id: &Snowflake| commands.iter().any(|one| one.id == *id);
         let gone: Vec<Snowflake> =
             self.commands_in(application, place).map(|one| one.id).filter(|id| !stays(id)).collect();
@@ -162,6 +165,24 @@ impl State {
         [Some(guild), None].into_iter().find_map(|place| {
             self.commands_in(application, place).find(|one| (one.kind, one.name.as_str()) == (kind, name))
         })
+    }
+
+    /// Counts so many new commands, or refuses them all.
+    fn count_creates(
+        &mut self,
+        now_ms: u64,
+        application: Snowflake,
+        place: Place,
+        new: u64,
+    ) -> Result<(), Refusal> {
+        let Some(rate) = self.limits.command_creates else { return Ok(()) };
+        let window = self.created.entry((application, place)).or_default();
+        // A window that is over begins anew.
+        if new > 0 && (window.check(rate, now_ms).is_err() || window.remaining(rate) < new) {
+            return Err(Refusal::command_creates(rate.count));
+        }
+        (0..new).for_each(|_| window.take(rate, now_ms));
+        Ok(())
     }
 
     fn commands_in(&self, application: Snowflake, place: Place) -> impl Iterator<Item = &Command> {

@@ -58,7 +58,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::cdn::Signer;
-use crate::limits::Limits;
+use crate::limits::{Limits, Window};
 use crate::wire;
 
 /// Everything the local Discord knows.
@@ -76,6 +76,8 @@ pub struct State {
     pins: pins::Pins,
     invites: BTreeMap<String, Invite>,
     commands: BTreeMap<Snowflake, Command>,
+    /// How many commands were created, by application and place.
+    created: BTreeMap<(Snowflake, Option<Snowflake>), Window>,
     interactions: BTreeMap<Snowflake, Interaction>,
     /// Messages that only one user and one application see.
     ephemeral: BTreeMap<Snowflake, Arc<Message>>,

@@ -135,6 +135,12 @@ impl Refusal {
         Self::worded(400, 30_013, format!("Maximum number of guild channels reached ({limit})"))
     }
 
+    /// The application has created as many commands there as it can in a day.
+    pub fn command_creates(limit: u64) -> Self {
+        let message = format!("Max number of daily application command creates has been reached ({limit})");
+        Self::worded(400, 30_034, message)
+    }
+
     /// The guild holds as many categories as it can.
     pub fn categories(limit: u64) -> Self {
         Self::worded(400, 30_030, format!("Maximum number of server categories has been reached ({limit})"))

@@ -107,6 +107,7 @@ impl State {
             pins: super::pins::Pins::default(),
             invites: BTreeMap::new(),
             commands: BTreeMap::new(),
+            created: BTreeMap::new(),
             interactions: BTreeMap::new(),
             ephemeral: BTreeMap::new(),
             nonces: Nonces::default(),

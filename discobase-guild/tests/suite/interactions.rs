@@ -1,7 +1,7 @@
 //! Commands and interactions: registered, typed, answered once and in time, followed up.
 
-use crate::support::{Client, GUILD_MESSAGES, GUILDS, Socket, general, guild, id};
-use discobase_guild::LocalGuild;
+use crate::support::{Client, GUILD_MESSAGES, GUILDS, Socket, general, guild, guild_with, id};
+use discobase_guild::{Limits, LocalGuild, Rate};
 use serde_json::{Value, json};
 
 const ADD: &str = r#"{"name": "add", "description": "Adds", "options": [
@@ -59,6 +59,31 @@ async fn commands_are_created_overwritten_edited_and_deleted() {
         client.post(&everywhere, json!({"name": "c", "description": "x"})).await.error(),
         (400, 30032)
     );
+}
+
+#[tokio::test]
+async fn only_so_many_commands_are_created_in_a_day() {
+    let limits =
+        Limits { command_creates: Some(Rate { count: 3, window_ms: 86_400_000 }), ..Limits::unlimited() };
+    let (guild, _) = guild_with(limits).await;
+    let client = Client::of(&guild);
+    let command = |name: &str| json!({ "name": name, "description": "x" });
+    let here = commands(&guild);
+    client.post(&here, command("one")).await.ok();
+    // What only replaces a command does not count, and other places count for themselves.
+    client.post(&here, command("one")).await.ok();
+    client.send("PUT", &here, json!([command("one"), command("two")])).await.ok();
+    let everywhere = format!("/applications/{}/commands", guild.application_id());
+    client.post(&everywhere, command("one")).await.ok();
+    // A list is refused whole.
+    let list = json!([command("three"), command("four")]);
+    assert_eq!(client.send("PUT", &here, list).await.error(), (400, 30_034));
+    assert_eq!(client.get(&here).await.ok().as_array().unwrap().len(), 2);
+    let three = client.post(&here, command("three")).await.ok();
+    // Deleting gives nothing back.
+    let path = format!("{here}/{}", three["id"].as_str().unwrap());
+    client.delete(&path).await.ok();
+    assert_eq!(client.post(&here, command("three")).await.error(), (400, 30_034));
 }
 
 #[tokio::test]

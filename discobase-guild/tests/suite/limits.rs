@@ -217,3 +217,19 @@ async fn large_uploads_see_their_refusals() {
     assert_eq!(upload(&client, 3).await, 413);
     assert_eq!(upload(&client, 1).await, 200);
 }
+
+#[tokio::test]
+async fn a_guild_can_be_far_away() {
+    let round_trip = std::time::Duration::from_millis(120);
+    let guild = discobase_guild::LocalGuild::builder().round_trip(round_trip).start().await.unwrap();
+    let client = Client::of(&guild);
+    let started = tokio::time::Instant::now();
+    client.get("/users/@me").await.ok();
+    assert!(started.elapsed() >= round_trip, "{:?}", started.elapsed());
+    // Requests travel side by side.
+    let started = tokio::time::Instant::now();
+    let others = (0..5).map(|_| Client::of(&guild)).collect::<Vec<_>>();
+    futures_util::future::join_all(others.iter().map(|client| client.get("/users/@me"))).await;
+    assert!(started.elapsed() < 4 * round_trip, "{:?}", started.elapsed());
+    guild.stop().await;
+}

@@ -93,7 +93,7 @@ async fn an_import_of_nothing_or_of_a_table_twice_is_refused() {
 }
 
 #[derive(Debug, Clone, PartialEq, Table)]
-#[table(crate = "discobase_core", hooks)]
+#[table(hooks, crate = "discobase_core")]
 struct Guest {
     name: String,
 }
