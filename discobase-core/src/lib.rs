@@ -91,15 +91,16 @@ pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
     Background, Change, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks, NotSavedYet,
-    Record, Save, SaveAll, Savepoint, Session, Snapshot, SoftDelete, Source, Table, Transaction, Update,
-    UpdateWhere, Upsert, Watch, Watched, Writable, delete, update,
+    Record, Save, SaveAll, Savepoint, Select, Session, Snapshot, SoftDelete, Source, Table, Transaction,
+    Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete, update,
 };
-pub use query::column::{Column, Filter, Json, Operand, Order};
+pub use query::column::{Candidates, Column, Filter, Json, Operand, Order};
 pub use query::expression::{
     Addable, Calculable, Expression, Integer, IntoExpression, Signed, When, now, when,
 };
 pub use query::key::Key;
 pub use query::plan::Explain;
+pub use query::projection::Projection;
 pub use replay::Salvage;
 pub use row::Row;
 pub use schema::{

@@ -18,6 +18,7 @@ pub use crate::orm::relation::{RefersTo, parent};
 pub use crate::orm::{Save, Source, Table};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
+pub use crate::query::projection::{Projected, Projection, projected};
 pub use crate::query::with::{Converts, With, decode_with, default_with, encode_with, unconverted};
 pub use crate::row::RowWriter;
 pub use crate::schema::column;

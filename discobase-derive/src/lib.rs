@@ -11,6 +11,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod krate;
+mod projection;
 mod valid;
 
 use proc_macro::TokenStream;
@@ -31,4 +32,10 @@ pub fn derive_column_enum(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Embedded, attributes(table))]
 pub fn derive_embedded(input: TokenStream) -> TokenStream {
     expand::embedded(input.into()).into()
+}
+
+#[doc = include_str!("docs/projection.md")]
+#[proc_macro_derive(Projection, attributes(projection))]
+pub fn derive_projection(input: TokenStream) -> TokenStream {
+    projection::expand(input.into()).into()
 }

@@ -37,6 +37,7 @@ mod requests;
 mod rotation;
 mod saving;
 mod schema;
+mod selecting;
 mod sessions;
 mod soft_delete;
 mod tables;

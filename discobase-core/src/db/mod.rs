@@ -462,6 +462,11 @@ impl Database {
         })
     }
 
+    /// A number that no other database has that is there at the same time.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The engine, and how each struct fits its table.
     pub(crate) fn running(&self) -> Result<(Arc<engine::Engine>, Arc<Handles>)> {
         let link = &self.connection()?.link;

@@ -38,6 +38,26 @@ pub struct Find<T> {
     table: PhantomData<fn() -> T>,
 }
 
+/// A query without its source. Columns are positions in the struct's schema.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    filters: Vec<Expr>,
+    order: Vec<(usize, bool)>,
+    limit: Option<usize>,
+    offset: usize,
+}
+
+impl Parts {
+    /// The query in the table's own terms.
+    pub(super) fn query(self, handle: &Handle) -> Query {
+        let Self { filters, order, limit, offset } = self;
+        let filter = local_filter(handle, filters);
+        let order =
+            order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
+        Query { filter, order, limit, offset }
+    }
+}
+
 impl<T: Entity> Find<T> {
     pub(crate) fn new(source: &impl Source) -> Self {
         let (origin, scope) = (source.origin(), Scope::default());
@@ -165,7 +185,12 @@ impl<T: Entity> Find<T> {
     pub fn explain(self) -> Result<Explain> {
         let origin = self.origin.clone();
         origin.read::<T, _>(|reading| {
-            let query = self.query(reading.handle);
+            let mut query = self.into_parts().1.query(reading.handle);
+            if !reading.resolve(&mut query)? {
+                let text = "the query has one inside of its condition, of a lazy table that is not in memory: how it would be \
+                            run depends on what that one finds; await db.load of that table before";
+                return Err(Error::new(ErrorKind::TableNotReady, text).in_table(T::SCHEMA.name));
+            }
             let gone = || Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name);
             let slot = reading.slot().ok_or_else(gone)?;
             match (slot.loaded(), slot.unloaded()) {
@@ -201,9 +226,12 @@ impl<T: Entity> Find<T> {
         R: Send,
         W: FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R> + Send,
     {
-        let origin = self.origin.clone();
+        let (origin, parts) = (self.origin.clone(), self.into_parts().1);
         let now = origin.read::<T, _>(|reading| {
-            let query = self.query(reading.handle);
+            let mut query = parts.query(reading.handle);
+            if !reading.resolve(&mut query)? {
+                return Ok(Now::Later(reading.later().fixed(), query, work));
+            }
             reading.note(|| Read::Rows { table: reading.handle.id, filter: query.filter.clone() });
             match reading.slot().map(Slot::loaded) {
                 None => Ok(Now::Done(None)),
@@ -214,7 +242,8 @@ impl<T: Entity> Find<T> {
         match now {
             Ok(Now::Done(done)) => Either::Left(ready(Ok(done))),
             Err(error) => Either::Left(ready(Err(error))),
-            Ok(Now::Later(later, query, work)) => Either::Right(async move {
+            Ok(Now::Later(later, mut query, work)) => Either::Right(async move {
+                later.resolve(&mut query).await?;
                 let wanted = query.wanted(&later.handle().def);
                 let table = later.table(wanted.as_ref()).await?;
                 table.map(|table| work(&later.reading(), &query, &table)).transpose()
@@ -222,14 +251,11 @@ impl<T: Entity> Find<T> {
         }
     }
 
-    /// The query in the table's own terms.
-    fn query(self, handle: &Handle) -> Query {
-        let Self { mut filters, order, limit, offset, scope, .. } = self;
+    /// Which database it is of, and the query.
+    pub(super) fn into_parts(self) -> (usize, Parts) {
+        let Self { origin, mut filters, order, limit, offset, scope, .. } = self;
         filters.extend(scope.filter::<T>());
-        let filter = local_filter(handle, filters);
-        let order =
-            order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
-        Query { filter, order, limit, offset }
+        (origin.db().identity(), Parts { filters, order, limit, offset })
     }
 }
 

@@ -12,6 +12,8 @@ use crate::lookup::Wanted;
 use crate::orm::record::Record;
 use crate::orm::session::Shared;
 use crate::orm::snapshot::Snapshot;
+use crate::query::exec::Query;
+use crate::query::subquery::{State, Unresolved, check_database, resolve};
 use crate::schema::Entity;
 use crate::session::Read;
 use crate::tables::{Slot, Stored, TableState, Tables};
@@ -82,6 +84,34 @@ impl Reading<'_> {
         Ok(record.drafted(draft.as_ref()))
     }
 
+    /// Evaluates the queries in a query's condition; false if a table that they read is not in memory.
+    ///
+    /// # Errors
+    /// `Invalid` when one is of another database; `UnknownTable`, `SchemaChanged`.
+    pub(crate) fn resolve(&self, query: &mut Query) -> Result<bool> {
+        let Some(filter) = query.filter.as_mut().filter(|filter| filter.has_subquery()) else {
+            return Ok(true);
+        };
+        check_database(Some(filter), self.db.identity())?;
+        let mut read = Vec::new();
+        let state = State::of(self.tables);
+        // What is replaced is replaced for good, so a part that is done stays done.
+        let resolved = resolve(filter, &self.handle.def, state, &mut |table, filter| {
+            read.push(Read::Rows { table, filter: filter.cloned() });
+        });
+        read.into_iter().for_each(|read| self.note(|| read));
+        match resolved {
+            Ok(()) => Ok(true),
+            Err(Unresolved::Failed(error)) => Err(error),
+            Err(Unresolved::Missing(table, _)) => {
+                // Of what is found later a session is not told, so that it counts as all there is.
+                self.note(|| Read::Rows { table, filter: None });
+                self.note(|| Read::Rows { table: self.handle.id, filter: None });
+                Ok(false)
+            }
+        }
+    }
+
     /// Tells a session what is read; others do not care.
     pub(crate) fn note(&self, read: impl FnOnce() -> Read) {
         if let Some(session) = self.session {
@@ -123,9 +153,47 @@ impl Later {
         }
     }
 
+    /// The same of this state, whatever becomes durable meanwhile.
+    pub(crate) fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+
+    /// Evaluates the queries in a query's condition, and loads the tables that they read.
+    pub(crate) async fn resolve(&self, query: &mut Query) -> Result<()> {
+        let Some(filter) = query.filter.as_mut().filter(|filter| filter.has_subquery()) else {
+            return Ok(());
+        };
+        let mut loaded = Vec::new();
+        loop {
+            let state = State { tables: &self.tables, loaded: &loaded };
+            match resolve(filter, &self.handle.def, state, &mut |_, _| ()) {
+                Ok(()) => return Ok(()),
+                Err(Unresolved::Failed(error)) => return Err(error),
+                Err(Unresolved::Missing(table, wanted)) => {
+                    let found = self.engine.table_in(&self.tables, table, wanted.as_ref()).await?;
+                    let Some(found) = found else {
+                        return Err(Error::new(ErrorKind::TableNotReady, "a table of a condition is gone"));
+                    };
+                    loaded.push((table, wanted, found));
+                }
+            }
+        }
+    }
+
     pub(crate) fn reading(&self) -> Reading<'_> {
         let Self { db, engine, handle, tables, fixed } = self;
         Reading { db, engine, handle, tables, fixed: *fixed, session: None }
+    }
+}
+
+impl Origin {
+    /// The database that is read.
+    pub(crate) fn db(&self) -> &Database {
+        match self {
+            Self::Database(db) => db,
+            Self::Snapshot(snapshot) => snapshot.db(),
+            Self::Session(session) => session.snapshot().db(),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::query::column::{Column, Filter};
 use crate::query::expr::Expr;
 use crate::query::expression::IntoExpression;
 use crate::query::program::{Program, Step};
+use crate::query::subquery::check_database;
 use crate::row::RowRef;
 use crate::schema::Entity;
 use crate::session::{Around, Assign, Assigns, Change, Statement, Write};
@@ -127,8 +128,9 @@ impl<T: Entity> UpdateWhere<T> {
 
     async fn execute(self, target: Target) -> Result<super::write::Done> {
         let Self { filters, set, deadline, .. } = self;
+        let database = target.db().identity();
         execute::<T>(target, deadline, |handle| {
-            Ok(statement::<T>(handle, filters, Change::Set(local_assigns::<T>(handle, set))))
+            statement::<T>(handle, database, filters, Change::Set(local_assigns::<T>(handle, set)))
         })
         .await
     }
@@ -163,6 +165,7 @@ impl<T: Entity> DeleteWhere<T> {
 
     async fn execute(self, target: Target) -> Result<super::write::Done> {
         let Self { filters, deadline, forever, .. } = self;
+        let database = target.db().identity();
         execute::<T>(target, deadline, |handle| {
             let change = match T::MODEL.deleted_at.filter(|_| !forever) {
                 Some(position) => {
@@ -171,16 +174,22 @@ impl<T: Entity> DeleteWhere<T> {
                 }
                 None => Change::Delete,
             };
-            Ok(statement::<T>(handle, filters, change))
+            statement::<T>(handle, database, filters, change)
         })
         .await
     }
 }
 
-fn statement<T: Entity>(handle: &Arc<Handle>, mut filters: Vec<Expr>, change: Change) -> Write {
+fn statement<T: Entity>(
+    handle: &Arc<Handle>,
+    database: usize,
+    mut filters: Vec<Expr>,
+    change: Change,
+) -> Result<Write> {
     filters.extend(Scope::Live.filter::<T>());
     let filter = local_filter(handle, filters);
-    Write::Statement(Arc::new(Statement { table: handle.id, filter, change }))
+    check_database(filter.as_ref(), database).map_err(|error| error.in_table(T::SCHEMA.name))?;
+    Ok(Write::Statement(Arc::new(Statement { table: handle.id, filter, change })))
 }
 
 /// Assignments in the table's own terms.

@@ -196,6 +196,7 @@ impl<T: Entity> Watch<T> {
     /// # Errors
     /// `Invalid` when a stored value is none of its field's type.
     pub fn records(&mut self) -> Result<Vec<Record<T>>> {
+        self.check()?;
         let tables: Arc<Tables> = self.engine.rewind(&self.feed);
         self.begin = tables.seq();
         let Some(table) = tables.loaded(self.handle.id) else { return Ok(Vec::new()) };
@@ -226,6 +227,7 @@ impl<T: Entity> Watch<T> {
 
     /// The commit as the watcher sees it; `None` if the filter leaves nothing of it.
     fn commit(&self, news: &News) -> Result<Option<Watched<T>>> {
+        self.check()?;
         let wanted = |row: &&RowNews| {
             self.wants(row.old.as_ref().map(Kept::stored)) || self.wants(row.new.as_ref().map(Kept::stored))
         };
@@ -247,6 +249,16 @@ impl<T: Entity> Watch<T> {
 
     fn record(&self, id: RowId, stored: Stored<'_>) -> Result<Record<T>> {
         Record::from_stored(&self.db, self.engine.journal(), &self.handle, id, stored)
+    }
+
+    /// A row alone must tell whether it is wanted.
+    fn check(&self) -> Result<()> {
+        if !self.filter.as_ref().is_some_and(Expr::has_subquery) {
+            return Ok(());
+        }
+        let text = "a query can't be part of the condition of a watch, because what it finds changes with other tables: \
+                    read its values first, and give them to `is_in`";
+        Err(Error::new(ErrorKind::Invalid, text).in_table(T::SCHEMA.name))
     }
 
     fn wants(&self, stored: Option<Stored<'_>>) -> bool {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
-use crate::field::{ColumnValue, Indexable, TextValue};
+use crate::field::{ColumnValue, Indexable, NotOption, TextValue};
 use crate::query::expr::{Compare, Expr};
 use crate::value::{Value, ValueRef};
 
@@ -99,6 +99,38 @@ where
     }
 }
 
+/// What a column of `V` can be one of: a list of values, or what another query selects.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{V}` can't be one of `{Self}`",
+    label = "neither values of `{V}` nor a query that selects them",
+    note = "give a list of values, or `Other::find(&db).select(|o| o.column)` where the column is a `{V}` or an Option of it"
+)]
+pub trait Candidates<V> {
+    /// The condition that the column at a position holds one.
+    #[doc(hidden)]
+    fn among<T>(self, position: usize) -> Filter<T>;
+}
+
+impl<V, I> Candidates<V> for I
+where
+    I: IntoIterator,
+    I::Item: Operand<V>,
+{
+    fn among<T>(self, position: usize) -> Filter<T> {
+        let mut values: Vec<Value> = self.into_iter().map(Operand::into_value).collect();
+        values.sort();
+        values.dedup();
+        Filter::new(Expr::In(position, values))
+    }
+}
+
+/// Types whose values are the same but for one of them having `None`.
+pub trait Same<V> {}
+
+impl<V: ColumnValue> Same<V> for V {}
+impl<V: NotOption> Same<Option<V>> for V {}
+impl<V: NotOption> Same<V> for Option<V> {}
+
 impl<T, V> Column<T, V> {
     /// The column at `position` of the table's schema. Generated code calls this.
     #[must_use]
@@ -166,13 +198,38 @@ impl<T, V: Indexable> Column<T, V> {
         self.ge(low).and(self.le(high))
     }
 
-    /// One of the values; of none, if there are none.
+    /// One of the values; of none, if there are none. The values are given, or what another query selects:
+    ///
+    /// ```no_run
+    /// # use discobase_core as discobase;
+    /// # use discobase::{Database, Record, Result, Table};
+    /// # #[derive(Debug, Table)]
+    /// # #[table(crate = "discobase_core")]
+    /// # struct User { #[table(key)] id: u64 }
+    /// # #[derive(Debug, Table)]
+    /// # #[table(crate = "discobase_core")]
+    /// # struct Order { #[table(key)] id: u64, user: u64, paid: bool }
+    /// # async fn run(db: Database) -> Result<Vec<Record<User>>> {
+    /// let unpaid = Order::find(&db).filter(|o| o.paid.eq(false)).select(|o| o.user);
+    /// User::find(&db).filter(|u| u.id.is_in(unpaid)).all().await
+    /// # }
+    /// ```
+    ///
+    /// The inner query is evaluated in the state that the outer one reads, or that an update or a delete finds when it is
+    /// committed, whatever source of the same database it was begun with.
+    ///
+    /// `None` is a value like others: it is in a list that has it.
     #[must_use]
-    pub fn is_in<O: Operand<V>>(self, operands: impl IntoIterator<Item = O>) -> Filter<T> {
-        let mut values: Vec<Value> = operands.into_iter().map(Operand::into_value).collect();
-        values.sort();
-        values.dedup();
-        Filter::new(Expr::In(self.position, values))
+    pub fn is_in(self, candidates: impl Candidates<V>) -> Filter<T> {
+        candidates.among(self.position)
+    }
+
+    /// None of the values, which are given as for [`Column::is_in`]. Unlike SQL's `NOT IN`, which finds nothing as soon as
+    /// there is one null on either side, it is the opposite of `is_in`: a `None` among the values leaves out the rows that
+    /// hold `None`, and no others.
+    #[must_use]
+    pub fn not_in(self, candidates: impl Candidates<V>) -> Filter<T> {
+        !self.is_in(candidates)
     }
 
     /// The lowest values first; rows with equal values in the order they were saved.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::query::subquery::Within;
 use crate::value::{Value, ValueRef};
 
 /// A comparison.
@@ -35,6 +36,8 @@ pub(crate) enum Expr {
     Compare(usize, Compare, Value),
     /// The values are sorted and distinct.
     In(usize, Vec<Value>),
+    /// The values are those that a query finds: [`resolve`](crate::query::subquery::resolve) makes an `In` of it.
+    Within(usize, Within),
     Contains(usize, String),
     StartsWith(usize, String),
     And(Vec<Expr>),
@@ -82,6 +85,7 @@ impl Expr {
         match self {
             Self::Compare(column, ..)
             | Self::In(column, _)
+            | Self::Within(column, _)
             | Self::Contains(column, _)
             | Self::StartsWith(column, _) => self.test(row.value(*column)),
             Self::And(parts) => parts.iter().all(|part| part.holds(row)),
@@ -103,7 +107,7 @@ impl Expr {
             Self::StartsWith(_, text) => {
                 matches!(value, ValueRef::Text(value) if value.starts_with(text.as_str()))
             }
-            Self::And(_) | Self::Or(_) | Self::Not(_) => false,
+            Self::Within(..) | Self::And(_) | Self::Or(_) | Self::Not(_) => false,
         }
     }
 
@@ -112,6 +116,7 @@ impl Expr {
         match self {
             Self::Compare(column, ..)
             | Self::In(column, _)
+            | Self::Within(column, _)
             | Self::Contains(column, _)
             | Self::StartsWith(column, _) => {
                 *column = change(*column);
@@ -129,7 +134,7 @@ impl Expr {
                 operands.iter_mut().for_each(|operand| change(*column, operand));
                 operands.sort();
             }
-            Self::Contains(..) | Self::StartsWith(..) => {}
+            Self::Within(..) | Self::Contains(..) | Self::StartsWith(..) => {}
             Self::And(parts) | Self::Or(parts) => {
                 parts.iter_mut().for_each(|part| part.map_operands(change));
             }

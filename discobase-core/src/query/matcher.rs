@@ -47,7 +47,7 @@ impl<'a> Matcher<'a> {
     fn add(&mut self, expr: &'a Expr) {
         match expr {
             Expr::And(parts) => parts.iter().for_each(|part| self.add(part)),
-            Expr::Or(_) | Expr::Not(_) => self.rest.push(expr),
+            Expr::Or(_) | Expr::Not(_) | Expr::Within(..) => self.rest.push(expr),
             Expr::Compare(id, ..) | Expr::In(id, _) | Expr::Contains(id, _) | Expr::StartsWith(id, _) => {
                 let is_enum = self.table.columns.get(*id).is_some_and(|def| !def.variants.is_empty());
                 let quick = if is_enum { Quick::No } else { Quick::of(expr) };

@@ -1,6 +1,7 @@
 //! Queries: typed filters, plans over indexes, and their evaluation on a snapshot.
 
 pub(crate) mod aggregate;
+pub(crate) mod cells;
 pub(crate) mod column;
 pub(crate) mod exec;
 pub(crate) mod expr;
@@ -10,6 +11,9 @@ pub(crate) mod matcher;
 pub(crate) mod measure;
 pub(crate) mod plan;
 pub(crate) mod program;
+pub(crate) mod projection;
+pub(crate) mod selection;
+pub(crate) mod subquery;
 pub(crate) mod with;
 
 #[cfg(test)]

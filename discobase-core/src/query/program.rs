@@ -112,6 +112,11 @@ impl Slot<'_> {
 type Stack<'a> = SmallVec<[Slot<'a>; 4]>;
 
 impl Program {
+    /// Whether what other queries find is part of a condition in it.
+    pub(crate) fn has_subquery(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Unless(condition, _) if condition.has_subquery()))
+    }
+
     /// The steps of both, one after the other.
     pub(crate) fn then(mut self, other: Self) -> Self {
         self.0.extend(other.0);

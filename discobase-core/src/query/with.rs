@@ -29,6 +29,16 @@ pub trait Converts<const POSITION: usize>: Sized + 'static {
 /// kept.
 pub struct With<T: Converts<P, Field = F>, const P: usize, F>(T::Column);
 
+impl<T: Converts<P, Field = F>, const P: usize, F> With<T, P, F> {
+    /// What the field is that is kept so: of a column that was selected by itself.
+    ///
+    /// # Errors
+    /// When nothing of the field's type is kept so.
+    pub fn into_field(self) -> Result<F, FieldError> {
+        T::from_column(self.0)
+    }
+}
+
 impl<T: Converts<P, Field = F>, const P: usize, F> fmt::Debug for With<T, P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "With({})", self.0.as_value())

@@ -11,6 +11,7 @@ use crate::query::exec::Query;
 use crate::query::expr::Expr;
 use crate::query::matcher::RowColumns;
 use crate::query::program::{Fault, Program, Slot};
+use crate::query::subquery::{State, resolve};
 use crate::row::{Row, RowRef, RowWriter};
 use crate::session::auto::number;
 use crate::session::check::{column_name, key_text, same_key, state};
@@ -86,7 +87,13 @@ pub(crate) enum Found {
 impl Statement {
     pub(super) fn plan(&self, tables: &Tables, seq: Seq, now: i64) -> Result<Vec<Planned>, Error> {
         let state = state(tables, self.table)?;
-        let query = Query { filter: self.filter.clone(), ..Query::default() };
+        if let Change::Set(assigns) = &self.change {
+            assigns.check(state)?;
+        }
+        let mut query = Query { filter: self.filter.clone(), ..Query::default() };
+        if let Some(filter) = &mut query.filter {
+            resolve(filter, state.def(), State::of(tables), &mut |_, _| ())?;
+        }
         let rows = query.run(state).into_iter();
         match &self.change {
             Change::Set(assigns) => {
@@ -94,6 +101,17 @@ impl Statement {
             }
             Change::Delete => Ok(rows.map(|(id, stored)| delete(state, id, stored, seq)).collect()),
         }
+    }
+}
+
+impl Assigns {
+    /// Refuses what can't be worked out from a row alone.
+    fn check(&self, state: &TableState) -> Result<(), Error> {
+        if !self.set.iter().any(|assign| assign.value.has_subquery()) {
+            return Ok(());
+        }
+        let text = "a query can't be inside of `when`: put it into the filter of an update of its own";
+        Err(Error::new(ErrorKind::Invalid, text).in_table(&state.def().name))
     }
 }
 
@@ -114,7 +132,10 @@ impl Upsert {
         };
         let updated = Updated { state, id, stored, seq, now };
         match &self.found {
-            Found::Set(assigns) => updated.assign(assigns),
+            Found::Set(assigns) => {
+                assigns.check(state)?;
+                updated.assign(assigns)
+            }
             Found::Replace { keep, around } => updated.replace(&self.values, keep, around),
         }
     }

@@ -25,6 +25,7 @@ use crate::orm::snapshot::Snapshot;
 use crate::orm::source::{Reading, sealed};
 use crate::orm::write::Done;
 use crate::query::expr::{Compare, Expr};
+use crate::query::subquery;
 use crate::row::Row;
 use crate::schema::Entity;
 use crate::session::{
@@ -179,10 +180,24 @@ impl Shared {
     /// What a write has to read to know what it is to do. A plain write says which version it read.
     fn note_reads_of(&self, handle: &Handle, write: &Write) {
         match write {
-            Write::Statement(statement) => self.note(|| {
+            Write::Statement(statement) => {
                 let Statement { table, filter, .. } = &**statement;
-                Read::Rows { table: *table, filter: filter.clone() }
-            }),
+                let (mut filter, mut inner) = (filter.clone(), Vec::new());
+                if let Some(condition) = &mut filter {
+                    let mut state = self.state.lock();
+                    let resolved = state.open().is_ok_and(|state| {
+                        let read = &mut |table, filter: Option<&Expr>| {
+                            inner.push(Read::Rows { table, filter: filter.cloned() });
+                        };
+                        subquery::resolve(condition, &handle.def, subquery::State::of(&state.tables), read)
+                            .is_ok()
+                    });
+                    // What it fails with is told when it is done.
+                    filter = filter.filter(|_| resolved);
+                }
+                inner.into_iter().for_each(|read| self.note(|| read));
+                self.note(|| Read::Rows { table: *table, filter });
+            }
             Write::Upsert(upsert) => self.note(|| {
                 let Upsert { table, index, values, .. } = &**upsert;
                 let columns = handle.def.indexes.get(*index).map_or(&[][..], |index| &index.columns);

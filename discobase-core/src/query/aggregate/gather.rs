@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::cells::{Cells, cells};
 use super::tally::Tally;
 use super::{Ask, Group};
 use crate::batch::TableDef;
+use crate::query::cells::{Cells, cells};
 use crate::row::RowRef;
 use crate::tables::value_in;
 use crate::value::{Value, ValueRef};

@@ -1,7 +1,6 @@
 //! What a query makes of many rows: counts, sums, averages, the least and the greatest, for all rows or for groups of
 //! them.
 
-mod cells;
 mod gather;
 mod tally;
 
