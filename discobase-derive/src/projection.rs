@@ -28,7 +28,7 @@ struct Field<'a> {
 
 /// An option with the value that follows it.
 enum Value {
-    Type(Type),
+    Type(Box<Type>),
     Text(LitStr),
     None,
 }
@@ -50,13 +50,13 @@ impl<'a> Model<'a> {
         let (mut table, mut given) = (None, None);
         for (name, value) in options(&input.attrs, &["table", "crate"], "the struct", errors) {
             match value {
-                Value::Type(ty) if name == "table" => table = Some(ty),
+                Value::Type(ty) if name == "table" => table = Some(*ty),
                 Value::Text(path) if name == "crate" => match path.parse_with(Path::parse_mod_style) {
                     Ok(path) => given = Some(path),
                     Err(_) => errors.at(&path, "not a path; `crate` takes the path of discobase"),
                 },
                 _ if name == "table" => {
-                    errors.at(&name, "`table` takes the struct of a table: `table = User`")
+                    errors.at(&name, "`table` takes the struct of a table: `table = User`");
                 }
                 _ => errors.at(&name, "`crate` takes the path of discobase: `crate = \"discobase\"`"),
             }
@@ -218,7 +218,10 @@ fn option(input: ParseStream<'_>) -> syn::Result<(Ident, Value)> {
     if input.parse::<Option<Token![=]>>()?.is_none() {
         return Ok((name, Value::None));
     }
-    let value =
-        if input.peek(LitStr) { Value::Text(input.parse()?) } else { Value::Type(Type::parse(input)?) };
+    let value = if input.peek(LitStr) {
+        Value::Text(input.parse()?)
+    } else {
+        Value::Type(Box::new(Type::parse(input)?))
+    };
     Ok((name, value))
 }

@@ -31,6 +31,7 @@ mod as_text {
         value.to_string()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a column's value is handed over")]
     pub(super) fn from_column(text: String) -> Result<std::net::Ipv4Addr, std::net::AddrParseError> {
         text.parse()
     }
@@ -175,6 +176,7 @@ mod unreadable {
         value.to_string()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a column's value is handed over")]
     pub(super) fn from_column(text: String) -> Result<u8, String> {
         Err(format!("{text} was read"))
     }
