@@ -7,12 +7,13 @@ use discobase_core::{Database, Outcome, Result, Seq, Table};
 
 use crate::oracle::{History, Kind, Operation, Told, numbers};
 use crate::report::Counts;
-use crate::tables::{Claim, Entry, Register};
+use crate::tables::{Claim, Deposit, Entry, Register};
 
 /// Everything in the database.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Dump {
     entries: Vec<(Entry, Seq)>,
+    deposits: Vec<(Deposit, Seq)>,
     registers: Vec<(Register, Seq)>,
     claims: Vec<(Claim, Seq)>,
 }
@@ -23,6 +24,9 @@ impl Dump {
         let mut dump = Self::default();
         for record in Entry::find(db).all().await? {
             dump.entries.push((Entry::clone(&record), record.version()));
+        }
+        for record in Deposit::find(db).all().await? {
+            dump.deposits.push((Deposit::clone(&record), record.version()));
         }
         for record in Register::find(db).all().await? {
             dump.registers.push((Register::clone(&record), record.version()));
@@ -41,6 +45,7 @@ impl Dump {
             Some(format!("{:?} and {:?}", one.get(at), other.get(at)))
         }
         first(&self.entries, &other.entries)
+            .or_else(|| first(&self.deposits, &other.deposits))
             .or_else(|| first(&self.registers, &other.registers))
             .or_else(|| first(&self.claims, &other.claims))
     }
@@ -85,12 +90,14 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn collect(&mut self) {
-        let mut transfers: BTreeMap<u64, Vec<&(Entry, Seq)>> = BTreeMap::new();
-        for entry in &self.end.entries {
-            transfers.entry(entry.0.transfer).or_default().push(entry);
+        let entries = self.end.entries.iter().map(|(one, version)| (one.transfer, one.amount, *version));
+        let deposits = self.end.deposits.iter().map(|(one, version)| (one.transfer, one.amount, *version));
+        let mut transfers: BTreeMap<u64, Vec<(i64, Seq)>> = BTreeMap::new();
+        for (transfer, amount, version) in entries.chain(deposits) {
+            transfers.entry(transfer).or_default().push((amount, version));
         }
         for (transfer, sides) in transfers {
-            let sum: i64 = sides.iter().map(|(entry, _)| entry.amount).sum();
+            let sum: i64 = sides.iter().map(|(amount, _)| amount).sum();
             let versions: BTreeSet<Seq> = sides.iter().map(|(_, version)| *version).collect();
             if sides.len() != 2 || sum != 0 || versions.len() != 1 {
                 self.found.push(format!("transfer {transfer} is torn: {sides:?}"));

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use discobase_core::{ErrorKind, Outcome, Record, Seq};
 use parking_lot::Mutex;
 
-use crate::tables::{Claim, Entry, Register};
+use crate::tables::{Claim, Deposit, Entry, Register};
 
 /// What an operation wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Two entries.
-    Transfer { from: u64, to: u64, amount: i64 },
+    /// Two entries, or an entry and a deposit.
+    Transfer { from: u64, to: u64, amount: i64, across: bool },
     /// Its number at the end of a register's list.
     Append(u64),
     /// A name.
@@ -46,6 +46,13 @@ pub(crate) struct Operation {
     /// When it began and when it ended, in the order of all beginnings and ends.
     pub(crate) began: u64,
     pub(crate) ended: Option<u64>,
+}
+
+impl Operation {
+    /// Whether it wrote to two tables.
+    fn is_across(&self) -> bool {
+        matches!(self.kind, Kind::Transfer { across: true, .. })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -110,17 +117,25 @@ impl Oracle {
         self.0.lock().violations.push(text);
     }
 
-    /// A reader saw these entries at once.
-    pub(crate) fn saw_entries(&self, reader: &str, entries: &[Record<Entry>]) {
+    /// A reader saw these entries at once, and these deposits; `None`, if it looked at one table only.
+    pub(crate) fn saw_entries(
+        &self,
+        reader: &str,
+        entries: &[Record<Entry>],
+        deposits: Option<&[Record<Deposit>]>,
+    ) {
         let mut transfers: BTreeMap<u64, (u64, i64)> = BTreeMap::new();
-        for entry in entries {
-            let (sides, sum) = transfers.entry(entry.transfer).or_default();
+        let deposited = deposits.unwrap_or_default().iter().map(|one| (one.transfer, one.amount));
+        for (transfer, amount) in entries.iter().map(|one| (one.transfer, one.amount)).chain(deposited) {
+            let (sides, sum) = transfers.entry(transfer).or_default();
             *sides += 1;
-            *sum += entry.amount;
+            *sum += amount;
         }
         let mut history = self.0.lock();
         for (transfer, (sides, sum)) in transfers {
-            if (sides, sum) != (2, 0) {
+            let across = history.operations.get(&transfer).is_some_and(Operation::is_across);
+            let whole = if across && deposits.is_none() { sides == 1 } else { (sides, sum) == (2, 0) };
+            if !whole {
                 let text =
                     format!("{reader} saw {sides} sides of transfer {transfer}, {sum} in all: a torn commit");
                 history.violations.push(text);

@@ -12,7 +12,7 @@ use crate::keys::{Key, is_wrong, real, with_key};
 use crate::oracle::Oracle;
 use crate::process::Process;
 use crate::rng::Rng;
-use crate::tables::{Claim, Entry, Register};
+use crate::tables::{Claim, Deposit, Entry, Register};
 use crate::transport::Door;
 use crate::watcher::Watcher;
 use crate::work::Caller;
@@ -65,7 +65,7 @@ fn database(world: &World, purpose: &Purpose, key: Key, rng: &mut Rng) -> Result
         Purpose::StandBy(silence) => builder.stand_by(Duration::from_millis(*silence)),
     };
     let db = with_key(builder, key).build();
-    db.table::<Entry>()?.table::<Register>()?.table::<Claim>()?;
+    db.table::<Entry>()?.table::<Deposit>()?.table::<Register>()?.table::<Claim>()?;
     Ok(db)
 }
 
@@ -79,10 +79,11 @@ pub(crate) fn watch_all(
     rng: &mut Rng,
 ) {
     let all = || (Arc::clone(world), Arc::clone(oracle), db.clone(), process.to_owned());
-    let (one, two, three) = (all(), all(), all());
+    let (one, two, three, four) = (all(), all(), all(), all());
     tasks.spawn(Watcher::<Entry>::watch(one.0, one.1, one.2, one.3, rng.fork()));
     tasks.spawn(Watcher::<Register>::watch(two.0, two.1, two.2, two.3, rng.fork()));
     tasks.spawn(Watcher::<Claim>::watch(three.0, three.1, three.2, three.3, rng.fork()));
+    tasks.spawn(Watcher::<Deposit>::watch(four.0, four.1, four.2, four.3, rng.fork()));
 }
 
 /// Whether opening, taking over or changing the key may fail so.

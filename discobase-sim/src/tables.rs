@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use discobase_core as discobase;
 use discobase_core::{Record, Table};
 
-/// One side of a transfer of money: a commit saves two, whose amounts cancel out.
+/// One side of a transfer of money: a commit saves two, whose amounts cancel out. The other one may be a [`Deposit`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Table)]
 #[table(crate = "discobase")]
 pub(crate) struct Entry {
@@ -14,6 +14,16 @@ pub(crate) struct Entry {
     #[table(key)]
     pub(crate) side: u64,
     #[table(index)]
+    pub(crate) account: u64,
+    pub(crate) amount: i64,
+}
+
+/// The other side of a transfer that goes from one table to another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Table)]
+#[table(crate = "discobase")]
+pub(crate) struct Deposit {
+    #[table(key)]
+    pub(crate) transfer: u64,
     pub(crate) account: u64,
     pub(crate) amount: i64,
 }

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::oracle::Oracle;
 use crate::rng::Rng;
-use crate::tables::{Claim, Entry, Register, digest};
+use crate::tables::{Claim, Deposit, Entry, Register, digest};
 use crate::world::World;
 
 /// A table that is watched.
@@ -22,8 +22,12 @@ pub(crate) trait Watchable: Table + Clone + Hash + PartialEq + Debug {
 
 impl Watchable for Entry {
     fn seen(oracle: &Oracle, watcher: &str, records: &[Record<Self>]) {
-        oracle.saw_entries(watcher, records);
+        oracle.saw_entries(watcher, records, None);
     }
+}
+
+impl Watchable for Deposit {
+    fn seen(_: &Oracle, _: &str, _: &[Record<Self>]) {}
 }
 
 impl Watchable for Register {

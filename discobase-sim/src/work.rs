@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::oracle::{Kind, Oracle, Told};
 use crate::rng::Rng;
 use crate::secret::SECRET;
-use crate::tables::{Claim, Entry, Register, digest};
+use crate::tables::{Claim, Deposit, Entry, Register, digest};
 use crate::world::World;
 
 const ACCOUNTS: u64 = 8;
@@ -55,21 +55,37 @@ impl Caller {
     async fn transfer(&mut self) -> Result<()> {
         let (from, to) = (self.rng.below(ACCOUNTS), self.rng.below(ACCOUNTS));
         let amount = i64::try_from(self.rng.between(1, 100)).unwrap_or(1);
-        let number = self.begin(Kind::Transfer { from, to, amount });
+        let across = self.rng.chance(0.5);
+        let number = self.begin(Kind::Transfer { from, to, amount, across });
         let entry = |side, account, amount| Entry { transfer: number, side, account, amount };
-        let saved = Entry::save_all([entry(0, from, -amount), entry(1, to, amount)], &self.db).await;
-        let version = |saved: &Vec<Record<Entry>>| saved.first().map(Record::version);
-        self.end(number, saved.as_ref().map(version)).await;
+        let saved = if across {
+            let deposit = Deposit { transfer: number, account: to, amount };
+            self.save_across(entry(0, from, -amount), deposit).await.map(Some)
+        } else {
+            let saved = Entry::save_all([entry(0, from, -amount), entry(1, to, amount)], &self.db).await;
+            saved.map(|saved| saved.first().map(Record::version))
+        };
+        self.end(number, saved.as_ref().map(|version| *version)).await;
         saved?;
         // What was acknowledged is seen by whoever acknowledged it.
-        let seen = Entry::find(&self.db).filter(|entry| entry.transfer.eq(number)).all().await?;
-        if seen.len() != 2 {
+        let snapshot = self.db.snapshot()?;
+        let seen = Entry::find(&snapshot).filter(|entry| entry.transfer.eq(number)).all().await?.len();
+        let deposited = Deposit::find(&snapshot).filter(|one| one.transfer.eq(number)).all().await?.len();
+        if (seen, deposited) != if across { (1, 1) } else { (2, 0) } {
             self.oracle.violation(format!(
                 "{} was told that transfer {number} is durable and does not see it",
                 self.name
             ));
         }
         Ok(())
+    }
+
+    /// Saves in two tables at once.
+    async fn save_across(&self, entry: Entry, deposit: Deposit) -> Result<Seq> {
+        let session = self.db.session()?;
+        session.add(entry).await?;
+        session.add(deposit).await?;
+        session.commit().await
     }
 
     async fn append(&mut self) -> Result<()> {
@@ -118,15 +134,17 @@ impl Caller {
     async fn read(&mut self) -> Result<()> {
         let snapshot = self.db.snapshot()?;
         let entries = Entry::find(&snapshot).all().await?;
+        let deposits = Deposit::find(&snapshot).all().await?;
         let claims = Claim::find(&snapshot).all().await?;
         let registers = Register::find(&snapshot).all().await?;
-        self.oracle.saw_entries(&self.name, &entries);
+        self.oracle.saw_entries(&self.name, &entries, Some(&deposits));
         self.oracle.saw_claims(&self.name, &claims);
         registers.iter().for_each(|register| self.oracle.saw_register(&self.name, register));
         let seq = snapshot.seq();
         // Where people deleted frames that had been read, a follower takes back what they held.
         if !self.world.vandalised() {
             self.oracle.saw_state(&self.name, Entry::SCHEMA.name, seq, digest(&entries));
+            self.oracle.saw_state(&self.name, Deposit::SCHEMA.name, seq, digest(&deposits));
             self.oracle.saw_state(&self.name, Claim::SCHEMA.name, seq, digest(&claims));
             self.oracle.saw_state(&self.name, Register::SCHEMA.name, seq, digest(&registers));
             if seq < self.newest {
