@@ -21,7 +21,7 @@ const BYTES: u8 = 8;
 
 impl SortKey {
     /// The key of one value.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of(value: ValueRef<'_>) -> Self {
         let mut key = Self::default();
         key.push(value);

@@ -1,5 +1,6 @@
 //! Replay of any journal: what is read, what is followed, and what becomes of it when messages are lost.
 
+mod commits;
 mod guild;
 mod world;
 
@@ -16,7 +17,8 @@ use crate::journal::chain::Link;
 use crate::journal::tail::{Follower, Heard};
 use crate::replay::{Replayed, replay};
 use crate::tables::Tables;
-use world::{JOURNAL, World, same};
+use commits::same;
+use world::{JOURNAL, World};
 
 /// The most steps of one history.
 const STEPS: usize = 64;

@@ -1,35 +1,30 @@
 //! Journals, made step by step: what writers post, what others post, what is copied, trimmed and lost.
 
+mod others;
+mod upkeep;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
-use crate::checkpoint::build::{Wanted, build};
-use crate::checkpoint::trim::{superseded, trim_journal};
-use crate::checkpoint::upload::{Uploader, upload};
-use crate::codec::checkpoint::{Checkpoint, Covers, Root};
+use crate::codec::checkpoint::{Checkpoint, Root};
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing};
 use crate::codec::message::{Encoded, encode, encode_attached};
-use crate::codec::segment::Sealing;
 use crate::fuzzing::arbitrary;
 use crate::fuzzing::chain::described;
+use crate::fuzzing::journal::commits::commits;
 use crate::fuzzing::journal::guild::{BOT, Guild};
 use crate::fuzzing::source::Source;
-use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, UserId};
+use crate::ids::{ChannelId, Epoch, Incarnation, Seq};
 use crate::journal::chain::{Holder, Link};
 use crate::journal::reader::Reader;
-use crate::journal::rules::{Position, Tip};
-use crate::schema::IndexKind;
 use crate::seal::{KeySource, Keychain};
 use crate::tables::Tables;
-use crate::transport::{Message, NewMessage};
+use crate::transport::Message;
 
 /// The channel of the journal.
 pub(super) const JOURNAL: ChannelId = ChannelId::new(5);
 const TIMING: Timing = Timing { visibility: 2_000, grace: 3_000, window: 60_000 };
-/// How long after a checkpoint became durable the journal is trimmed.
-const TRIM_AFTER: Duration = Duration::from_secs(600);
 
 /// A frame that was posted, and what is so after it, if it is on the chain.
 pub(super) struct Known {
@@ -190,60 +185,6 @@ impl World {
         self.add(source, place, Frame { header, body: Body::Close }, |_| {});
     }
 
-    /// A checkpoint after some frame, of an earlier one on the same chain.
-    async fn checkpoint(&mut self, source: &mut Source<'_>) {
-        let place = self.place(source);
-        let mut covered = place;
-        for _ in 0..source.below(4) {
-            covered = self.known.get(covered).and_then(|known| known.before).unwrap_or(covered);
-        }
-        let (Some(header), Some(known), Some(root)) =
-            (self.header(place), self.known.get(covered), self.root)
-        else {
-            return;
-        };
-        // Who covers a closed term's frame, or frames that make no sense, is no writer.
-        let (Some(tables), false, false) = (known.tables.clone(), known.holder.closed, known.strange) else {
-            return;
-        };
-        // Nor does a writer's checkpoint cover less than the one before.
-        let last = known.last.clone();
-        let latest = self.known.get(place).and_then(|known| known.last.as_ref());
-        if latest.is_some_and(|latest| latest.covers.message >= known.link.message) {
-            return;
-        }
-        let position = Position {
-            tip: Tip { sum: known.link.sum, message: known.link.message },
-            holder: known.holder.clone(),
-            timing: TIMING,
-        };
-        let wanted = Wanted {
-            db: Arc::clone(&self.reader.db),
-            sealing: Sealing::Clear,
-            tables: tables.clone(),
-            last: last.clone(),
-        };
-        let uploader = Uploader {
-            transport: Arc::clone(&self.reader.transport),
-            epoch: header.epoch,
-            incarnation: header.incarnation,
-        };
-        let built = upload(&uploader, build(&self.reader.env, wanted)).await;
-        let mut checkpoint = Checkpoint {
-            root,
-            covers: Covers::of(&position),
-            seq: tables.seq(),
-            next_table: tables.next_table(),
-            tables: built.unwrap_or_else(|error| panic!("no checkpoint of sound tables: {error}")),
-            past: Vec::new(),
-            steps: tables.steps().to_vec(),
-            drop: Vec::new(),
-        };
-        checkpoint.drop = last.map_or_else(Vec::new, |last| superseded(&last, &[], &checkpoint));
-        let body = Body::Checkpoint(Box::new(checkpoint.clone()));
-        self.add(source, place, Frame { header, body }, |known| known.last = Some(Arc::new(checkpoint)));
-    }
-
     /// Time passes: what the rules count with, or far more.
     fn wait(&self, source: &mut Source<'_>) {
         let ms = match source.below(5) {
@@ -254,90 +195,6 @@ impl World {
             _ => 60_001,
         };
         self.guild.pass(Duration::from_millis(ms));
-    }
-
-    /// A frame is posted once more: the same bytes, under a new id.
-    fn copy(&mut self, source: &mut Source<'_>) {
-        let Some(known) = self.known.get(source.below(self.known.len())) else { return };
-        let on_chain = self.chain().iter().any(|link| link.sum == known.link.sum);
-        let present = self.present();
-        // A late copy of what was trimmed tells nobody that it was.
-        let understood = on_chain && matches!(known.link.kind, Kind::Open | Kind::Checkpoint);
-        let orphan = known.link.header.prev != Sum::NONE && !present.contains(&known.link.header.prev);
-        let message = self.guild.messages(JOURNAL).into_iter().find(|one| one.id == known.link.message);
-        let Some(message) = message else { return };
-        self.may_fail |= orphan && !understood;
-        let content = self.guild.content(&message);
-        self.posted.push(self.guild.put(JOURNAL, BOT, &content));
-    }
-
-    /// Somebody else posts, or the bot posts what is no frame of this database.
-    fn stranger(&mut self, source: &mut Source<'_>) {
-        let Some(known) = self.known.get(source.below(self.known.len())) else { return };
-        let message = self.guild.messages(JOURNAL).into_iter().find(|one| one.id == known.link.message);
-        let mut content = message.map_or_else(NewMessage::default, |message| self.guild.content(&message));
-        let author = if source.flag() { UserId::new(9) } else { BOT };
-        match source.below(5) {
-            0 => content = NewMessage { content: arbitrary::text(source), ..NewMessage::default() },
-            1 => content.content = content.content.replacen("\"epoch\"", "\"epok\"", 1),
-            2 => content.content = content.content.replacen("{\"discobase\":1", "{\"discobase\":2", 1),
-            3 => content.attachments.clear(),
-            _ => {
-                let at = source.number() as usize;
-                if let Some(byte) = char::from_u32(0x20 + u32::from(source.byte()) % 0x5f)
-                    && let Some(old) = content.content.get(at..=at)
-                {
-                    content.content = content.content.replacen(old, byte.encode_utf8(&mut [0; 4]), 1);
-                }
-            }
-        }
-        self.may_fail |= author == BOT;
-        self.posted.push(self.guild.put(JOURNAL, author, &content));
-    }
-
-    /// The owner deletes what its last checkpoint covers, or is interrupted in it.
-    async fn trim(&mut self, source: &mut Source<'_>) {
-        let Some(checkpoint) = self.chain().into_iter().rev().find(|link| link.kind == Kind::Checkpoint)
-        else {
-            return;
-        };
-        let Some(known) = self.known.iter().find(|known| known.link.sum == checkpoint.sum) else { return };
-        let dropped = known.last.as_ref().map_or_else(Vec::new, |last| last.drop.clone());
-        self.guild.pass(TRIM_AFTER);
-        // What it covers is to be final, and so is the checkpoint.
-        let interrupted = source.rarely(3);
-        self.guild.allow_deletions(if interrupted { source.number() } else { u64::MAX });
-        let trimmed = trim_journal(&self.reader, checkpoint.sum).await;
-        self.guild.allow_deletions(u64::MAX);
-        // The newest message stays. A request that came so late that it follows what is trimmed looks like a hole then.
-        let present = self.present();
-        let chain: HashSet<Sum> = self.chain().iter().map(|link| link.sum).collect();
-        self.may_fail |= self.known.iter().any(|known| {
-            let Known { link, .. } = known;
-            present.contains(&link.sum) && !chain.contains(&link.sum) && !present.contains(&link.header.prev)
-        });
-        if trimmed.is_ok() {
-            for location in dropped {
-                self.guild.remove(location.channel, location.message);
-            }
-        }
-    }
-
-    /// What only a bot that lies would post, or one that has lost its journal.
-    fn lie(&mut self, source: &mut Source<'_>) {
-        let place = self.place(source);
-        let mut frame = arbitrary::frame(source, "shop");
-        if source.flag() {
-            frame.header.prev = self.known.get(place).map_or(Sum::NONE, |known| known.link.sum);
-        }
-        if source.flag()
-            && let Some(known) = self.known.get(place)
-        {
-            frame.header.epoch = known.holder.epoch;
-            frame.header.incarnation = known.holder.incarnation;
-        }
-        self.lies = true;
-        self.post(source, frame);
     }
 
     /// Whether a process that obeys the rules could post such a frame there: now, or long ago in a request that is
@@ -419,102 +276,4 @@ impl World {
     pub(super) fn find(&self, sum: Sum) -> Option<&Known> {
         self.known.iter().find(|known| known.link.sum == sum)
     }
-}
-
-/// Commits that a session could have made, and the tables after them.
-fn commits(source: &mut Source<'_>, mut tables: Tables) -> (Vec<Commit>, Tables) {
-    let mut commits = Vec::new();
-    let mut seq = if source.rarely(8) { tables.seq().next() } else { tables.seq() };
-    for _ in 0..source.below(4) {
-        seq = seq.next();
-        let mut ops = Vec::new();
-        for _ in 0..source.below(4) {
-            let (op, mut after) = (op(source, &tables), tables.clone());
-            if fits(&tables, &op) && after.apply_op(seq, &op).is_ok() {
-                ops.push(op);
-                tables = after;
-            }
-        }
-        tables.advance(seq);
-        commits.push(Commit { seq, ops });
-    }
-    (commits, tables)
-}
-
-fn op(source: &mut Source<'_>, tables: &Tables) -> Op {
-    let what = source.below(16);
-    let state = tables.iter().nth(source.below(2));
-    let Some(state) = state.filter(|_| what < 15) else {
-        let name = format!("table{}", tables.next_table());
-        return Op::Schema(Box::new(arbitrary::table(tables.next_table(), &name)));
-    };
-    let (table, row) = (state.def().id, RowId::new(1 + source.below(12) as u64));
-    match what {
-        0..=5 => Op::Insert { table, row: state.next_row(), values: arbitrary::fitting_row(source) },
-        6..=8 => Op::Update { table, row, values: arbitrary::fitting_row(source) },
-        9 | 10 => Op::Delete { table, row },
-        11 => Op::Drop { table },
-        12 => {
-            let version = source.below(4).to_string();
-            Op::Applied(Box::new(AppliedStep { version, ..arbitrary::step(source) }))
-        }
-        13 => Op::Reverted { version: source.below(4).to_string() },
-        _ => Op::Alter(Box::new(altered(source, state.def()))),
-    }
-}
-
-/// Another definition, which the table may not fit.
-fn altered(source: &mut Source<'_>, def: &TableDef) -> TableDef {
-    let mut def = def.clone();
-    match source.below(5) {
-        0 => def.name = format!("table{}", source.below(4)),
-        1 => {
-            let like = def.columns.last().cloned();
-            def.columns
-                .extend(like.map(|like| ColumnDef { name: format!("column{}", def.columns.len()), ..like }));
-        }
-        // An empty name is that of a column that was dropped.
-        2 => def.columns.iter_mut().skip(1 + source.below(3)).take(1).for_each(|column| column.name.clear()),
-        3 => def.indexes.truncate(1),
-        _ => {
-            let kind = if source.flag() { IndexKind::Unique } else { IndexKind::Index };
-            let columns = vec![source.below(def.columns.len())];
-            def.indexes.push(IndexDef { kind, columns, channel: ChannelId::new(8), references: None });
-        }
-    }
-    def
-}
-
-/// Whether no other row has the key.
-fn fits(tables: &Tables, op: &Op) -> bool {
-    match op {
-        Op::Insert { table, row, values } | Op::Update { table, row, values } => {
-            tables.loaded(*table).is_some_and(|table| {
-                table.collision(*row, values).is_none()
-                    && (matches!(op, Op::Insert { .. }) || table.row(*row).is_some())
-            })
-        }
-        _ => true,
-    }
-}
-
-/// Whether two states are the same, as far as anybody can see.
-pub(super) fn same(one: &Tables, other: &Tables) -> bool {
-    let content = |tables: &Tables| -> Vec<_> {
-        let rows = |table: &Arc<crate::tables::TableState>| -> Vec<(RowId, Seq, Vec<u8>)> {
-            let row = |(id, stored): (RowId, crate::tables::Stored<'_>)| {
-                (id, stored.version, stored.row.as_bytes().to_vec())
-            };
-            table.rows().map(row).collect()
-        };
-        tables
-            .iter()
-            .filter_map(crate::tables::Slot::loaded)
-            .map(|table| (table.def().clone(), table.next_row(), rows(table)))
-            .collect()
-    };
-    one.seq() == other.seq()
-        && one.next_table() == other.next_table()
-        && one.steps() == other.steps()
-        && content(one) == content(other)
 }
