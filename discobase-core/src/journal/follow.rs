@@ -123,6 +123,13 @@ impl Track {
         (oldest(&|link| visible(link)), oldest(&|link| !visible(link)))
     }
 
+    /// Whether a read that began at `began` had to show the tip and does not: it was trimmed, or deleted. What follows it
+    /// may be gone with it, another process's `open` for one, so that nothing can be made of what is left.
+    pub(crate) fn is_lost(&self, shown: bool, began: u64) -> bool {
+        let Position { tip, timing, .. } = &self.position;
+        !shown && tip.message.time_ms().saturating_add(timing.visibility) <= began
+    }
+
     /// `link` follows the tip.
     pub(crate) fn advance(&mut self, link: &Link) {
         self.position = self.position.clone().after(link);

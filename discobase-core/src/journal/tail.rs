@@ -184,10 +184,8 @@ impl Follower {
         };
         let Settled { frames: settled, wait } = self.track.settle(&chain, began);
         let (gap, young) = self.track.gap(&scan.links, &chain, began);
-        // A tip that is gone although nothing follows it was deleted: a trim leaves the newest frames.
-        let lost = chain.is_empty()
-            && tip.message.time_ms().saturating_add(timing.visibility) <= began
-            && !scan.links.iter().any(|link| link.sum == tip.sum);
+        let lost = self.track.is_lost(scan.shows(tip.sum), began);
+        let (settled, wait) = if lost { (0, None) } else { (settled, wait) };
         let (gap, young) = (gap.is_some() || lost, young.is_some());
         let end = chain.last().map_or(tip.message, |last| last.message);
         let frames = self.advance(&mut scan, chain.into_iter().take(settled));

@@ -58,8 +58,14 @@ impl World {
         let start = Reader::tail_start(from.tip.message, self.timing());
         for reading in state.guild.readings(&self.laws, state.now, start) {
             let (mut track, mut clock, mut after) = (track.clone(), clock, state.clone());
-            let (chain, _) = reading.walk(from, self.timing);
+            let (mut chain, _) = reading.walk(from, self.timing);
             reading.newest().into_iter().for_each(|newest| clock.saw(newest, state.time()));
+            // Then it reads the whole journal: all that follows the base is in the tail, too.
+            if track.is_lost(self.shows(state, &reading, from.tip.sum), began) {
+                let base = self.base(state);
+                track = Track::new(base.clone(), base.tip.message);
+                chain = reading.walk(base, self.timing).0;
+            }
             for link in chain.iter().take(track.settle(&chain, began).frames) {
                 track.advance(link);
                 after.rely(link.sum);

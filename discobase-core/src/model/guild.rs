@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codec::frame::{Kind, Sum, Timing};
 use crate::ids::MessageId;
 use crate::journal::chain::{Holder, Link, Links, walk};
-use crate::journal::rules::{Nonce, Position, Reply};
+use crate::journal::rules::{Nonce, Position, Reply, torn};
 
 /// Milliseconds of one tick of the model's clock.
 pub(super) const TICK: u64 = 1_000;
@@ -36,6 +36,8 @@ pub(super) struct Posted {
     at: u64,
     /// Whether a moderator has deleted it.
     pub(super) gone: bool,
+    /// Whether an owner has trimmed it: it counts, and nobody sees it any more.
+    pub(super) trimmed: bool,
 }
 
 /// The journal: its messages in the order in which they were made.
@@ -74,7 +76,7 @@ impl Guild {
             for skew in 0..=laws.skew {
                 let message = message_at(now + skew, self.0.len() + 1);
                 let link = Arc::new(Link { message, ..Link::clone(link) });
-                let posted = Posted { link, nonce, at: now, gone: false };
+                let posted = Posted { link, nonce, at: now, gone: false, trimmed: false };
                 let mut guild = self.clone();
                 guild.0.push(posted);
                 ways.push((guild, Reply::Own(message)));
@@ -87,12 +89,12 @@ impl Guild {
     pub(super) fn post_and_delete(&mut self, link: &Arc<Link>, nonce: Nonce) {
         let message = message_at(0, self.0.len() + 1);
         let link = Arc::new(Link { message, ..Link::clone(link) });
-        self.0.push(Posted { link, nonce, at: 0, gone: true });
+        self.0.push(Posted { link, nonce, at: 0, gone: true, trimmed: false });
     }
 
     /// What a history may show that is read now, from a message on: what is young may be missing.
     pub(super) fn readings(&self, laws: &Laws, now: u64, after: MessageId) -> Vec<Reading> {
-        let there = |posted: &&Posted| !posted.gone && posted.link.message > after;
+        let there = |posted: &&Posted| !posted.gone && !posted.trimmed && posted.link.message > after;
         let (sure, young): (Vec<_>, Vec<_>) =
             self.0.iter().filter(there).partition(|p| p.at + laws.lag <= now);
         let sure: Vec<_> = sure.into_iter().map(|posted| Arc::clone(&posted.link)).collect();
@@ -104,7 +106,20 @@ impl Guild {
         (0..1 << young.len()).map(subset).collect()
     }
 
-    /// Everything that was made and not deleted.
+    /// Takes what follows `before` and what holds one of these frames out of all readings.
+    pub(super) fn trim(&mut self, held: &[Sum], before: &[Sum]) {
+        for posted in &mut self.0 {
+            let Link { sum, header, .. } = &*posted.link;
+            posted.trimmed |= held.contains(sum) || before.contains(&header.prev);
+        }
+    }
+
+    /// Whether a frame was made so long ago.
+    pub(super) fn is_as_old(&self, sum: Sum, now: u64, ticks: u64) -> bool {
+        self.0.iter().any(|posted| posted.link.sum == sum && posted.at + ticks <= now)
+    }
+
+    /// Everything that was made and not deleted, trimmed or not.
     pub(super) fn all(&self, laws: &Laws) -> Reading {
         let links = self.0.iter().filter(|posted| !posted.gone).map(|posted| Arc::clone(&posted.link));
         Reading(links.collect(), laws.open_wins)
@@ -115,7 +130,7 @@ impl Posted {
     /// The answer to a post of `link` that this message's nonce brings back.
     fn answers(&self, link: &Link) -> Reply {
         match self.link.sum == link.sum {
-            _ if self.gone => Reply::Deleted,
+            _ if self.gone || self.trimmed => Reply::Deleted,
             true => Reply::Own(self.link.message),
             false => Reply::Rival(self.link.sum, self.link.message),
         }
@@ -146,6 +161,11 @@ impl Reading {
     /// Whether a frame is there.
     pub(super) fn shows(&self, sum: Sum) -> bool {
         self.0.iter().any(|link| link.sum == sum)
+    }
+
+    /// Whether something is missing that decided who may write.
+    pub(super) fn is_torn(&self, from: &Position, end: &Holder, rival: Option<Sum>) -> bool {
+        torn(&self.links(), from, end, rival)
     }
 
     /// The newest message.

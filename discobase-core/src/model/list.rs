@@ -96,6 +96,23 @@ fn holding() -> Vec<Scenario> {
         Scenario::tight("B7", "nonces remembered for W alone, without skew", 11)
             .quick_to(7)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)]),
+        long("E1", "an owner that sleeps while a challenger writes a checkpoint and trims", 10)
+            .trims(2)
+            .quick_to(6)
+            .owned(&[Part("a", 1, 1, 1), part("b", 1)]),
+        long("E2", "the same, when nobody remembers the nonces of what was trimmed", 11)
+            .laws(|laws| (laws.nonce, laws.race) = (Some(2), None))
+            .times(|times| times.window = TICK)
+            .trims(3)
+            .quick_to(8)
+            .owned(&[Part("a", 1, 1, 1), part("b", 1)]),
+        long("E3", "a follower while a challenger trims", 9)
+            .laws(|laws| (laws.nonce, laws.race) = (Some(2), None))
+            .times(|times| times.window = TICK)
+            .trims(2)
+            .quick_to(7)
+            .owned(&[part("a", 1), part("b", 1)])
+            .followed(2),
         long("C1", "a follower, an owner that looks, and a challenger", 6)
             .quick_to(5)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)])

@@ -23,7 +23,8 @@ impl World {
     ) {
         let Some(process) = self.process(state, at) else { return };
         for reading in state.guild.readings(&self.laws, state.now, MessageId::default()) {
-            let (chain, holder) = reading.walk(&self.root, self.timing);
+            let base = self.base(state);
+            let (chain, holder) = reading.walk(base, self.timing);
             let last = chain.last();
             let mut after = state.clone();
             let unsure = if self.rules.any_open {
@@ -41,7 +42,7 @@ impl World {
                 next(after, &|| format!("process {at} reads, and is not sure of {:?}", last.map(name)));
                 continue;
             }
-            let tip = last.map_or(self.root.tip, |last| Tip { sum: last.sum, message: last.message });
+            let tip = last.map_or(base.tip, |last| Tip { sum: last.sum, message: last.message });
             let timing = self.timing();
             let position = Position { tip, holder, timing };
             after.rely(tip.sum);

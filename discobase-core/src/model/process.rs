@@ -24,6 +24,8 @@ pub(super) struct Rules {
     pub(super) trusts_refusals: bool,
     /// An `open` whose nonce belongs to a deleted message goes out under another.
     pub(super) second_nonce: bool,
+    /// A read that does not show the tip is believed.
+    pub(super) rootless: bool,
     /// The times that processes count with, where they are not the chain's.
     pub(super) timing: Option<Timing>,
 }

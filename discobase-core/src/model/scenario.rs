@@ -100,6 +100,7 @@ impl Scenario {
             processes: Vec::new(),
             end,
             deletions: 0,
+            trims: None,
             deleted: false,
             refusals: 0,
         };
@@ -206,6 +207,12 @@ impl Scenario {
     /// Moderators may delete so many messages that nobody relies on.
     pub(super) fn deletions(mut self, deletions: u8) -> Self {
         self.world.deletions = deletions;
+        self
+    }
+
+    /// Whose frame is so old trims what it covers.
+    pub(super) fn trims(mut self, ticks: u64) -> Self {
+        self.world.trims = Some(ticks);
         self
     }
 

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) relied: Vec<Sum>,
     /// Frames that somebody was told will never be durable.
     pub(super) refuted: Vec<Sum>,
+    /// What the checkpoint covers whose owner has trimmed: the root is not there any more, and walks begin here.
+    pub(super) base: Option<Box<Position>>,
     /// How many messages moderators may yet delete.
     pub(super) deletions: u8,
     /// How many requests the guild may yet refuse.
@@ -51,6 +53,8 @@ pub(super) struct World {
     /// The last tick.
     pub(super) end: u64,
     pub(super) deletions: u8,
+    /// How old a checkpoint is before its owner trims, in ticks; `None` if nobody does.
+    pub(super) trims: Option<u64>,
     /// Whether somebody's `open` after the root was posted and deleted before all this.
     pub(super) deleted: bool,
     pub(super) refusals: u8,
@@ -112,6 +116,7 @@ impl System for World {
             processes: self.processes.clone(),
             relied: Vec::new(),
             refuted: Vec::new(),
+            base: None,
             deletions: self.deletions,
             refusals: self.refusals,
         }
@@ -123,6 +128,7 @@ impl System for World {
         }
         self.execute(state, next);
         self.moderate(state, next);
+        self.trim(state, next);
         for at in 0..state.processes.len() {
             self.act(state, at, next);
         }
@@ -166,6 +172,31 @@ impl World {
                 self.answer(after, request, reply, &what, next);
             }
             self.refuse(&rest, request, next);
+        }
+    }
+
+    /// Where a reading of the whole journal begins its walk.
+    pub(super) fn base<'a>(&'a self, state: &'a State) -> &'a Position {
+        state.base.as_deref().unwrap_or(&self.root)
+    }
+
+    /// A data frame that somebody relies on stands for a checkpoint of the frame before it. When it is old enough, what it
+    /// covers is deleted: the chain up to there, and void frames beside it.
+    fn trim(&self, state: &State, next: Next<'_, State>) {
+        let Some(ticks) = self.trims.filter(|_| state.base.is_none()) else { return };
+        let (chain, _) = state.guild.all(&self.laws).walk(&self.root, self.timing);
+        let (mut base, mut before) = (self.root.clone(), Vec::new());
+        for link in &chain {
+            let relied = link.kind == Kind::Data && state.relied.contains(&link.sum);
+            if relied && state.guild.is_as_old(link.sum, state.now, ticks) {
+                let mut after = state.clone();
+                let held = [before.as_slice(), &[base.tip.sum]].concat();
+                after.guild.trim(&held, &before);
+                after.base = Some(Box::new(base.clone()));
+                next(after, &|| format!("what {} covers is trimmed", name(link)));
+            }
+            before.push(base.tip.sum);
+            base = base.after(link);
         }
     }
 

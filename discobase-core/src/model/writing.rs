@@ -106,14 +106,14 @@ impl World {
                 self.set(&mut state, at, Mode::Writing { owner: Box::new(owner), run: Some(run) });
                 next(state, what);
             }
-            Step::Walk(from) => {
+            Step::Walk { from, rival } => {
                 for reading in state.guild.readings(&self.laws, state.now, tail(from.tip)) {
                     let (chain, end) = reading.walk(&from, self.timing);
                     let seen = run.frame.as_ref().is_some_and(|frame| reading.shows(frame.sum));
                     let tips = chain.iter().map(|link| Tip { sum: link.sum, message: link.message });
-                    let rooted = self.shows(&reading, from.tip.sum);
-                    let walked =
-                        Walked { rooted, chain: tips.collect(), end, seen, newest: reading.newest() };
+                    let rooted = self.shows(&state, &reading, from.tip.sum);
+                    let (torn, newest) = (reading.is_torn(&from, &end, rival), reading.newest());
+                    let walked = Walked { rooted, chain: tips.collect(), end, seen, torn, newest };
                     let shown: Vec<String> = chain.iter().map(name).collect();
                     let what = || format!("{} and reads {shown:?}", what());
                     let event = Event::Walked(walked);
@@ -123,8 +123,9 @@ impl World {
             Step::Look => {
                 for reading in state.guild.readings(&self.laws, state.now, tail(owner.tip())) {
                     let first = reading.first_after(owner.tip().sum);
-                    let rooted = self.shows(&reading, owner.tip().sum);
-                    let event = Event::Looked { rooted, first, newest: reading.newest() };
+                    let rooted = self.shows(&state, &reading, owner.tip().sum);
+                    let torn = reading.is_torn(&owner.position(), owner.holder(), None);
+                    let event = Event::Looked { rooted, first, torn, newest: reading.newest() };
                     let what = || format!("{} and sees {first:?}", what());
                     self.advance(state.clone(), at, owner.clone(), run.clone(), event, &what, next);
                 }
@@ -133,9 +134,10 @@ impl World {
         }
     }
 
-    /// Whether a read showed a frame; the root's message is always there.
-    fn shows(&self, reading: &Reading, sum: Sum) -> bool {
-        sum == self.root.tip.sum || reading.shows(sum)
+    /// Whether a read showed a frame; the root's message is there until it is trimmed.
+    pub(super) fn shows(&self, state: &State, reading: &Reading, sum: Sum) -> bool {
+        let root = sum == self.root.tip.sum && state.base.is_none();
+        self.rules.rootless || root || reading.shows(sum)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one undertaking")]

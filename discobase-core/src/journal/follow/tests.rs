@@ -140,6 +140,14 @@ fn a_frame_after_one_that_is_nowhere_is_a_gap_once_all_is_visible() {
 }
 
 #[test]
+fn a_tip_that_a_read_had_to_show_and_does_not_is_lost() {
+    let track = track();
+    assert!(track.is_lost(false, START + 2_000));
+    assert!(!track.is_lost(true, START + 2_000));
+    assert!(!track.is_lost(false, START + 1_999), "it may be too young to be seen");
+}
+
+#[test]
 fn old_void_and_checked_frames_are_no_gap() {
     let mut track = track();
     let before = data(7, 6, 0);
