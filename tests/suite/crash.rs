@@ -19,6 +19,7 @@ crate::in_process!(
     the_data_file_keeps_the_database,
     a_live_owner_keeps_the_database_from_a_second_process,
     an_owner_that_was_taken_over_is_fenced,
+    an_owner_whose_successor_trims_is_told_that_it_is_fenced,
     two_processes_that_create_at_once_share_one_database,
     creators_that_race_slowly_share_one_database,
 );
@@ -153,6 +154,34 @@ async fn an_owner_that_was_taken_over_is_fenced(place: &Place) {
         User::find(&db).all().await.unwrap().iter().map(|user| user.name.clone()).collect();
     assert_eq!(names, ["first", "second", "third"]);
     db.close().await.unwrap();
+}
+
+/// It hears that a message was deleted, and not that another process took over: the journal that it then reads begins behind
+/// its own frames, because the other one has written a checkpoint, and not because frames were deleted.
+async fn an_owner_whose_successor_trims_is_told_that_it_is_fenced(place: &Place) {
+    let first = short(&place.name);
+    first.connect_guild(place.local()).await.unwrap();
+    User::new(1, "first", 1).save(&first).await.unwrap();
+    let journal = first.journal().unwrap().get();
+    let hello = place.local().post_as(place.local().owner_id(), journal, "hello").unwrap();
+    place.local().faults().push(Rule::new(Action::SwallowEvent).on_event("MESSAGE_CREATE"));
+    let second = short(&place.name);
+    second.connect_guild(place.local()).await.unwrap();
+    User::new(2, "second", 1).save(&second).await.unwrap();
+    second.checkpoint().await.unwrap();
+    place.local().delete_as_moderator(journal, hello.message.id).unwrap();
+    let (mut id, mut error) = (10, None);
+    while error.is_none() {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // A key that is there is refused from memory, without a word to the guild, while the process may write.
+        let saved = User::new(1, &id.to_string(), 1).save(&first).await.unwrap_err();
+        error = Some(saved).filter(|error| error.kind() != ErrorKind::DuplicateKey);
+        id += 1;
+        assert!(id < 30, "the journal is not checked");
+    }
+    assert_eq!(error.unwrap().kind(), ErrorKind::Fenced);
+    first.close().await.unwrap();
+    second.close().await.unwrap();
 }
 
 async fn two_processes_that_create_at_once_share_one_database(place: &Place) {

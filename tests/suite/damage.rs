@@ -2,9 +2,9 @@
 
 use discobase::transport::twilight::TwilightConfig;
 use discobase::{ChannelId, Database, ErrorKind, Table};
-use discobase_guild::Limits;
 use discobase_guild::state::NewChannel;
 use discobase_guild::state::permission;
+use discobase_guild::{Action, Limits, Rule};
 use twilight_model::http::attachment::Attachment;
 use twilight_model::id::Id;
 
@@ -19,6 +19,8 @@ crate::in_process!(
     writing_stops_when_a_frame_is_deleted,
     a_missing_journal_is_not_a_new_database,
     a_journal_that_lost_is_not_taken_for_the_one_that_is_missing,
+    a_message_that_is_not_found_yet_is_no_missing_journal,
+    an_owner_whose_rival_was_deleted_acknowledges_nothing,
     a_journal_deleted_while_open_is_an_error,
     a_damaged_attachment_is_named,
     missing_permissions_are_listed_at_once,
@@ -197,11 +199,9 @@ async fn a_missing_journal_is_not_a_new_database(place: &Place) {
 
 /// Two processes created the database at once, and the one that lost ended before it deleted its journal: that is all
 /// that is left when somebody deletes the other.
-async fn a_journal_that_lost_is_not_taken_for_the_one_that_is_missing(place: &Place) {
-    let db = open(place).await;
-    let (journal, guild) = (db.journal().unwrap().get(), place.local());
-    User::new(1, "a", 1).save(&db).await.unwrap();
-    db.close().await.unwrap();
+/// Makes a journal of the same database, with a later genesis.
+fn lose_a_race(place: &Place, journal: u64) {
+    let guild = place.local();
     let bot = guild.application_id();
     guild.with_state(|state, now| {
         let genesis = state.messages_in(journal).next().unwrap().content.clone();
@@ -211,6 +211,14 @@ async fn a_journal_that_lost_is_not_taken_for_the_one_that_is_missing(place: &Pl
         let lost = state.create_channel(now, bot, journal.guild_id, lost).unwrap();
         state.post_as(now, bot, lost.id, &genesis).unwrap();
     });
+}
+
+async fn a_journal_that_lost_is_not_taken_for_the_one_that_is_missing(place: &Place) {
+    let db = open(place).await;
+    let (journal, guild) = (db.journal().unwrap().get(), place.local());
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.close().await.unwrap();
+    lose_a_race(place, journal);
     let db = open(place).await;
     assert_eq!(User::count(&db).await.unwrap(), 1, "the oldest genesis wins");
     db.close().await.unwrap();
@@ -218,6 +226,57 @@ async fn a_journal_that_lost_is_not_taken_for_the_one_that_is_missing(place: &Pl
     let error = error_of_opening(place).await;
     assert_eq!(error.kind(), ErrorKind::MissingChannel, "{error}");
     assert!(error.to_string().contains("the catalog tells of tables"), "{error}");
+}
+
+/// A young message may be in a list and not be found alone yet, and its file not be where downloads are served from. The
+/// journal is there all the same, and the one that had lost the race must not be taken for the database.
+async fn a_message_that_is_not_found_yet_is_no_missing_journal(place: &Place) {
+    let db = open(place).await;
+    let (journal, guild) = (db.journal().unwrap().get(), place.local());
+    User::new(1, "a", 1).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    lose_a_race(place, journal);
+    // Found at the third try, and not before the journal is read anew.
+    for times in [2, 4] {
+        let refuse = |code, message: &str| {
+            Rule::new(Action::Refuse { status: 404, code, message: message.to_owned() })
+        };
+        let message = refuse(10_008, "Unknown Message").on("GET", "/channels/{channel}/messages/{message}");
+        let file = refuse(0, "404: Not Found").on("GET", "/attachments/{channel}/{attachment}/{filename}");
+        guild.faults().push(message.times(times));
+        guild.faults().push(file.times(1));
+        let db = open(place).await;
+        assert_eq!(db.journal().unwrap().get(), journal);
+        assert_eq!(User::count(&db).await.unwrap(), 1);
+        db.close().await.unwrap();
+        guild.faults().clear();
+    }
+}
+
+/// Another process took over, and somebody deleted its `open` before the first owner woke up.
+async fn an_owner_whose_rival_was_deleted_acknowledges_nothing(place: &Place) {
+    let quiet = |gateway: bool| {
+        let db = Database::builder(&place.name).timing(100, 300, 60_000).gateway(gateway).build();
+        db.table::<User>().unwrap();
+        db
+    };
+    let (first, second) = (quiet(false), quiet(true));
+    first.connect_guild(place.local()).await.unwrap();
+    User::new(1, "first", 1).save(&first).await.unwrap();
+    let journal = first.journal().unwrap();
+    let before = messages(place, journal).len();
+    second.connect_guild(place.local()).await.unwrap();
+    User::new(2, "second", 1).save(&second).await.unwrap();
+    User::new(3, "third", 1).save(&second).await.unwrap();
+    place.local().delete_as_moderator(journal.get(), messages(place, journal)[before]).unwrap();
+    let error = User::new(2, "lost", 2).save(&first).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");
+    let error = User::new(4, "lost too", 2).save(&first).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "it writes nothing more: {error}");
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+    assert_eq!(error_of_opening(place).await.kind(), ErrorKind::Damaged);
 }
 
 async fn a_journal_deleted_while_open_is_an_error(place: &Place) {

@@ -21,7 +21,7 @@ use crate::ids::{ChannelId, Epoch, Seq};
 use crate::journal::history::read_history;
 use crate::journal::owner::{self, random_incarnation};
 use crate::journal::post::key;
-use crate::journal::reader::Reader;
+use crate::journal::reader::{Reader, is_unknown_channel};
 use crate::journal::rules::{Nonce, is_certain, reopens, winner};
 use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
@@ -234,7 +234,7 @@ async fn oldest(creator: &Creator, journals: &[ChannelId], lazy: &Lazy) -> Resul
                 roots.extend(left.map(|left| (*journal, left.base.root.message)));
             }
             // Whoever lost a race for creating the database has just deleted its own.
-            Err(error) if error.kind() == ErrorKind::MissingChannel => gone = Some(error),
+            Err(error) if is_unknown_channel(&error) => gone = Some(error),
             Err(error) => return Err(error),
         }
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::MessageId;
 use crate::journal::base::{Base, find_base, rootless};
 use crate::journal::chain::{Holder, Link};
-use crate::journal::reader::{Reader, Scan, orphans, read_error, unreadable};
+use crate::journal::reader::{Reader, Scan, is_unknown_message, orphans, read_error, unreadable};
 use crate::journal::rules::{Position, Tip, undecided};
 use crate::transport::TransportError;
 
@@ -33,7 +33,15 @@ const READS: usize = 3;
 pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
     let (mut reads, mut seen, mut doubted) = (1, None, None);
     loop {
-        let (scan, walked) = read_whole(reader).await.map_err(|error| read_error(&error, reader.channel))?;
+        let (scan, walked) = match read_whole(reader).await {
+            Ok(read) => read,
+            // A message that was in the list is gone: its frame may have been trimmed, and the next list has no need of it.
+            Err(error) if is_unknown_message(&error) && reads < READS => {
+                reads += 1;
+                continue;
+            }
+            Err(error) => return Err(read_error(&error, reader.channel)),
+        };
         let timing = walked.as_ref().map_or(Timing::DISCORD, |walked| walked.base.start.timing);
         let trouble = match &walked {
             Some(walked) => trouble(reader, &scan, walked),

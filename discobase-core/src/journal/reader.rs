@@ -13,11 +13,15 @@ use crate::env::{SharedEnv, heavy, sleep};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Epoch, MessageId, UserId};
 use crate::journal::chain::{Holder, Link, Links, walk};
+use crate::journal::post::UNKNOWN_MESSAGE;
 use crate::seal::Keychain;
 use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportError};
 
 /// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
 const PAGE: usize = 100;
+
+/// Discord's code for a channel that is not there (Discord docs, "Opcodes and Status Codes": JSON).
+const UNKNOWN_CHANNEL: u64 = 10_003;
 
 /// Why a text that claims to be a frame of this version is none.
 const CHECKSUM: &str = "its checksum does not match its text";
@@ -265,7 +269,15 @@ impl Reader {
         for wait in UNTIL_DOWNLOADABLE {
             sleep(&*self.env, wait).await;
             // The message may have been read a day ago, and its URL have expired.
-            let fresh = self.transport.message(self.channel, message).await?;
+            let fresh = match self.transport.message(self.channel, message).await {
+                Ok(fresh) => fresh,
+                // One that is young may be in a list and not be found alone yet.
+                Err(error) if is_unknown_message(&error) => {
+                    missing = error;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let Some(attachment) = fresh.attachments.first() else { return Ok(None) };
             match self.transport.download(attachment).await {
                 Ok(file) => return Ok(Some(file)),
@@ -310,6 +322,17 @@ pub(crate) fn unreadable(scan: &Scan, channel: ChannelId, tip: MessageId) -> Opt
         bad.reason
     );
     Some(Error::new(ErrorKind::Corrupt, text).in_channel(channel).in_message(bad.message))
+}
+
+/// Whether a message is not there, or not yet, while its channel is.
+pub(crate) fn is_unknown_message(error: &TransportError) -> bool {
+    matches!(error, TransportError::Missing(_)) && error.code() == Some(UNKNOWN_MESSAGE)
+}
+
+/// Whether an error says that the journal's channel is not there: not only a message of it, or a file.
+pub(crate) fn is_unknown_channel(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<TransportError>());
+    matches!(cause, Some(TransportError::Missing(failure)) if failure.code == Some(UNKNOWN_CHANNEL))
 }
 
 /// The error for a transport failure while reading the journal.

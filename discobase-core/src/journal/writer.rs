@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::frame::{Body, Frame, Header};
+use crate::codec::frame::{Body, Frame, Header, Sum};
 use crate::codec::message::Oversize;
 use crate::env::{self, SharedEnv};
-use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, Incarnation};
-use crate::journal::history::{History, read_history, read_whole};
 use crate::journal::post::Parcel;
-use crate::journal::reader::{Reader, Scan, read_error};
-use crate::journal::rules::{Ending, Event, Goal, Owner, Position, Reply, Step, Tip, Verdict, Walked};
+use crate::journal::reader::{Reader, Scan};
+use crate::journal::rules::{Event, Goal, Owner, Position, Reply, Step, Tip, Verdict, Walked, torn};
 use crate::seal::Sealing;
 use crate::transport::{Failure, TransportError};
+
+mod damage;
+
+pub(crate) use damage::Checked;
 
 /// Why a frame did not become durable.
 #[derive(Debug, Clone)]
@@ -157,7 +159,7 @@ impl Writer {
                     }
                     None => Event::Replied(Reply::Refused),
                 },
-                Step::Walk(from) => match self.walk(&from, goal).await {
+                Step::Walk { from, rival } => match self.walk(&from, goal, rival).await {
                     Ok(walked) => Event::Walked(walked),
                     Err(error) => {
                         failure = Some(error);
@@ -210,7 +212,7 @@ impl Writer {
     }
 
     /// The chain after a position, as a read of the tail shows it.
-    async fn walk(&self, from: &Position, goal: Goal) -> Result<Walked, TransportError> {
+    async fn walk(&self, from: &Position, goal: Goal, rival: Option<Sum>) -> Result<Walked, TransportError> {
         let mut scan = self.tail(from.tip).await?;
         let newest = scan.newest;
         let (chain, end) = self.reader.chain(&mut scan, from.tip.sum, &from.holder, from.timing).await?;
@@ -219,113 +221,23 @@ impl Writer {
             _ => None,
         };
         let seen = scan.links.iter().any(|link| Some(link.sum) == wanted);
-        let rooted = scan.shows(from.tip.sum);
+        let (rooted, torn) = (scan.shows(from.tip.sum), torn(&scan.links, from, &end, rival));
         let chain = chain.iter().map(|link| Tip { sum: link.sum, message: link.message }).collect();
-        Ok(Walked { rooted, chain, end, seen, newest })
+        Ok(Walked { rooted, chain, end, seen, torn, newest })
     }
 
     /// What follows the tip, as a read of the tail shows it.
     async fn look(&self) -> Result<Event, TransportError> {
         let scan = self.tail(self.owner.tip()).await?;
         let first = scan.links.after(self.owner.tip().sum).iter().min_by_key(|link| link.message);
-        let rooted = scan.shows(self.owner.tip().sum);
-        Ok(Event::Looked { rooted, first: first.map(|link| link.sum), newest: scan.newest })
+        let (rooted, from) = (scan.shows(self.owner.tip().sum), self.position());
+        let torn = torn(&scan.links, &from, &from.holder, None);
+        Ok(Event::Looked { rooted, first: first.map(|link| link.sum), torn, newest: scan.newest })
     }
 
     async fn tail(&self, from: Tip) -> Result<Scan, TransportError> {
         let mut scan = Scan::default();
         self.reader.read(&mut scan, Reader::tail_start(from.message, self.owner.timing())).await?;
         Ok(scan)
-    }
-
-    /// Makes ready to go on after messages of the journal were deleted or changed, which stopped it: the next frame is a
-    /// checkpoint of what is in memory.
-    ///
-    /// While something follows the hole, no other process opens the journal, and the checkpoint follows the frame that
-    /// was the last, whether that is there or not. If nothing does, others may open it where it ends now: there the
-    /// checkpoint contends with them, by the rules of any frame (`docs/format.md`, "After damage").
-    ///
-    /// # Errors
-    /// `stopped`, if it is not damage that stopped it; `Fenced`, if another process has opened the journal; `Damaged`, if
-    /// none of this term's frames is left.
-    pub(crate) async fn resume(&mut self, stopped: &Error) -> Result<(), Error> {
-        if self.owner.ended() != Some(&Ending::Damaged) {
-            return Err(stopped.clone());
-        }
-        // By then everything is visible that was posted while this process still was the owner for certain.
-        env::sleep(&*self.reader.env, self.owner.timing().settle()).await;
-        let channel = self.reader.channel;
-        let (scan, walked) = read_whole(&self.reader).await.map_err(|error| read_error(&error, channel))?;
-        let (holder, tip) = (self.owner.holder(), self.owner.tip());
-        let rival = scan.links.iter().find(|link| {
-            link.header.epoch > holder.epoch
-                || link.header.epoch == holder.epoch && link.header.incarnation != holder.incarnation
-        });
-        if let Some(rival) = rival {
-            let text = "another process has opened the database since frames were deleted: what was in them is in this                         process's memory only. Read it from here, close the database and open it again";
-            return Err(Error::new(ErrorKind::Fenced, text).in_channel(channel).in_message(rival.message));
-        }
-        let from = match walked {
-            Some(walked) if walked.behind_holes.is_empty() => {
-                let end = walked.tip();
-                let whole = end.sum == tip.sum || walked.chain.iter().any(|link| link.sum == tip.sum);
-                if !whole && walked.holder != *holder {
-                    let text = "all frames of this process were deleted, its opening with them, so nothing keeps \
-                                another process from opening the database at the same moment. Read from here what \
-                                you need, close the database and open it again";
-                    return Err(Error::new(ErrorKind::Damaged, text).in_channel(channel));
-                }
-                if whole { tip } else { end }
-            }
-            _ => tip,
-        };
-        self.owner.resume(from);
-        Ok(())
-    }
-
-    /// Reads the whole journal, because a message of it was deleted: whether it still says what was written.
-    pub(crate) async fn verify(&mut self) -> Result<(), Error> {
-        let tip = self.owner.tip();
-        // Another process's frames after the tip are no damage; who may write is for the next frame to find out.
-        let whole = |history: &History| {
-            history.position.tip.sum == tip.sum || history.chain.iter().any(|link| link.sum == tip.sum)
-        };
-        let mut found = read_history(&self.reader).await;
-        if !matches!(&found, Ok(Some(history)) if whole(history)) {
-            // What was posted a moment ago may not be visible yet.
-            env::sleep(&*self.reader.env, self.owner.timing().settle()).await;
-            found = read_history(&self.reader).await;
-        }
-        let tip = match found {
-            Ok(Some(history)) if whole(&history) => return Ok(()),
-            Ok(Some(history)) => Some(history.position.tip.message),
-            Ok(None) => None,
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Corrupt) => {
-                self.owner.end(Ending::Damaged);
-                let text = format!(
-                    "{}. This process still has all of it in memory, and writes nothing more: db.verify().await says \
-                     what is wrong, and db.heal().await writes what is in memory anew",
-                    error.text()
-                );
-                return Err(error.saying(text));
-            }
-            Err(error) => {
-                tracing::warn!(
-                    name: "check_failed", target: "discobase::journal", %error,
-                    "the journal could not be checked after a message of it was deleted"
-                );
-                return Ok(());
-            }
-        };
-        self.owner.end(Ending::Damaged);
-        let text = "the newest frames of the journal were deleted: what they held is in this process's memory only, \
-                    and nothing more is written. Keep this process running: db.verify().await says what is wrong, and \
-                    db.heal().await writes what is in memory anew. Opening the database again finds only what the \
-                    journal still holds";
-        let error = Error::new(ErrorKind::Damaged, text).in_channel(self.reader.channel);
-        Err(match tip {
-            Some(message) => error.in_message(message),
-            None => error,
-        })
     }
 }

@@ -7,7 +7,7 @@ use crate::db::engine::Engine;
 use crate::db::engine::queue::Next;
 use crate::env;
 use crate::error::{Error, ErrorKind};
-use crate::journal::writer::{AppendError, Writer};
+use crate::journal::writer::{AppendError, Checked, Writer};
 
 /// How long the closing frame is tried. It only spares the next opening a wait, and nobody wants to wait for ever to
 /// leave a guild that is out of reach.
@@ -17,10 +17,16 @@ impl Engine {
     /// The flusher: while a frame is in flight the next one fills.
     pub(super) async fn flush_all(&self, mut writer: Writer) {
         self.settle_early(&mut writer).await;
+        // When a check of the journal is made again that came to nothing.
+        let mut check: Option<Duration> = None;
         loop {
+            if check.take_if(|due| *due <= self.env.monotonic()).is_some() {
+                self.newest.lock().doubt = true;
+            }
             let idle = self.newest.lock().is_idle();
             if idle {
                 let end = self.env.monotonic().saturating_add(writer.idle_interval());
+                let end = check.map_or(end, |due| end.min(due));
                 if env::until(&*self.env, end, self.wake.notified()).await.is_none() {
                     self.idle(&mut writer).await;
                 }
@@ -31,7 +37,8 @@ impl Engine {
                 self.idle(&mut writer).await;
             }
             if std::mem::take(&mut self.newest.lock().doubt) {
-                self.verify(&mut writer).await;
+                let unread = !self.verify(&mut writer).await;
+                check = unread.then(|| self.env.monotonic().saturating_add(writer.idle_interval()));
             }
             self.mend_waiting(&mut writer).await;
             self.cut_waiting(&writer);
@@ -94,13 +101,18 @@ impl Engine {
         }
     }
 
-    /// Stops writing if the journal no longer says what the tables do.
-    pub(super) async fn verify(&self, writer: &mut Writer) {
-        if self.stopped().is_none()
-            && let Err(error) = writer.verify().await
-        {
-            self.stop(&error);
+    /// Stops writing if the journal no longer says what the tables do. False if it could not be read.
+    pub(super) async fn verify(&self, writer: &mut Writer) -> bool {
+        if self.stopped().is_some() {
+            return true;
         }
+        match writer.verify(self.tables().seq()).await {
+            Ok(Checked::Whole) => {}
+            Ok(Checked::Unread) => return false,
+            Ok(Checked::Overtaken(error)) => self.stop(&self.error(error)),
+            Err(error) => self.stop(&error),
+        }
+        true
     }
 
     async fn idle(&self, writer: &mut Writer) {

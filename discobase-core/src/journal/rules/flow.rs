@@ -3,134 +3,8 @@
 use std::time::Duration;
 
 use crate::codec::frame::{Kind, Sum};
-use crate::ids::MessageId;
-use crate::journal::chain::Holder;
 use crate::journal::rules::owner::{Ending, Opened, Owner, Term};
-use crate::journal::rules::{Nonce, Position, Tip};
-
-/// What an owner wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Goal {
-    /// That its `open`, which follows a close of the same owner's, counts at once.
-    Acknowledge,
-    /// That its term is certain: before the first frame.
-    Settle,
-    /// That nothing can end a term which began before it: before channels are made or deleted.
-    Verify,
-    /// That a frame after the tip is durable.
-    Append {
-        /// The frame.
-        sum: Sum,
-        /// Its kind.
-        kind: Kind,
-    },
-    /// To know whether somebody else follows the tip.
-    Look,
-    /// That an empty frame of its own follows the tip, and not the rival's.
-    Object {
-        /// The empty frame.
-        sum: Sum,
-        /// The rival's.
-        rival: Sum,
-    },
-}
-
-/// What is to be done next.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
-    /// Wait until the monotonic clock shows this, then [`Event::Waited`].
-    Wait(Duration),
-    /// Post the goal's frame, then [`Event::Replied`].
-    Post {
-        /// Under this nonce.
-        nonce: Nonce,
-        /// As an attachment, because Discord changes its text.
-        attached: bool,
-    },
-    /// Read the tail and walk it from a position, then [`Event::Walked`] or [`Event::Unread`].
-    Walk(Position),
-    /// Read the tail, then [`Event::Looked`] or [`Event::Unread`].
-    Look,
-    /// Nothing: it is over.
-    Done(Verdict),
-}
-
-/// What came of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Event {
-    /// The time has come.
-    Waited,
-    /// A post was answered, or never will be.
-    Replied(Reply),
-    /// A read showed this chain.
-    Walked(Walked),
-    /// A read showed this after the tip.
-    Looked {
-        /// Whether it showed the tip itself.
-        rooted: bool,
-        /// The first message that holds a frame after the tip, and what it holds.
-        first: Option<Sum>,
-        /// The newest message.
-        newest: Option<MessageId>,
-    },
-    /// A read failed.
-    Unread,
-}
-
-/// What a post came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Reply {
-    /// The message holds the frame as it was sent.
-    Own(MessageId),
-    /// The message holds another frame.
-    Rival(Sum, MessageId),
-    /// The message holds no frame: Discord changed the text on its way.
-    Garbled(MessageId),
-    /// The message that had the nonce was deleted.
-    Deleted,
-    /// Nobody knows whether there is a message.
-    Lost,
-    /// There is none.
-    Refused,
-}
-
-/// What a read of the tail shows from the position on where its walk began.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Walked {
-    /// Whether the read showed the frame at the position itself. Without it nothing can be made of what follows: a later
-    /// owner's trim takes the oldest first, so what followed may be gone with it, an `open` among it.
-    pub(crate) rooted: bool,
-    /// The frames that follow.
-    pub(crate) chain: Vec<Tip>,
-    /// Who holds the last of them.
-    pub(crate) end: Holder,
-    /// Whether the goal's frame is there at all, be it void.
-    pub(crate) seen: bool,
-    /// The newest message.
-    pub(crate) newest: Option<MessageId>,
-}
-
-/// How an undertaking ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Verdict {
-    /// The frame is on the chain for good.
-    Durable(Tip),
-    /// What was wanted of the term is so; nobody follows the tip.
-    Settled,
-    /// Somebody else's frame follows the tip: time for [`Goal::Object`].
-    Contested {
-        /// The frame.
-        rival: Sum,
-    },
-    /// A read failed and nothing has changed: it can be tried again.
-    PutOff,
-    /// Discord refused the frame and stored nothing; later frames may succeed.
-    Refused,
-    /// Whether the frame is or will be on the chain can't be found out. The term ended.
-    Unknown,
-    /// The frame, if there was one, is not on the chain and never will be. The term ended, or had before.
-    Ended,
-}
+use crate::journal::rules::{Event, Goal, Position, Reply, Step, Verdict, Walked};
 
 /// An undertaking on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -142,6 +16,8 @@ pub(crate) struct Flow {
     attached: bool,
     /// Whether the frame was posted before, so that a refusal does not prove that nothing was stored.
     again: bool,
+    /// The frame of somebody else's at the tip that a reply or a look showed.
+    rival: Option<Sum>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -169,7 +45,8 @@ enum Stage {
 impl Owner {
     /// Begins an undertaking. There is never more than one.
     pub(crate) fn begin(&mut self, goal: Goal, now: Duration) -> (Flow, Step) {
-        let mut flow = Flow { goal, stage: Stage::Posting, started: 0, attached: false, again: false };
+        let mut flow =
+            Flow { goal, stage: Stage::Posting, started: 0, attached: false, again: false, rival: None };
         let step = match (&self.term, goal) {
             (Term::Ended(_), _) => Step::Done(Verdict::Ended),
             (Term::Unsettled(opened), Goal::Acknowledge) => self.acknowledge(&mut flow, opened.clone(), now),
@@ -206,6 +83,7 @@ impl Owner {
             (Stage::Looking, Event::Looked { first: Some(rival), .. }) => {
                 Step::Done(Verdict::Contested { rival })
             }
+            (Stage::Looking, Event::Looked { torn: true, .. }) => self.vanished(),
             (Stage::Looking, Event::Looked { first: None, rooted: true, .. }) => {
                 self.hear(flow.started);
                 Step::Done(Verdict::Settled)
@@ -254,6 +132,9 @@ impl Owner {
         }
         let opened = opened.clone();
         let first = walked.chain.first().filter(|first| first.sum == opened.open);
+        if first.is_some() && walked.torn {
+            return self.unrooted(flow.stage);
+        }
         if let Some(first) = first.filter(|first| first.sum == self.tip.sum) {
             // The reply may have shown a second copy, made when the nonce was forgotten. The first one dates the
             // frame, and what followed it before there was a second must not be missed.
@@ -274,11 +155,17 @@ impl Owner {
         self.proceed(flow, now)
     }
 
-    /// What the `open` follows is not there: a later owner has trimmed it, or somebody has deleted it.
+    /// What the `open` follows, or what follows the `open`, is not there: a later owner has trimmed it, or somebody has
+    /// deleted it.
     fn unrooted(&mut self, stage: Stage) -> Step {
         if stage == Stage::Acknowledging {
             return Step::Done(Verdict::PutOff);
         }
+        self.vanished()
+    }
+
+    /// What decided about the term is not there.
+    fn vanished(&mut self) -> Step {
         self.end(Ending::Vanished);
         Step::Done(Verdict::Ended)
     }
@@ -306,6 +193,7 @@ impl Owner {
     /// this contention's own; when everything is visible, the chain decides.
     fn contend(&mut self, flow: &mut Flow, rival: Option<Sum>) -> Step {
         flow.stage = Stage::Contending;
+        flow.rival = rival.or(flow.rival);
         Step::Post { nonce: self.contention(rival), attached: flow.attached }
     }
 
@@ -335,7 +223,15 @@ impl Owner {
             return self.unknown(Ending::Vanished);
         }
         let kind = flow.kind();
-        if let Some(found) = walked.chain.iter().find(|tip| tip.sum == sum && walked.rooted) {
+        let found = walked.chain.iter().find(|tip| tip.sum == sum && walked.rooted);
+        if found.is_some() && walked.torn {
+            // What is young may be missing now, and is there when the read is made that decides.
+            return match flow.stage {
+                Stage::Deciding => self.unknown(Ending::Vanished),
+                _ => self.wait(flow, now),
+            };
+        }
+        if let Some(found) = found {
             let tip = self.extend(sum, kind, found.message);
             match walked.chain.last() {
                 Some(last) if last.sum != sum => self.fence(&walked.end),
@@ -364,7 +260,7 @@ impl Owner {
     fn walk(&self, flow: &mut Flow, stage: Stage, from: Position, now: Duration) -> Step {
         flow.stage = stage;
         flow.started = self.clock.reading(now);
-        Step::Walk(from)
+        Step::Walk { from, rival: flow.rival }
     }
 
     fn unknown(&mut self, ending: Ending) -> Step {
@@ -383,21 +279,6 @@ impl Flow {
         match self.goal {
             Goal::Append { kind, .. } => kind,
             _ => Kind::Data,
-        }
-    }
-}
-
-impl Event {
-    /// The newest message it tells of.
-    fn newest(&self) -> Option<MessageId> {
-        match self {
-            Self::Replied(Reply::Own(message) | Reply::Rival(_, message) | Reply::Garbled(message)) => {
-                Some(*message)
-            }
-            Self::Walked(Walked { newest, .. }) | Self::Looked { newest, .. } => *newest,
-            Self::Waited | Self::Replied(Reply::Deleted | Reply::Lost | Reply::Refused) | Self::Unread => {
-                None
-            }
         }
     }
 }

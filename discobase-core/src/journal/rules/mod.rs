@@ -12,15 +12,16 @@ mod flow;
 mod opening;
 mod owner;
 mod roots;
+mod steps;
 
 pub(crate) use clock::Clock;
 pub(crate) use creation::{is_certain, winner};
 #[cfg(any(test, feature = "model"))]
 pub(crate) use flow::Flow;
-pub(crate) use flow::{Event, Goal, Reply, Step, Verdict, Walked};
 pub(crate) use opening::{Opening, Progress, reopens, undecided};
 pub(crate) use owner::{Ending, Owner};
 pub(crate) use roots::{Roots, is_on};
+pub(crate) use steps::{Event, Goal, Reply, Step, Verdict, Walked, torn};
 
 use crate::codec::frame::{Sum, Timing};
 use crate::ids::MessageId;

@@ -182,7 +182,7 @@ impl Owner {
     }
 
     /// Another process follows `holder`.
-    pub(super) fn fence(&mut self, holder: &Holder) {
+    pub(crate) fn fence(&mut self, holder: &Holder) {
         self.end(Ending::Fenced { epoch: holder.epoch, owner: holder.owner.clone() });
     }
 
