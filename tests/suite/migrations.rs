@@ -213,7 +213,7 @@ async fn a_step_that_fails_leaves_nothing_behind(place: &Place) {
         db.table::<one::Profile>().unwrap();
         db.migrations([fine(), step]).unwrap();
         place.connect(&db).await.unwrap();
-        let tried = db.migrator().dry_run().unwrap();
+        let tried = db.migrator().dry_run().await.unwrap();
         assert_eq!(tried.last().unwrap().rows.as_ref().unwrap_err().kind(), kind, "{tried:?}");
         let error = db.migrator().up().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
@@ -415,7 +415,7 @@ async fn a_trial_writes_nothing(place: &Place) {
     db.migrations(steps()).unwrap();
     place.connect(&db).await.unwrap();
     let before = db.frames().unwrap();
-    let tried = db.migrator().dry_run().unwrap();
+    let tried = db.migrator().dry_run().await.unwrap();
     let rows: Vec<u64> = tried.iter().map(|step| *step.rows.as_ref().unwrap()).collect();
     assert_eq!(rows, [4, 3], "all names; the levels of those with 100 points");
     assert_eq!(tried[0].changes[0], "table profiles: rename points to score");

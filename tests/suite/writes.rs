@@ -169,7 +169,7 @@ async fn a_record_is_read_again(place: &Place) {
     let mut twin = peter.clone();
     twin.points = 10;
     s.update(&mut twin).await.unwrap();
-    s.refresh(&mut peter).unwrap();
+    s.refresh(&mut peter).await.unwrap();
     assert_eq!(peter, twin);
     s.commit().await.unwrap();
     peter.refresh().await.unwrap();

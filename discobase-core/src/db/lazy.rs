@@ -13,9 +13,9 @@ impl Database {
     ///
     /// [`get`](crate::Table::get), and queries whose filter fixes the columns of an index, download the few blocks of the
     /// table's files that can have the record; blocks that were read are [kept](crate::DatabaseBuilder::lookup_cache).
-    /// [`count`](crate::Table::count) of all records needs nothing. Whatever needs more, other queries and every write
-    /// to the table, loads it, once, and then it is a table like any other; [`Database::load`] does so at once, and
-    /// [watching](crate::Table::watch) a table asks for that.
+    /// [`count`](crate::Table::count) of all records needs nothing. Writes of single records look up what they concern.
+    /// Whatever needs more loads the table, once, and then it is one like any other; [`Database::load`] does so at once,
+    /// and [watching](crate::Table::watch) a table asks for that.
     ///
     /// It is a choice of this process, not of the table: others may load it. If it is registered both ways, it is
     /// loaded. A table is looked up as soon as a checkpoint has it, and what is committed later is kept in memory; so a

@@ -73,12 +73,22 @@ impl Lazy {
     }
 }
 
-/// The keys that are wanted of a table, in one of its indexes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is wanted of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// The position of the index.
-    pub(crate) index: usize,
-    pub(crate) keys: Vec<SortKey>,
+    /// The rows with these keys, each in the index at a position.
+    pub(crate) keys: Vec<(usize, SortKey)>,
+    pub(crate) rows: Vec<RowId>,
+}
+
+impl Wanted {
+    pub(crate) fn row(row: RowId) -> Self {
+        Self { keys: Vec::new(), rows: vec![row] }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.rows.is_empty()
+    }
 }
 
 /// A table, and what it was based on when the lookup began.
@@ -209,8 +219,10 @@ impl Lookups {
     }
 
     /// One row.
-    #[cfg(test)]
-    async fn row(&self, table: &Unloaded, row: RowId) -> Result<Option<Found>, Lost> {
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub(crate) async fn row(&self, table: &Unloaded, row: RowId) -> Result<Option<Found>, Lost> {
         match table.known(row) {
             Some(known) => Ok(known),
             None => Lookup { all: self, table, base: table.base() }.stored(row).await,

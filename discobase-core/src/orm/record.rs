@@ -169,21 +169,30 @@ impl<T: Entity> Record<T> {
         let (row, _) = self.identity()?;
         let db = self.db.clone();
         db.with::<T, _>(|engine, _| self.check_home(engine.journal()))?;
-        *self = Self::at(&db, row)?;
+        *self = Self::at(&db, row).await?;
         Ok(())
     }
 
     /// The record of a row.
-    pub(crate) fn at(source: &impl Source, row: RowId) -> Result<Self> {
-        source.read::<T, _>(|reading| {
+    pub(crate) async fn at<S: Source>(source: &S, row: RowId) -> Result<Self> {
+        let gone = || {
+            let text = "somebody deleted this record since it was read";
+            Error::new(ErrorKind::NotFound, text).in_table(T::SCHEMA.name).with_key(format!("row {row}"))
+        };
+        let now = source.read::<T, _>(|reading| {
             reading.note(|| Read::Row { table: reading.handle.id, row });
-            let gone = || {
-                let text = "somebody deleted this record since it was read";
-                Error::new(ErrorKind::NotFound, text).in_table(T::SCHEMA.name).with_key(format!("row {row}"))
-            };
-            let stored = reading.table()?.and_then(|table| table.row(row)).ok_or_else(gone)?;
-            reading.record(row, stored)
-        })
+            match reading.slot().map(Slot::loaded) {
+                None => Err(gone()),
+                Some(Some(table)) => reading.record(row, table.row(row).ok_or_else(gone)?).map(Ok),
+                Some(None) => Ok(Err(reading.later())),
+            }
+        })?;
+        let later = match now {
+            Ok(record) => return Ok(record),
+            Err(later) => later,
+        };
+        let table = later.table(Some(&Wanted::row(row))).await?.ok_or_else(gone)?;
+        later.reading().record(row, table.row(row).ok_or_else(gone)?)
     }
 
     pub(crate) fn from_stored(
@@ -261,7 +270,7 @@ fn wanted_key(handle: &Handle, key: &[ValueRef<'_>]) -> Option<Wanted> {
     for (&column, value) in index.columns.iter().zip(key_values(handle, index, key)) {
         wanted.push(comparable(&handle.def, column, value));
     }
-    Some(Wanted { index: position, keys: vec![wanted] })
+    Some(Wanted { keys: vec![(position, wanted)], rows: Vec::new() })
 }
 
 /// Filters of a query in the table's own terms.

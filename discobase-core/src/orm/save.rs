@@ -15,7 +15,7 @@ use crate::orm::model::{deleted, lifecycle};
 use crate::orm::record::Record;
 use crate::schema::Entity;
 use crate::session::{Write, WriteSet};
-use crate::tables::Tables;
+use crate::tables::{Found, Slot};
 
 /// A write that is under way.
 pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
@@ -177,15 +177,18 @@ impl<'a, T: Entity> Update<'a, T> {
         let (id, version) = record.identity()?;
         let db = record.db().clone();
         lifecycle::before_update::<T>(&db, record).await?;
+        let found = stored::<T>(&db, id).await?;
         let (engine, write) = db.with::<T, _>(|engine, handle| {
             record.check_home(engine.journal())?;
             let value: &mut T = record;
             let mut values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.
             let tables = engine.tables();
-            let stored = tables.loaded(handle.id).and_then(|table| table.row(id));
-            let same =
-                stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow());
+            let same = match (&found, tables.loaded(handle.id).and_then(|table| table.row(id))) {
+                (_, Some(stored)) => stored.version == version && stored.row == values.borrow(),
+                (Some(found), None) => found.version == version && found.values == values,
+                (None, None) => false,
+            };
             if !same && T::MODEL.updated_at.is_some() {
                 lifecycle::touch(value, engine.now())?;
                 values = handle.encode(value)?;
@@ -207,6 +210,19 @@ impl<'a, T: Entity> IntoFuture for Update<'a, T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
+    }
+}
+
+/// A row of a table that is not in memory; `None` of one that is.
+async fn stored<T: Entity>(db: &Database, row: RowId) -> Result<Option<Found>> {
+    let lazy = db.with::<T, _>(|engine, handle| {
+        let tables = engine.tables();
+        let lazy = tables.get(handle.id).and_then(Slot::unloaded).is_some();
+        Ok(lazy.then(|| (Arc::clone(engine), handle.id)))
+    })?;
+    match lazy {
+        Some((engine, table)) => engine.stored(table, row).await,
+        None => Ok(None),
     }
 }
 
@@ -248,12 +264,13 @@ impl<T: Entity> Delete<T> {
         if !forever && deleted::is_marked::<T>(&record)? {
             return Ok(record.into_inner());
         }
+        let found = stored::<T>(&db, row).await?;
         commit::<T>(&db, deadline, |engine, handle| {
             record.check_home(engine.journal())?;
-            Ok(vec![{
-                let tables: &Tables = &engine.tables();
-                deleted::delete(tables, engine.now(), handle, &mut record, (row, version), forever)?
-            }])
+            let tables = engine.tables();
+            let stored = tables.loaded(handle.id).and_then(|table| table.row(row));
+            let stored = stored.map(|stored| stored.row.to_row()).or(found.map(|found| found.values));
+            Ok(vec![deleted::delete(stored, engine.now(), handle, &mut record, (row, version), forever)?])
         })
         .await?;
         lifecycle::after_delete::<T>(&db, &record).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::registry::Handle;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::ids::RowId;
 use crate::lookup::Wanted;
 use crate::orm::record::Record;
@@ -66,15 +66,6 @@ impl Reading<'_> {
     /// The table; `None` if the state is older than the table.
     pub(crate) fn slot(&self) -> Option<&Slot> {
         self.tables.get(self.handle.id)
-    }
-
-    /// The table, which has to be in memory; `None` if the state is older than the table.
-    pub(crate) fn table(&self) -> Result<Option<&Arc<TableState>>> {
-        let Some(slot) = self.slot() else { return Ok(None) };
-        slot.loaded().map(Some).ok_or_else(|| {
-            let text = "a lazy table is not in memory: await db.load::<T>() before";
-            Error::new(ErrorKind::TableNotReady, text).in_table(&slot.def().name)
-        })
     }
 
     /// The record of a row.

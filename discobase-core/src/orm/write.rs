@@ -112,7 +112,7 @@ pub(crate) async fn execute<T: Entity>(
     make: impl FnOnce(&Arc<Handle>) -> Result<Write>,
 ) -> Result<Done> {
     match target {
-        Target::Session(session) => session.execute::<T>(|handle| make(handle).map(Some)),
+        Target::Session(session) => session.execute::<T>(|handle| make(handle).map(Some)).await,
         Target::Database(db) => {
             let (engine, handle, write) = db
                 .with::<T, _>(|engine, handle| Ok((Arc::clone(engine), Arc::clone(handle), make(handle)?)))?;

@@ -163,7 +163,8 @@ impl Query {
         };
         // A lookup finds whole keys only.
         let whole = table.indexes.get(index).is_some_and(|index| index.columns.len() == columns);
-        (whole && keys.len() <= FEW_KEYS).then_some(Wanted { index, keys })
+        (whole && keys.len() <= FEW_KEYS)
+            .then(|| Wanted { keys: keys.into_iter().map(|key| (index, key)).collect(), rows: Vec::new() })
     }
 
     /// How the rows would be found.
@@ -178,7 +179,9 @@ impl Query {
 
     /// How the rows of a table would be found that is not loaded.
     pub(crate) fn explain_unloaded(&self, table: &Unloaded) -> Explain {
-        let wanted = self.wanted(table.def()).map(|wanted| (wanted.index, wanted.keys.len()));
+        let wanted = self.wanted(table.def());
+        let wanted =
+            wanted.map(|wanted| (wanted.keys.first().map_or(0, |(index, _)| *index), wanted.keys.len()));
         Explain::unloaded(table.def(), wanted, table.len())
     }
 

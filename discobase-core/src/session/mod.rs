@@ -1,10 +1,12 @@
 //! Write sets: what a caller wants to change, checked against the newest state and made into a commit.
 //!
-//! `check` says whether one write is allowed, `references` whether rows refer to rows that are there, `statement` works out what is known only at commit, `reads` whether what
-//! a caller read is still so, and [`prepare`] makes one commit of all of it.
+//! `check` says whether one write is allowed, `references` whether rows refer to rows that are there, `statement` works
+//! out what is known only at commit, `reads` whether what a caller read is still so, and `prepare` makes one commit of all
+//! of it; `partly` does so where tables are not in memory.
 
 mod auto;
 mod check;
+mod partly;
 mod prepare;
 mod reads;
 mod references;
@@ -14,7 +16,8 @@ use std::sync::Arc;
 
 pub(crate) use auto::{reserve, with_value};
 pub(crate) use check::key_text;
-pub(crate) use prepare::{Prepared, Terms, commit_of, prepare};
+pub(crate) use partly::{Facts, needs, prepare_partly};
+pub(crate) use prepare::{Prepared, Terms, commit_of};
 pub(crate) use reads::{Read, Reads};
 pub(crate) use references::{check_definitions, concerned};
 pub(crate) use statement::{Around, Assign, Assigns, Change, Found, Statement, Upsert};

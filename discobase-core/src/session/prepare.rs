@@ -41,6 +41,16 @@ pub(crate) fn prepare(
     if let Some(reads) = &set.reads {
         reads.check(tables)?;
     }
+    prepare_writes(tables, seq, set, terms)
+}
+
+/// As [`prepare`], whatever was read.
+pub(super) fn prepare_writes(
+    tables: &mut Tables,
+    seq: Seq,
+    set: &WriteSet,
+    terms: &Terms<'_>,
+) -> Result<Prepared, Error> {
     // A single write changes nothing unless it is allowed; of several, a later one may fail.
     let alone = match set.writes.as_slice() {
         [

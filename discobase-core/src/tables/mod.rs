@@ -201,6 +201,11 @@ impl Tables {
         }
     }
 
+    /// Puts a table in the place of the one that has its id.
+    pub(crate) fn stand_in(&mut self, table: TableState) {
+        Arc::make_mut(&mut self.by_id).insert(table.def().id, Slot::Loaded(Arc::new(table)));
+    }
+
     /// Applies a commit. After an error the tables are in between and must be thrown away.
     pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), ApplyError> {
         if commit.seq <= self.seq {

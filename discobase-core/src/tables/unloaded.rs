@@ -150,6 +150,23 @@ impl Unloaded {
         self.overlay.equal(index, key)
     }
 
+    /// As much of this state as has some rows, which were looked up earlier, and some keys. Whatever is asked of it beyond
+    /// that, it does not know.
+    pub(crate) fn part<'a>(
+        &'a self,
+        rows: impl Iterator<Item = (RowId, Option<&'a Found>)>,
+        keys: &[(usize, SortKey)],
+    ) -> TableState {
+        let mut part = TableState::new(TableDef::clone(&self.def));
+        let now = rows.filter_map(|(row, found)| match self.overlay.get(row) {
+            Some((version, values)) => Some((row, version, Some(values?))),
+            None => found.map(|found| (row, found.version, Some(&found.values))),
+        });
+        part.overwrite(now, self.next_row, self.last_change);
+        keys.iter().for_each(|(index, key)| part.take_over(self.equal(*index, key)));
+        part
+    }
+
     /// Whether a row has a key.
     pub(crate) fn has_key(&self, index: usize, key: &SortKey, values: &Row) -> bool {
         let index = self.def.indexes.get(index);

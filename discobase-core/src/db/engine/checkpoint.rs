@@ -142,6 +142,8 @@ impl Engine {
         self.reached(last);
         self.tables().rebase(&checkpoint.tables, checkpoint.seq);
         let mut newest = self.newest.lock();
+        newest.tables.rebase(&checkpoint.tables, checkpoint.seq);
+        newest.tables.forget_covered(|table| self.lookups.small_since(table));
         for (&table, &upto) in forgotten {
             newest.tables.forget_deleted(table, upto);
         }

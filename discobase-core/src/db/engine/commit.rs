@@ -11,7 +11,10 @@ use crate::db::engine::size::{check_ops, check_size};
 use crate::env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{CommitId, RowId, Seq, TableId};
-use crate::session::{Prepared, Terms, Write, WriteSet, concerned, prepare, reserve};
+use crate::session::{Facts, Prepared, Terms, Write, WriteSet, concerned, prepare_partly, reserve};
+
+/// So often a commit's lookups are done again when a checkpoint came between.
+const LOOKUPS: u32 = 2;
 
 impl Engine {
     /// Checks the writes against the newest state and queues them as one commit.
@@ -25,19 +28,25 @@ impl Engine {
 
     /// Queues writes that fit a frame, as soon as there is room.
     async fn queue_commit(&self, set: &WriteSet) -> Result<Accepted> {
+        let mut facts = Facts::default();
+        let mut tries = 0;
         loop {
-            self.load_for(&set.writes).await?;
+            self.learn_for(&set.writes, &mut facts).await?;
             // Read before the check: what is decided only after it may have taken back what stood in the way.
             let known = self.decided.known();
-            let (answer, last) = match self.accept(set) {
+            let (answer, last) = match self.accept(set, &facts) {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::Full) => {
                     // Room is made when a frame is decided, and those that are queued are, whatever becomes of them.
                     self.decided.passes(known).await;
                     continue;
                 }
-                // It was given another base after it was loaded: once more.
-                Err(Refused::Unloaded) => continue,
+                // It was given another base after it was loaded, or looked up: once more.
+                Err(Refused::Unloaded) => {
+                    tries += 1;
+                    facts = self.anew(set, tries).await?;
+                    continue;
+                }
                 Err(Refused::Because(error, last)) => (Err(error), last),
                 Err(Refused::Needless(accepted, last)) => (Ok(accepted), last),
             };
@@ -47,6 +56,16 @@ impl Engine {
             // What stands in the way may itself turn out not to be durable, so it is tried again after that.
             self.decided.reaches(last).await;
         }
+    }
+
+    /// What is known before everything is looked up once more. What changes all the time is loaded in the end.
+    async fn anew(&self, set: &WriteSet, tries: u32) -> Result<Facts> {
+        if tries > LOOKUPS {
+            for table in set.writes.iter().filter_map(Write::table) {
+                self.load_now(table).await?;
+            }
+        }
+        Ok(Facts::default())
     }
 
     /// Commits the writes and waits until they are durable, for no longer than `deadline`.
@@ -75,7 +94,7 @@ impl Engine {
         env::until(&*self.env, end, accepted.durable()).await.unwrap_or_else(|| Err(late(commit)))
     }
 
-    fn accept(&self, set: &WriteSet) -> Result<Accepted, Refused> {
+    fn accept(&self, set: &WriteSet, facts: &Facts) -> Result<Accepted, Refused> {
         let mut newest = self.newest.lock();
         if let Some(stopped) = &newest.stopped {
             return Err(Refused::Because(stopped.clone(), Seq::default()));
@@ -90,18 +109,17 @@ impl Engine {
         if newest.is_full(self.queue_limit) {
             return Err(Refused::Full);
         }
-        let lacks = |write: &Write| {
-            let mut others = concerned(&newest.tables, write).into_iter().chain(write.table());
-            others.any(|table| newest.lacks(table))
-        };
+        let lacks =
+            |write: &Write| concerned(&newest.tables, write).into_iter().any(|table| newest.lacks(table));
         if set.writes.iter().any(lacks) {
             return Err(Refused::Unloaded);
         }
         newest.seal_if_full();
         let seq = newest.next_seq;
         let last = newest.tables.seq();
-        let Prepared { commit, written } = prepare(&mut newest.tables, seq, set, &self.terms())
-            .map_err(|error| Refused::Because(error, last))?;
+        let prepared = prepare_partly(&mut newest.tables, seq, set, &self.terms(), facts);
+        let prepared = prepared.map_err(|error| Refused::Because(error, last))?;
+        let Prepared { commit, written } = prepared.ok_or(Refused::Unloaded)?;
         if commit.ops.is_empty() {
             let accepted = Accepted { commit: CommitId { incarnation, seq: last }, written, durable: None };
             return Err(Refused::Needless(accepted, last));
@@ -120,7 +138,10 @@ impl Engine {
     ///
     /// An error that a commit in flight is the reason for is answered only when that one is decided.
     pub(crate) async fn would_accept(&self, set: &WriteSet) -> Result<()> {
+        let mut facts = Facts::default();
+        let mut tries = 0;
         loop {
+            self.learn_for(&set.writes, &mut facts).await?;
             let known = self.decided.known();
             let (mut tables, seq) = {
                 let newest = self.newest.lock();
@@ -133,7 +154,11 @@ impl Engine {
                 (newest.tables.clone(), newest.next_seq)
             };
             let last = tables.seq();
-            match prepare(&mut tables, seq, set, &self.terms()) {
+            match prepare_partly(&mut tables, seq, set, &self.terms(), &facts) {
+                Ok(None) => {
+                    tries += 1;
+                    facts = self.anew(set, tries).await?;
+                }
                 Err(_) if known.seq < last => self.decided.reaches(last).await,
                 checked => return checked.map(|_| ()),
             }
@@ -144,7 +169,9 @@ impl Engine {
     ///
     /// # Errors
     /// `ReadOnly` for a follower; `Invalid` when there is none left.
-    pub(crate) fn reserve(&self, table: TableId, column: usize) -> Result<RowId> {
+    pub(crate) async fn reserve(&self, table: TableId, column: usize) -> Result<RowId> {
+        // Which numbers are taken is asked of the whole table.
+        self.load_now(table).await?;
         let mut newest = self.newest.lock();
         if newest.incarnation.is_none() {
             return Err(read_only());
@@ -162,7 +189,7 @@ impl Engine {
 enum Refused {
     /// The queue has no room for it now.
     Full,
-    /// A table of its is not in memory.
+    /// Of a table of its too little is in memory.
     Unloaded,
     /// It may not be, if the commits up to this one become durable.
     Because(Error, Seq),

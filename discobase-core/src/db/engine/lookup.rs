@@ -10,10 +10,10 @@ use crate::checkpoint::load::Loader;
 use crate::db::engine::{Engine, Role};
 use crate::env::{self, heavy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::TableId;
+use crate::ids::{RowId, TableId};
 use crate::lookup::{Lazy, Lost, Wanted};
-use crate::session::{Write, concerned};
-use crate::tables::{Base, Slot, TableState, Tables, Unloaded};
+use crate::session::{Facts, Write, concerned, needs};
+use crate::tables::{Base, Found, Slot, Stored, TableState, Tables, Unloaded};
 
 /// How long a process waits for a newer checkpoint when segments of the one it knows are gone, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,16 +89,59 @@ impl Engine {
         }
     }
 
-    /// Loads the tables that writes are about.
-    pub(super) async fn load_for(&self, writes: &[Write]) -> Result<()> {
+    /// Looks up what has to be known for writes to be checked, as far as it is not known yet, and loads the tables of
+    /// which that may be much.
+    pub(super) async fn learn_for(&self, writes: &[Write], facts: &mut Facts) -> Result<()> {
         for write in writes {
             // Definitions are those of now: whoever accepts the commit looks again.
-            let others = concerned(&self.tables(), write);
-            for table in others.into_iter().chain(write.table()) {
+            for table in concerned(&self.tables(), write) {
                 self.load_now(table).await?;
             }
         }
+        loop {
+            let tables = Arc::clone(&self.tables());
+            let needs = match needs(&tables, writes) {
+                Ok(needs) => needs,
+                Err(table) => {
+                    self.load_now(table).await?;
+                    continue;
+                }
+            };
+            for (id, wanted) in facts.lacking(&tables, &needs) {
+                let found = self.table(id, Some(&wanted)).await?;
+                // One that was loaded meanwhile needs no lookup.
+                if let (Some(found), Some(table)) = (found, self.tables().get(id).and_then(Slot::unloaded)) {
+                    facts.learn(table, tables.seq(), &wanted, rows_of(&found));
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    /// As [`Engine::learn_for`], in a state that stays what it is. Tables that are loaded for it are loaded in that state.
+    pub(crate) async fn learn_in(&self, tables: &Tables, writes: &[Write], facts: &mut Facts) -> Result<()> {
+        for table in writes.iter().flat_map(|write| concerned(tables, write)) {
+            self.table_in(tables, table, None).await?;
+        }
+        let needs = loop {
+            match needs(tables, writes) {
+                Ok(needs) => break needs,
+                Err(table) => self.table_in(tables, table, None).await?,
+            };
+        };
+        for (id, wanted) in facts.lacking(tables, &needs) {
+            let found = self.table_in(tables, id, Some(&wanted)).await?;
+            if let (Some(found), Some(table)) = (found, tables.get(id).and_then(Slot::unloaded)) {
+                facts.learn(table, tables.seq(), &wanted, rows_of(&found));
+            }
+        }
         Ok(())
+    }
+
+    /// A row as it is now.
+    pub(crate) async fn stored(&self, table: TableId, row: RowId) -> Result<Option<Found>> {
+        let table = self.table(table, Some(&Wanted::row(row))).await?;
+        Ok(table.and_then(|table| table.row(row).map(|stored| found(row, stored))))
     }
 
     /// The tables that are not in memory, and what looks them up.
@@ -133,11 +176,13 @@ impl Engine {
     /// The rows with certain keys, as a table of their own; `None` if they may be many.
     async fn looked_up(&self, table: &Unloaded, wanted: &Wanted) -> Result<Option<TableState>, Lost> {
         let mut part = TableState::new(TableDef::clone(table.def()));
-        let keys = wanted.keys.iter().map(|key| self.lookups.equal(table, wanted.index, key));
+        let keys = wanted.keys.iter().map(|(index, key)| self.lookups.equal(table, *index, key));
         for found in try_join_all(keys).await? {
             let Some(found) = found else { return Ok(None) };
             part.take_over(found);
         }
+        let rows = wanted.rows.iter().map(|row| self.lookups.row(table, *row));
+        part.take_over(try_join_all(rows).await?.into_iter().flatten().collect());
         Ok(Some(part))
     }
 
@@ -187,6 +232,14 @@ impl Engine {
             env::sleep(&*self.env, LOOK).await;
         }
     }
+}
+
+fn rows_of(part: &TableState) -> impl Iterator<Item = Found> {
+    part.rows().map(|(row, stored)| found(row, stored))
+}
+
+fn found(row: RowId, stored: Stored<'_>) -> Found {
+    Found { row, version: stored.version, values: stored.row.to_row() }
 }
 
 fn superseded(error: &Error) {

@@ -27,7 +27,8 @@ pub use step::{Step, TableChanges};
 
 use crate::db::Database;
 use crate::db::difference::differences;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::tables::Tables;
 
 use run::{Way, attempt, down, up};
 
@@ -120,18 +121,13 @@ impl Migrator {
     }
 
     /// Tries the steps that were not applied, one after the other, without writing anything: what each would do. The
-    /// list ends with the first that would fail.
+    /// list ends with the first that would fail. [Lazy](Database::table_lazy) tables are loaded for it.
     ///
     /// # Errors
-    /// As [`Migrator::status`]; `TableNotReady` while a [lazy](Database::table_lazy) table is not in memory.
-    pub fn dry_run(&self) -> Result<Vec<DryStep>> {
+    /// As [`Migrator::status`]; what loading [lazy](Database::table_lazy) tables can fail with.
+    pub async fn dry_run(&self) -> Result<Vec<DryStep>> {
         let connection = self.db.connection()?;
-        let mut tables = (**connection.link.engine.tables()).clone();
-        if let Some(table) = tables.iter().find(|slot| slot.unloaded().is_some()) {
-            let text = "a lazy table is not in memory, so what a step would do to it is not known: await \
-                        db.load::<T>() first";
-            return Err(Error::new(ErrorKind::TableNotReady, text).in_table(&table.def().name));
-        }
+        let mut tables = Tables::clone(&*connection.link.engine.load_all().await?);
         let steps = self.db.0.steps.lock().clone();
         let mut tried = Vec::new();
         for step in steps.pending(tables.steps())? {

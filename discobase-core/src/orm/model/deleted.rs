@@ -7,10 +7,10 @@ use crate::orm::model::lifecycle;
 use crate::orm::record::Record;
 use crate::orm::save::{Delete, Update};
 use crate::query::expr::{Compare, Expr};
-use crate::row::RowRef;
+use crate::row::{Row, RowRef};
 use crate::schema::Entity;
 use crate::session::{Write, with_value};
-use crate::tables::{Tables, value_in};
+use crate::tables::value_in;
 use crate::value::{Value, ValueRef};
 
 /// A table whose deletes only mark a record: a field of it is `#[table(soft_delete)]`.
@@ -50,10 +50,10 @@ pub(crate) fn is_deleted<T: Entity>(handle: &Handle, row: RowRef<'_>) -> bool {
     T::MODEL.deleted_at.is_some_and(|position| !value_in(&handle.def, row, handle.column(position)).is_null())
 }
 
-/// The write that deletes a record: one that marks it if the table keeps deleted records and this is not `forever`,
+/// The write that deletes a record whose row is `stored`: one that marks it if the table keeps deleted records and this is not `forever`,
 /// else one that removes its row.
 pub(crate) fn delete<T: Entity>(
-    tables: &Tables,
+    stored: Option<Row>,
     now: i64,
     handle: &Handle,
     record: &mut Record<T>,
@@ -66,8 +66,8 @@ pub(crate) fn delete<T: Entity>(
     };
     let now = ValueRef::Int(now.into());
     // Of the row as it is stored, so that what else was changed in the struct is not written by a delete.
-    let values = match tables.loaded(table).and_then(|table| table.row(row)) {
-        Some(stored) => stored.row.to_row(),
+    let values = match stored {
+        Some(stored) => stored,
         None => handle.encode::<T>(record)?,
     };
     let values = with_value(&handle.def, &values, handle.column(position), now);

@@ -130,7 +130,7 @@ impl Session {
     /// `UnknownTable`, `TableNotReady`. The session goes on as before.
     pub async fn add<T: Entity>(&self, mut value: T) -> Result<Record<T>> {
         lifecycle::before_save(self.db(), std::slice::from_mut(&mut value)).await?;
-        self.insert(value)
+        self.insert(value).await
     }
 
     /// Adds records: all, or, after an error, none of them.
@@ -144,8 +144,7 @@ impl Session {
         let mut values: Vec<T> = values.into_iter().collect();
         lifecycle::before_save(self.db(), &mut values).await?;
         let point = self.savepoint()?;
-        let add = |(position, value)| self.insert(value).map_err(|error| error.at_position(position));
-        let added: Result<Vec<_>> = values.into_iter().enumerate().map(add).collect();
+        let added = self.insert_all(values).await;
         if added.is_err() {
             self.rollback_to(&point)?;
         }
@@ -153,16 +152,25 @@ impl Session {
         added
     }
 
-    fn insert<T: Entity>(&self, mut value: T) -> Result<Record<T>> {
+    async fn insert_all<T: Entity>(&self, values: Vec<T>) -> Result<Vec<Record<T>>> {
+        let mut added = Vec::with_capacity(values.len());
+        for (position, value) in values.into_iter().enumerate() {
+            added.push(self.insert(value).await.map_err(|error| error.at_position(position))?);
+        }
+        Ok(added)
+    }
+
+    async fn insert<T: Entity>(&self, mut value: T) -> Result<Record<T>> {
         if let Some(position) = T::MODEL.auto
             && lifecycle::is_unset(&value, position)?
         {
-            let number = self.shared.reserve::<T>(position)?;
+            let number = self.shared.reserve::<T>(position).await?;
             lifecycle::numbered(&mut value, number)?;
         }
         let done = self.shared.execute::<T>(|handle| {
             Ok(Some(Write::Insert { table: handle.id, values: handle.encode(&value)? }))
-        })?;
+        });
+        let done = done.await?;
         let id = done.written.first().map(|written| written.row).unwrap_or_default();
         let version = done.written.first().map(|written| written.version).unwrap_or_default();
         Ok(Record::new(done.db, done.journal, id, version, value).drafted(done.draft.as_ref()))
@@ -177,6 +185,7 @@ impl Session {
     pub async fn update<T: Entity>(&self, record: &mut Record<T>) -> Result<()> {
         let (row, version) = self.shared.identity(record)?;
         lifecycle::before_update::<T>(self.db(), record).await?;
+        self.shared.know::<T>(row).await?;
         let value: &mut T = record;
         let done = self.shared.execute::<T>(|handle| {
             let mut values = handle.encode(value)?;
@@ -189,7 +198,8 @@ impl Session {
                 values = handle.encode(value)?;
             }
             Ok(Some(Write::Update { table: handle.id, row, version, values }))
-        })?;
+        });
+        let done = done.await?;
         if let Some(written) = done.written.first() {
             record.redraft(written.row, written.version, done.draft.as_ref());
         }
@@ -204,10 +214,13 @@ impl Session {
         let (row, version) = self.shared.identity(&record)?;
         lifecycle::before_delete::<T>(self.db(), &mut record).await?;
         if !deleted::is_marked::<T>(&record)? {
-            let (tables, now) = (self.shared.tables(), self.shared.now());
-            self.shared.execute::<T>(|handle| {
-                deleted::delete(&tables, now, handle, &mut record, (row, version), false).map(Some)
-            })?;
+            self.shared.know::<T>(row).await?;
+            let now = self.shared.now();
+            let done = self.shared.execute::<T>(|handle| {
+                let stored = self.shared.stored(handle.id, row).map(|(_, values)| values);
+                deleted::delete(stored, now, handle, &mut record, (row, version), false).map(Some)
+            });
+            done.await?;
         }
         Ok(record.into_inner())
     }
@@ -216,9 +229,9 @@ impl Session {
     ///
     /// # Errors
     /// `NotFound` when the row was deleted. Otherwise as [`Session::get`].
-    pub fn refresh<T: Entity>(&self, record: &mut Record<T>) -> Result<()> {
+    pub async fn refresh<T: Entity>(&self, record: &mut Record<T>) -> Result<()> {
         let (row, _) = self.shared.identity(record)?;
-        *record = Record::at(self, row)?;
+        *record = Record::at(self, row).await?;
         Ok(())
     }
 

@@ -29,9 +29,9 @@ use crate::query::subquery;
 use crate::row::Row;
 use crate::schema::Entity;
 use crate::session::{
-    Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, prepare, reserve,
+    Facts, Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, prepare_partly, reserve,
 };
-use crate::tables::{Tables, comparable, value_in};
+use crate::tables::{Found, Tables, comparable, value_in};
 
 /// The state of a session.
 pub struct Shared {
@@ -44,6 +44,8 @@ pub struct Shared {
 struct State {
     tables: Tables,
     changed: Changed,
+    /// What was looked up of the snapshot's tables that are not in memory.
+    facts: Facts,
     /// The provisional version of the next write. None is given twice, not even after going back to a point.
     next: Seq,
     /// What was read, if that is checked.
@@ -86,6 +88,7 @@ impl Shared {
             next: tables.seq().next(),
             tables,
             changed: OrdMap::new(),
+            facts: Facts::default(),
             reads: None,
             points: Vec::new(),
             next_point: 0,
@@ -100,9 +103,24 @@ impl Shared {
         &self.snapshot
     }
 
-    /// The tables as the session sees them now.
-    pub(super) fn tables(&self) -> Tables {
-        self.state.lock().tables.clone()
+    /// A row as the session sees it now. Of a table that is not in memory it has to be [known](Shared::know).
+    pub(super) fn stored(&self, table: TableId, row: RowId) -> Option<(Seq, Row)> {
+        let state = self.state.lock();
+        before(&state.tables, &state.facts, table, row)
+    }
+
+    /// Looks a row up, if its table is not in memory.
+    pub(super) async fn know<T: Entity>(&self, row: RowId) -> Result<()> {
+        let table = self.snapshot.handle::<T>()?.id;
+        self.learn(&[Write::Delete { table, row, version: Seq::default() }]).await
+    }
+
+    /// Looks up what has to be known for writes to be checked.
+    async fn learn(&self, writes: &[Write]) -> Result<()> {
+        let mut facts = self.state.lock().open()?.facts.clone();
+        self.engine.learn_in(self.snapshot.tables(), writes, &mut facts).await?;
+        self.state.lock().facts.merge(facts);
+        Ok(())
     }
 
     /// What the calendar says: microseconds since the Unix epoch.
@@ -111,12 +129,14 @@ impl Shared {
     }
 
     /// A number for the key of a record that is to be added: nobody else gets it.
-    pub(super) fn reserve<T: Entity>(&self, position: usize) -> Result<RowId> {
+    pub(super) async fn reserve<T: Entity>(&self, position: usize) -> Result<RowId> {
         let handle = self.snapshot.handle::<T>()?;
         let (table, column) = (handle.id, handle.column(position));
-        match self.engine.reserve(table, column) {
+        match self.engine.reserve(table, column).await {
             // A follower's session is never committed, so any number does that its own rows don't have.
             Err(error) if error.kind() == ErrorKind::ReadOnly => {
+                let own = self.state.lock().open()?.tables.clone();
+                self.engine.table_in(&own, table, None).await?;
                 reserve(&mut self.state.lock().open()?.tables, table, column)
             }
             reserved => reserved,
@@ -154,13 +174,11 @@ impl Shared {
 
     /// Whether a row is in this version and has these values: then there is nothing to be written.
     pub(super) fn is_so(&self, table: TableId, row: RowId, version: Seq, values: &Row) -> bool {
-        let state = self.state.lock();
-        let stored = state.tables.loaded(table).and_then(|table| table.row(row));
-        stored.is_some_and(|stored| stored.version == version && stored.row == values.borrow())
+        self.stored(table, row).is_some_and(|(stored, row)| stored == version && row == *values)
     }
 
     /// Does one write, unless there is none to be done.
-    pub(crate) fn execute<T: Entity>(
+    pub(crate) async fn execute<T: Entity>(
         &self,
         make: impl FnOnce(&Arc<Handle>) -> Result<Option<Write>>,
     ) -> Result<Done> {
@@ -171,7 +189,7 @@ impl Shared {
             let hooks: Arc<dyn AfterHooks> = Arc::new(After::<T>::new(Arc::clone(&handle)));
             self.state.lock().open()?.hooks.insert(handle.id, hooks);
         }
-        let written = self.apply(&write.into_iter().collect::<Vec<_>>().into())?;
+        let written = self.write(&write.into_iter().collect::<Vec<_>>().into()).await?;
         let draft = Some(Draft { ticket: Arc::clone(&self.ticket), table: handle.id });
         let (db, journal) = (self.snapshot.db().clone(), self.snapshot.journal());
         Ok(Done { db, journal, handle, written, draft, base: self.snapshot.seq() })
@@ -213,18 +231,36 @@ impl Shared {
         }
     }
 
-    fn apply(&self, set: &WriteSet) -> Result<Vec<Written>> {
+    /// Does writes, after what they concern was looked up.
+    async fn write(&self, set: &WriteSet) -> Result<Vec<Written>> {
+        self.learn(&set.writes).await?;
+        if let Some(written) = self.apply(set)? {
+            return Ok(written);
+        }
+        // The session's tables went by an older checkpoint than the snapshot's do now.
+        let own = self.state.lock().open()?.tables.clone();
+        for table in set.writes.iter().filter_map(Write::table) {
+            self.engine.table_in(&own, table, None).await?;
+        }
+        self.apply(set)?.ok_or_else(|| {
+            let text = "what the session read of a lazy table is out of date: begin another one";
+            Error::new(ErrorKind::Conflict, text)
+        })
+    }
+
+    fn apply(&self, set: &WriteSet) -> Result<Option<Vec<Written>>> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let seq = state.open()?.next;
         // What refers to what is not there now may do so rightly when the session is committed.
         let terms = Terms { whole: false, ..self.engine.terms() };
-        let Prepared { commit, written } = prepare(&mut state.tables, seq, set, &terms)?;
+        let prepared = prepare_partly(&mut state.tables, seq, set, &terms, &state.facts)?;
+        let Some(Prepared { commit, written }) = prepared else { return Ok(None) };
         state.next = seq.next();
         for op in commit.ops {
             state.changed(self.snapshot.tables(), seq, op);
         }
-        Ok(written)
+        Ok(Some(written))
     }
 
     pub(super) fn mark(&self) -> Result<u64> {
@@ -320,7 +356,7 @@ impl Shared {
         let mut rows: Vec<_> = state.changed.iter().map(|(key, row)| (*key, row.clone())).collect();
         let mut unchanged = HashMap::new();
         rows.retain(|(key, row)| {
-            let base = row.base.filter(|_| self.is_as_before(*key, row));
+            let base = row.base.filter(|_| self.is_as_before(&state.facts, *key, row));
             let landed = |version| Landed { id: key.1, version, added: Seq::default(), last: row.last };
             unchanged.extend(base.map(|version| (*key, landed(version))));
             base.is_none()
@@ -340,9 +376,8 @@ impl Shared {
     }
 
     /// Whether a row was changed back to what it was.
-    fn is_as_before(&self, (table, id): (TableId, RowId), row: &Pending) -> bool {
-        let before = self.snapshot.tables().loaded(table).and_then(|table| table.row(id));
-        before.map(|stored| stored.row) == row.values.as_ref().map(Row::borrow)
+    fn is_as_before(&self, facts: &Facts, (table, id): (TableId, RowId), row: &Pending) -> bool {
+        before(self.snapshot.tables(), facts, table, id).map(|(_, values)| values) == row.values
     }
 }
 
@@ -375,6 +410,17 @@ fn landed(
         (key, Landed { id: written.row, version: written.version, added, last: row.last })
     };
     rows.map(place).chain(unchanged).collect()
+}
+
+/// A row as a state has it, as far as it is known.
+fn before(tables: &Tables, facts: &Facts, table: TableId, row: RowId) -> Option<(Seq, Row)> {
+    let found = |found: &Found| (found.version, found.values.clone());
+    let slot = tables.get(table)?;
+    match (slot.loaded(), slot.unloaded().and_then(|table| table.known(row))) {
+        (Some(table), _) => table.row(row).map(|stored| (stored.version, stored.row.to_row())),
+        (None, Some(known)) => known.as_ref().map(found),
+        (None, None) => facts.row(table, row).map(found),
+    }
 }
 
 impl Pending {
@@ -413,7 +459,7 @@ impl State {
     }
 
     fn wrote(&mut self, snapshot: &Tables, seq: Seq, key: (TableId, RowId), values: Option<Row>) {
-        let base = || snapshot.loaded(key.0)?.row(key.1).map(|stored| stored.version);
+        let base = || before(snapshot, &self.facts, key.0, key.1).map(|(version, _)| version);
         let (base, added) = match self.changed.get(&key) {
             Some(known) => (known.base, known.added),
             None => (base(), Seq::default()),
