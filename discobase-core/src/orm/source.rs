@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::registry::Handle;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RowId;
 use crate::lookup::Wanted;
 use crate::orm::record::Record;

@@ -102,6 +102,18 @@ impl Expr {
         found
     }
 
+    /// The tables that queries in the condition read, as far as they are there.
+    pub(crate) fn tables_read(&self, tables: &Tables) -> Vec<TableId> {
+        let mut read = Vec::new();
+        self.each_subquery(&mut |within| {
+            if let Ok(Local { table, query, .. }) = within.0.local(tables) {
+                read.push(table);
+                read.extend(query.filter.iter().flat_map(|filter| filter.tables_read(tables)));
+            }
+        });
+        read
+    }
+
     fn each_subquery(&self, visit: &mut impl FnMut(&Within)) {
         match self {
             Self::Within(_, within) => visit(within),

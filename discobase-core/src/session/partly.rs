@@ -46,6 +46,16 @@ struct Known {
 /// A table that has to be loaded.
 pub(crate) fn needs(tables: &Tables, writes: &[Write]) -> Result<Needs, TableId> {
     let mut needs = Needs::new();
+    let lazy = |id: &TableId| tables.get(*id).is_some_and(|slot| slot.unloaded().is_some());
+    for write in writes {
+        // A query inside of a condition may read any row, of the table itself, too.
+        if let Write::Statement(statement) = write
+            && let Some(filter) = statement.filter.as_ref().filter(|filter| filter.has_subquery())
+        {
+            let mut whole = filter.tables_read(tables).into_iter().chain([statement.table]);
+            whole.find(lazy).map_or(Ok(()), Err)?;
+        }
+    }
     for write in writes {
         let Some(id) = write.table() else { continue };
         let Some(table) = tables.get(id).and_then(|slot| slot.unloaded()) else { continue };

@@ -29,7 +29,8 @@ use crate::query::subquery;
 use crate::row::Row;
 use crate::schema::Entity;
 use crate::session::{
-    Facts, Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, prepare_partly, reserve,
+    Facts, Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, needs, prepare_partly,
+    reserve,
 };
 use crate::tables::{Found, Tables, comparable, value_in};
 
@@ -239,6 +240,9 @@ impl Shared {
         }
         // The session's tables went by an older checkpoint than the snapshot's do now.
         let own = self.state.lock().open()?.tables.clone();
+        while let Err(table) = needs(&own, &set.writes) {
+            self.engine.table_in(&own, table, None).await?;
+        }
         for table in set.writes.iter().filter_map(Write::table) {
             self.engine.table_in(&own, table, None).await?;
         }
