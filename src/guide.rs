@@ -54,6 +54,9 @@ mod migrations {}
 #[doc = include_str!("../docs/guide/17-modules.md")]
 mod modules {}
 
+#[doc = include_str!("../docs/guide/18-counting-grouping-paging.md")]
+mod counting_grouping_paging {}
+
 #[doc = include_str!("../docs/guide/20-bringing-data-over.md")]
 mod bringing_data_over {}
 

@@ -6,7 +6,7 @@ use twilight_model::util::Timestamp;
 use uuid::Uuid;
 
 use crate::row::RowWriter;
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 use crate::wire::Reader;
 
 /// The type of a column's values, independent of whether they may be null.
@@ -114,6 +114,18 @@ pub trait ColumnValue: Sized {
     #[inline]
     fn read(row: &mut Reader<'_>) -> Option<Self> {
         Self::decode(row.value().ok()?).ok()
+    }
+}
+
+impl<V: ColumnValue> From<V> for Value {
+    fn from(value: V) -> Self {
+        value.as_value().to_value()
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
     }
 }
 

@@ -90,16 +90,18 @@ pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks, NotSavedYet,
-    Record, Save, SaveAll, Savepoint, Select, Session, Snapshot, SoftDelete, Source, Table, Transaction,
-    Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete, update,
+    Background, Change, Cursor, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks,
+    NotSavedYet, Page, Paged, Record, Records, Save, SaveAll, Savepoint, Select, Session, Snapshot,
+    SoftDelete, Source, Table, Transaction, Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete,
+    update,
 };
 pub use query::column::{Candidates, Column, Filter, Json, Operand, Order};
+pub use query::explain::Explain;
 pub use query::expression::{
     Addable, Calculable, Expression, Integer, IntoExpression, Signed, When, now, when,
 };
 pub use query::key::Key;
-pub use query::plan::Explain;
+pub use query::named::{Comparison, Named};
 pub use query::projection::Projection;
 pub use replay::Salvage;
 pub use row::Row;

@@ -248,6 +248,9 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// What the database fills by itself.
     const MODEL: Model = Model::PLAIN;
 
+    /// The fields that are not stored, by their names.
+    const SKIPPED: &'static [&'static str] = &[];
+
     /// What `builder` begins with.
     type Builder;
 

@@ -15,6 +15,7 @@ mod contents;
 mod distance;
 mod encryption;
 mod figure;
+mod grouping;
 mod guild;
 mod latency;
 mod loading;

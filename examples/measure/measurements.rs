@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::contents::Contents;
 use crate::figure::Figure;
 use crate::guild::ROUND_TRIP_MS;
-use crate::{Result, concurrency, encryption, latency, loading, memory, opening, reading, updating};
+use crate::{
+    Result, concurrency, encryption, grouping, latency, loading, memory, opening, reading, updating,
+};
 
 /// How large and how often.
 pub(crate) struct Scale {
@@ -33,7 +35,7 @@ impl Scale {
     }
 }
 
-pub(crate) const MEASUREMENTS: [Measurement; 8] = [
+pub(crate) const MEASUREMENTS: [Measurement; 9] = [
     Measurement {
         name: "saturation",
         about: "callers who save one record each, again and again",
@@ -102,6 +104,19 @@ pub(crate) const MEASUREMENTS: [Measurement; 8] = [
             )
         },
         make: |scale| reading::figures(scale.rows),
+    },
+    Measurement {
+        name: "grouping",
+        about: "groups and sums beside SQLite in memory",
+        conditions: |scale| {
+            format!(
+                "{} rows in the same process on both sides, the same questions by turns, owned tuples; SQLite by prepared \
+                 statements, without an index on what is grouped by, as discobase. A value is one of {} rounds.",
+                scale.rows,
+                grouping::ROUNDS
+            )
+        },
+        make: |scale| grouping::figures(scale.rows),
     },
     Measurement {
         name: "memory",

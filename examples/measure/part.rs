@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, concurrency, encryption, guild, latency, loading, memory, opening, reading, updating};
+use crate::{
+    Result, concurrency, encryption, grouping, guild, latency, loading, memory, opening, reading, updating,
+};
 
 /// What a process does. It prints what came out as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +23,7 @@ pub(crate) enum Part {
     Memory(memory::Memory),
     Encryption(encryption::Encryption),
     Updating(updating::Updating),
+    Group(grouping::Group),
 }
 
 impl Part {
@@ -39,6 +42,7 @@ impl Part {
                 Self::Memory(part) => print(&part.run().await?),
                 Self::Encryption(part) => print(&part.run().await?),
                 Self::Updating(part) => print(&part.run().await?),
+                Self::Group(part) => print(&part.run().await?),
             }
         })
     }

@@ -32,6 +32,8 @@ mod lazy;
 mod lifecycle;
 mod migrations;
 mod models;
+mod naming;
+mod paging;
 mod queries;
 mod requests;
 mod rotation;

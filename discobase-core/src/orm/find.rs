@@ -5,6 +5,7 @@ use std::future::{Future, IntoFuture, ready};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::TryFutureExt as _;
 use futures_util::future::Either;
@@ -19,11 +20,14 @@ use crate::orm::source::sealed::Source as _;
 use crate::orm::source::{Later, Origin, Reading, Source};
 use crate::query::column::{Column, Filter, Order};
 use crate::query::exec::Query;
+use crate::query::explain::Explain;
 use crate::query::expr::Expr;
-use crate::query::plan::Explain;
+use crate::query::measure::Aggregates;
+use crate::query::paging::After;
 use crate::schema::Entity;
 use crate::session::Read;
 use crate::tables::{Slot, Stored, TableState, value_in};
+use crate::wire::put_bytes;
 
 /// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables; but what of a
 /// [lazy table](crate::Database::table_lazy) is not in memory is looked up, or loaded.
@@ -34,6 +38,7 @@ pub struct Find<T> {
     order: Vec<(usize, bool)>,
     limit: Option<usize>,
     offset: usize,
+    after: Option<After>,
     scope: Scope,
     table: PhantomData<fn() -> T>,
 }
@@ -45,16 +50,21 @@ pub(super) struct Parts {
     order: Vec<(usize, bool)>,
     limit: Option<usize>,
     offset: usize,
+    after: Option<After>,
 }
 
 impl Parts {
     /// The query in the table's own terms.
     pub(super) fn query(self, handle: &Handle) -> Query {
-        let Self { filters, order, limit, offset } = self;
+        let Self { filters, order, limit, offset, after } = self;
         let filter = local_filter(handle, filters);
         let order =
             order.into_iter().map(|(position, reversed)| (handle.column(position), reversed)).collect();
-        Query { filter, order, limit, offset }
+        let query = Query { filter, order, limit, offset, ..Query::default() };
+        match after {
+            Some(after) => query.begin_behind(&handle.def, after),
+            None => query,
+        }
     }
 }
 
@@ -67,6 +77,7 @@ impl<T: Entity> Find<T> {
             order: Vec::new(),
             limit: None,
             offset: 0,
+            after: None,
             scope,
             table: PhantomData,
         }
@@ -178,11 +189,38 @@ impl<T: Entity> Find<T> {
         found.map_ok(Option::unwrap_or_default)
     }
 
-    /// How the records would be found: through which index, looking at how many rows.
+    /// How the records would be found: through which index, looking at how many rows. It looks at the rows as the query
+    /// would, so it costs what that one costs, but for making records.
     ///
     /// # Errors
     /// `UnknownTable`, `TableNotReady`, `NotConnected`.
     pub fn explain(self) -> Result<Explain> {
+        self.explained(Query::explain)
+    }
+
+    /// How [`Find::count`] and [`Find::exists`] would find their answer.
+    ///
+    /// # Errors
+    /// As [`Find::explain`].
+    pub fn explain_count(self) -> Result<Explain> {
+        self.explained(Query::explain_count)
+    }
+
+    /// How [`Find::aggregate`] would find the answers to these questions.
+    ///
+    /// # Errors
+    /// As [`Find::explain`].
+    pub fn explain_aggregate<A: Aggregates<T>>(self, ask: impl FnOnce(T::Columns) -> A) -> Result<Explain> {
+        let (asks, origin) = (ask(T::columns()).asks(), self.origin.clone());
+        let asks = origin.read::<T, _>(|reading| {
+            let local = |position| reading.handle.column(position);
+            Ok(asks.into_iter().map(|ask| ask.map_column(&local)).collect::<Vec<_>>())
+        });
+        let asks = asks?;
+        self.explained(|query, table| query.explain_asks(table, &asks))
+    }
+
+    fn explained(self, explain: impl FnOnce(&Query, &TableState) -> Explain) -> Result<Explain> {
         let origin = self.origin.clone();
         origin.read::<T, _>(|reading| {
             let mut query = self.into_parts().1.query(reading.handle);
@@ -194,7 +232,7 @@ impl<T: Entity> Find<T> {
             let gone = || Error::new(ErrorKind::TableNotReady, "the table is gone").in_table(T::SCHEMA.name);
             let slot = reading.slot().ok_or_else(gone)?;
             match (slot.loaded(), slot.unloaded()) {
-                (Some(table), _) => Ok(query.explain(table)),
+                (Some(table), _) => Ok(explain(&query, table)),
                 (None, Some(table)) => Ok(query.explain_unloaded(table)),
                 (None, None) => Err(gone()),
             }
@@ -224,7 +262,7 @@ impl<T: Entity> Find<T> {
     pub(super) fn on_table<R, W>(self, work: W) -> impl Future<Output = Result<Option<R>>> + Send
     where
         R: Send,
-        W: FnOnce(&Reading<'_>, &Query, &TableState) -> Result<R> + Send,
+        W: FnOnce(&Reading<'_>, &Query, &Arc<TableState>) -> Result<R> + Send,
     {
         let (origin, parts) = (self.origin.clone(), self.into_parts().1);
         let now = origin.read::<T, _>(|reading| {
@@ -251,11 +289,45 @@ impl<T: Entity> Find<T> {
         }
     }
 
+    /// Where it looks.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Positions in the struct's schema, and whether the order is reversed.
+    pub(super) fn order(&self) -> &[(usize, bool)] {
+        &self.order
+    }
+
+    /// Whether it is about some of the records that match only.
+    pub(super) fn has_limit(&self) -> bool {
+        self.limit.is_some() || self.offset > 0
+    }
+
+    /// The same query from a place in its order on.
+    pub(super) fn begin_behind(self, after: After) -> Self {
+        Self { after: Some(after), ..self }
+    }
+
+    /// A number that other queries do not have: of the table, the conditions and the order.
+    pub(super) fn print(&self) -> [u8; 8] {
+        let name = |position: usize| T::SCHEMA.columns.get(position).map_or("", |column| column.name);
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, T::SCHEMA.name.as_bytes());
+        let filters = self.filters.iter().cloned().chain(self.scope.filter::<T>());
+        Expr::And(filters.collect()).put(&mut bytes, &name);
+        for (position, reversed) in &self.order {
+            bytes.push(u8::from(*reversed));
+            put_bytes(&mut bytes, name(*position).as_bytes());
+        }
+        blake3::hash(&bytes).as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
     /// Which database it is of, and the query.
     pub(super) fn into_parts(self) -> (usize, Parts) {
-        let Self { origin, mut filters, order, limit, offset, scope, .. } = self;
+        let Self { origin, mut filters, order, limit, offset, after, scope, .. } = self;
         filters.extend(scope.filter::<T>());
-        (origin.db().identity(), Parts { filters, order, limit, offset })
+        (origin.db().identity(), Parts { filters, order, limit, offset, after })
     }
 }
 
@@ -288,6 +360,7 @@ impl<T> Clone for Find<T> {
             order: self.order.clone(),
             limit: self.limit,
             offset: self.offset,
+            after: self.after.clone(),
             scope: self.scope,
             table: PhantomData,
         }

@@ -1,10 +1,12 @@
 //! What users write: tables, records, queries, writes.
 
 mod aggregate;
+mod cursor;
 mod draft;
 mod find;
 mod group;
 pub(crate) mod model;
+mod page;
 mod record;
 pub(crate) mod relation;
 mod save;
@@ -13,15 +15,18 @@ mod session;
 mod snapshot;
 pub(crate) mod source;
 mod statement;
+mod stream;
 mod table;
 mod transaction;
 mod upsert;
 mod watch;
 mod write;
 
+pub use cursor::Cursor;
 pub use find::{Find, FindLenient, FindUnique};
 pub use group::Grouped;
 pub use model::{Hooks, SoftDelete};
+pub use page::{Page, Paged};
 pub use record::{NotSavedYet, Record};
 pub use save::{Background, Delete, Save, SaveAll, Update};
 pub use select::Select;
@@ -29,6 +34,7 @@ pub use session::{Savepoint, Session};
 pub use snapshot::Snapshot;
 pub use source::Source;
 pub use statement::{DeleteWhere, UpdateWhere, delete, update};
+pub use stream::Records;
 pub use table::Table;
 pub use transaction::Transaction;
 pub use upsert::Upsert;

@@ -11,6 +11,7 @@ use crate::orm::watch::Watch;
 use crate::orm::write::Writable;
 use crate::query::column::Filter;
 use crate::query::key::Key;
+use crate::query::named::Named;
 use crate::schema::Entity;
 
 /// A struct whose values are saved as records. `#[derive(Table)]` makes a struct one.
@@ -142,6 +143,15 @@ pub trait Table: Entity {
         key: impl Key<Self::Key>,
     ) -> impl Future<Output = Result<Option<Record<Self>>>> + Send {
         key.with_values(|values| Record::get(source, values))
+    }
+
+    /// The column of that name, for queries of which the program does not know beforehand what they are about: see
+    /// [`Named`]. The name is the column's, which is the field's unless it has another with `rename`.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none: the error says which there are.
+    fn column(name: &str) -> Result<Named<Self>> {
+        Named::new(name)
     }
 
     /// The changes of the table from now on, as they become durable, of this process and of others: see [`Watch`].

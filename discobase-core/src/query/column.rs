@@ -235,13 +235,13 @@ impl<T, V: Indexable> Column<T, V> {
     /// The lowest values first; rows with equal values in the order they were saved.
     #[must_use]
     pub fn asc(self) -> Order<T> {
-        Order { position: self.position, descending: false, table: PhantomData }
+        Order::new(self.position, false)
     }
 
     /// The highest values first; rows with equal values in the order they were saved.
     #[must_use]
     pub fn desc(self) -> Order<T> {
-        Order { position: self.position, descending: true, table: PhantomData }
+        Order::new(self.position, true)
     }
 }
 
@@ -357,6 +357,12 @@ pub struct Order<T> {
     pub(crate) position: usize,
     pub(crate) descending: bool,
     table: PhantomData<fn() -> T>,
+}
+
+impl<T> Order<T> {
+    pub(crate) fn new(position: usize, descending: bool) -> Self {
+        Self { position, descending, table: PhantomData }
+    }
 }
 
 impl<T> Clone for Order<T> {

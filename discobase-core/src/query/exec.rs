@@ -1,16 +1,19 @@
 //! Running a query on a snapshot: candidates by the plan, what is left of the filter, the order, the page.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::batch::{IndexDef, TableDef};
 use crate::ids::RowId;
 use crate::lookup::Wanted;
 use crate::query::expr::{Columns as _, Compare, Expr};
 use crate::query::matcher::{Matcher, RowColumns};
-use crate::query::plan::{Access, Explain, Plan, conjuncts, plan};
+use crate::query::paging::After;
+use crate::query::plan::{Access, Plan, conjuncts, plan};
 use crate::row::RowRef;
 use crate::schema::IndexKind;
-use crate::tables::{SortKey, Stored, TableState, Unloaded};
+use crate::tables::{SortKey, Stored, TableState};
 
 /// A query over one table. Columns are column ids, operands are as they compare.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +23,10 @@ pub(crate) struct Query {
     pub(crate) order: Vec<(usize, bool)>,
     pub(crate) limit: Option<usize>,
     pub(crate) offset: usize,
+    /// The rows begin behind this place in their order.
+    pub(crate) after: Option<After>,
+    /// Counts the rows that are looked at.
+    pub(crate) counter: Option<Arc<AtomicUsize>>,
 }
 
 /// More keys than this are not looked up one by one.
@@ -66,9 +73,9 @@ impl Group {
 }
 
 /// The way through an index that has the rows in the order that is asked for.
-struct Ordered {
+pub(super) struct Ordered {
     /// The index's position.
-    index: usize,
+    pub(super) index: usize,
     low: Bound<SortKey>,
     high: Bound<SortKey>,
     /// The columns that the rows are in the order of.
@@ -109,6 +116,14 @@ impl Query {
         }
     }
 
+    /// Counts a row that is looked at, if anybody wants to know.
+    #[inline]
+    fn look(&self) {
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The rows' ids, in their order.
     #[cfg(test)]
     pub(crate) fn ids(&self, table: &TableState) -> Vec<RowId> {
@@ -118,8 +133,8 @@ impl Query {
     /// How many rows match, the page counted in.
     pub(crate) fn count(&self, table: &TableState) -> usize {
         let all = match &self.filter {
-            None => table.len(),
-            Some(_) => {
+            None if self.after.is_none() => table.len(),
+            _ => {
                 let plan = plan(table.def(), self.filter.as_ref());
                 // What is behind the page's end changes nothing.
                 let enough = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(self.offset));
@@ -128,7 +143,7 @@ impl Query {
                     count += 1;
                     if count < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 };
-                let _ = if is_whole(&plan) {
+                let _ = if is_whole(&plan) && self.after.is_none() {
                     each_candidate(table, &plan.access, |_| one())
                 } else {
                     self.matches(table, &plan, |_| one())
@@ -141,7 +156,7 @@ impl Query {
 
     /// Whether an index alone knows how many rows match.
     pub(crate) fn is_counted_by_index(&self, table: &TableDef) -> bool {
-        self.filter.is_none() || is_whole(&plan(table, self.filter.as_ref()))
+        self.after.is_none() && (self.filter.is_none() || is_whole(&plan(table, self.filter.as_ref())))
     }
 
     /// Whether an index leads right to the rows that match, in their order.
@@ -167,24 +182,6 @@ impl Query {
             .then(|| Wanted { keys: keys.into_iter().map(|key| (index, key)).collect(), rows: Vec::new() })
     }
 
-    /// How the rows would be found.
-    pub(crate) fn explain(&self, table: &TableState) -> Explain {
-        let plan = plan(table.def(), self.filter.as_ref());
-        let rows = match &plan.access {
-            Access::Scan => table.len(),
-            access => candidates(table, access).len(),
-        };
-        Explain::new(table.def(), &plan.access, rows, table.len())
-    }
-
-    /// How the rows of a table would be found that is not loaded.
-    pub(crate) fn explain_unloaded(&self, table: &Unloaded) -> Explain {
-        let wanted = self.wanted(table.def());
-        let wanted =
-            wanted.map(|wanted| (wanted.keys.first().map_or(0, |(index, _)| *index), wanted.keys.len()));
-        Explain::unloaded(table.def(), wanted, table.len())
-    }
-
     /// Visits the rows that match in the order of their ids until `visit` breaks.
     fn matches<'a>(
         &self,
@@ -194,10 +191,15 @@ impl Query {
     ) -> ControlFlow<()> {
         let matcher = Matcher::new(table.def(), &plan.rest);
         let visit = |id, stored: Stored<'a>| {
-            if matcher.holds(stored.row) { visit((id, stored)) } else { ControlFlow::Continue(()) }
+            self.look();
+            if matcher.holds(stored.row) && self.is_behind(table.def(), id, stored.row) {
+                visit((id, stored))
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         if plan.access == Access::Scan {
-            return table.walk(visit);
+            return self.walk_behind(table, visit);
         }
         let mut ids = candidates(table, &plan.access);
         ids.sort_unstable();
@@ -205,7 +207,7 @@ impl Query {
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.
-    fn in_order(&self, table: &TableDef, plan: &Plan<'_>) -> Option<Ordered> {
+    pub(super) fn in_order(&self, table: &TableDef, plan: &Plan<'_>) -> Option<Ordered> {
         let mut fixed = Vec::new();
         self.filter.iter().for_each(|filter| conjuncts(filter, &mut fixed));
         let is_fixed = |column: usize| {
@@ -267,7 +269,8 @@ impl Query {
             ControlFlow::Continue(())
         };
         let mut one = |id, stored: Stored<'a>| {
-            if matcher.holds(stored.row) {
+            self.look();
+            if matcher.holds(stored.row) && self.is_behind(table.def(), id, stored.row) {
                 flush(&mut equal, Some((id, stored)))
             } else {
                 ControlFlow::Continue(())

@@ -1,6 +1,5 @@
 //! Which way to the rows: an index where the filter fixes or bounds its first columns, all rows otherwise.
 
-use std::fmt;
 use std::ops::Bound;
 
 use smallvec::SmallVec;
@@ -202,57 +201,5 @@ fn key(bound: &Bound<SortKey>) -> Option<&SortKey> {
     match bound {
         Bound::Included(key) | Bound::Excluded(key) => Some(key),
         Bound::Unbounded => None,
-    }
-}
-
-/// How a query finds its rows, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Explain {
-    /// The table.
-    pub table: String,
-    /// The index that is used, as its columns joined by `, `; `None` for a scan of all rows.
-    pub index: Option<String>,
-    /// How: `key`, `keys`, `range` or `scan`; of a [lazy table](crate::Database::table_lazy) that is not in memory
-    /// `lookup`, or `load`.
-    pub access: &'static str,
-    /// The rows that are looked at; for a `lookup` the keys.
-    pub rows: usize,
-    /// The rows of the table.
-    pub of: usize,
-}
-
-impl Explain {
-    /// Of a table that is not loaded: the keys are looked up in an index, or the table is loaded.
-    pub(crate) fn unloaded(table: &TableDef, wanted: Option<(usize, usize)>, of: usize) -> Self {
-        let (access, rows) = wanted.map_or(("load", of), |(_, keys)| ("lookup", keys));
-        let index = wanted.and_then(|(index, _)| table.indexes.get(index));
-        Self { table: table.name.clone(), index: index.map(|index| names(table, index)), access, rows, of }
-    }
-
-    pub(crate) fn new(table: &TableDef, access: &Access, rows: usize, of: usize) -> Self {
-        let (index, access) = match access {
-            Access::Keys { index, keys, .. } if keys.len() == 1 => (Some(*index), "key"),
-            Access::Keys { index, .. } => (Some(*index), "keys"),
-            Access::Range { index, .. } => (Some(*index), "range"),
-            Access::Scan => (None, "scan"),
-        };
-        let index = index.and_then(|position| table.indexes.get(position)).map(|index| names(table, index));
-        Self { table: table.name.clone(), index, access, rows, of }
-    }
-}
-
-fn names(table: &TableDef, index: &IndexDef) -> String {
-    let columns = index.columns.iter().filter_map(|&one| table.columns.get(one));
-    columns.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-impl fmt::Display for Explain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, index, access, rows, of } = self;
-        match index {
-            Some(index) => write!(f, "{access} on {table} ({index}): looks at {rows} of {of} rows"),
-            None => write!(f, "{access} of {table}: looks at {rows} of {of} rows"),
-        }
     }
 }

@@ -125,7 +125,7 @@ proptest! {
         filter.map_operands(&|column, operand| {
             *operand = comparable(&def, column, operand.as_ref()).to_value();
         });
-        let query = Query { filter: Some(filter), order, limit, offset };
+        let query = Query { filter: Some(filter), order, limit, offset, ..Query::default() };
         prop_assert_eq!(query.ids(&with), query.ids(&without));
         prop_assert_eq!(query.count(&with), query.count(&without));
         prop_assert_eq!(query.count(&with), query.ids(&with).len());

@@ -5,6 +5,8 @@
 //! of it; `partly` does so where tables are not in memory.
 
 mod auto;
+#[cfg(test)]
+mod beside_sqlite;
 mod check;
 mod partly;
 mod prepare;

@@ -405,7 +405,7 @@ proptest! {
         }
         let wanted: Vec<u64> =
             wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
-        let query = Query { filter, order, limit, offset };
+        let query = Query { filter, order, limit, offset, ..Query::default() };
         let table = tables.loaded(TABLE).unwrap();
         let found: Vec<u64> = query.ids(table).into_iter().map(RowId::get).collect();
         prop_assert_eq!(&found, &wanted, "{}", query.explain(table));

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 
 use super::columns::replace_self;
@@ -13,7 +14,12 @@ use crate::attr::OnDelete;
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let (krate, name) = (&table.krate, &table.name.text);
     let (columns, indexes) = embedded::slices(table, name);
+    let skipped = table.fields.iter().filter(|field| field.options.skip.is_some());
+    let skipped: Vec<_> = skipped.map(|field| field.ident.unraw().to_string()).collect();
+    let skipped = (!skipped.is_empty())
+        .then(|| quote!(const SKIPPED: &'static [&'static ::core::primitive::str] = &[#(#skipped),*];));
     quote! {
+        #skipped
         const NAME: &'static ::core::primitive::str = #name;
         const SCHEMA: &'static #krate::private::TableSchema = &#krate::private::TableSchema {
             name: #name,

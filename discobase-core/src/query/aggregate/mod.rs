@@ -139,7 +139,7 @@ impl Query {
 
     /// The query for the one row with the least or the greatest value of a column, if an index leads right to it.
     pub(crate) fn to_extreme(&self, table: &TableDef, column: usize, greatest: bool) -> Option<Self> {
-        if self.limit.is_some() || self.offset > 0 {
+        if self.limit.is_some() || self.offset > 0 || self.after.is_some() {
             return None;
         }
         let present = Expr::Compare(column, Compare::Gt, Value::Null);
@@ -147,7 +147,8 @@ impl Query {
             Some(filter) => filter.and(present),
             None => present,
         };
-        let first = Self { filter: Some(filter), order: vec![(column, greatest)], limit: Some(1), offset: 0 };
+        let order = vec![(column, greatest)];
+        let first = Self { filter: Some(filter), order, limit: Some(1), ..Self::default() };
         first.is_led_to(table).then_some(first)
     }
 

@@ -116,6 +116,20 @@ where
     }
 }
 
+/// Questions of which only the running program knows how many there are: a list of as many answers.
+impl<T> Aggregates<T> for Vec<Aggregate<T, Value>> {
+    type Answers = Vec<Value>;
+
+    fn asks(&self) -> Vec<Ask> {
+        self.iter().map(|aggregate| aggregate.ask).collect()
+    }
+
+    fn answers(values: &[Value]) -> Result<Self::Answers, Wrong> {
+        let answers = values.iter().enumerate();
+        answers.map(|(place, value)| Value::answer(value).map_err(|error| (place, error))).collect()
+    }
+}
+
 macro_rules! tuples {
     ($(($($name:ident $place:tt),*);)*) => {$(
         impl<T, $($name: Answer),*> Aggregates<T> for ($(Aggregate<T, $name>,)*) {
