@@ -30,7 +30,7 @@ const CHECKSUM: usize = 6;
 
 impl Cursor {
     /// A place in the order of the query with this print: the values of a record in the order's columns, and its row.
-    pub(super) fn new(print: [u8; 8], values: Vec<Value>, row: RowId) -> Self {
+    pub(super) fn new(print: [u8; 8], values: &[Value], row: RowId) -> Self {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&print);
         put_varint(&mut bytes, row.get());

@@ -13,6 +13,7 @@ use crate::orm::record::Record;
 use crate::query::paging::After;
 use crate::schema::Entity;
 use crate::tables::value_in;
+use crate::value::Value;
 
 /// A page of a query: await it. See [`Find::page`].
 #[must_use = "a query does nothing until it is awaited"]
@@ -101,8 +102,9 @@ impl<T: Entity> Paged<T> {
             rows.truncate(size);
             let cursor = rows.last().filter(|_| more).map(|(id, stored)| {
                 let columns = order.iter().map(|&position| reading.handle.column(position));
-                let values = columns.map(|column| value_in(table.def(), stored.row, column).to_value());
-                Cursor::new(print, values.collect(), *id)
+                let values: Vec<Value> =
+                    columns.map(|column| value_in(table.def(), stored.row, column).to_value()).collect();
+                Cursor::new(print, &values, *id)
             });
             let records = rows.into_iter().map(|(id, stored)| reading.record(id, stored));
             Ok(Page { records: records.collect::<Result<_>>()?, next: cursor })

@@ -25,6 +25,8 @@ pub(crate) struct Query {
     pub(crate) offset: usize,
     /// The rows begin behind this place in their order.
     pub(crate) after: Option<After>,
+    /// Of rows that are equal in the order any may come first.
+    pub(crate) any_of_equal: bool,
     /// Counts the rows that are looked at.
     pub(crate) counter: Option<Arc<AtomicUsize>>,
 }
@@ -236,7 +238,7 @@ impl Query {
         let def = defs.get(index).filter(|index| orders(index, fixed))?;
         let partly = fixed + columns.len() < def.columns.len();
         // Among equal keys an index has the rows in the order of their ids.
-        let ties = partly || (reverse && def.kind != IndexKind::Key);
+        let ties = !self.any_of_equal && (partly || (reverse && def.kind != IndexKind::Key));
         Some(Ordered { index, low, high, columns, reverse, ties })
     }
 

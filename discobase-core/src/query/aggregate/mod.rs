@@ -148,7 +148,8 @@ impl Query {
             None => present,
         };
         let order = vec![(column, greatest)];
-        let first = Self { filter: Some(filter), order, limit: Some(1), ..Self::default() };
+        let first =
+            Self { filter: Some(filter), order, limit: Some(1), any_of_equal: true, ..Self::default() };
         first.is_led_to(table).then_some(first)
     }
 

@@ -84,7 +84,8 @@ impl World {
 
     fn ask_rows(&mut self, table: usize, query: &Query, rows: &str) {
         let sql = format!("SELECT _id {rows}");
-        let wanted: Vec<RowId> = self.sqlite(&sql, |_, value| plain(value)).into_iter().map(row_id).collect();
+        let wanted: Vec<RowId> =
+            self.sqlite(&sql, |_, value| plain(value)).iter().map(|row| row_id(row)).collect();
         let found = query.ids(self.state(table));
         assert_eq!(found, wanted, "{}", self.about(&sql));
         assert_eq!(query.count(self.state(table)), found.len(), "{}", self.about(&sql));
@@ -100,7 +101,7 @@ impl World {
         let values =
             query.order.iter().map(|(column, _)| value_in(state.def(), stored.row, *column).to_value());
         let after = After { values: values.collect(), id: ids[place] };
-        let rest = all.clone().begin_behind(state.def(), after);
+        let rest = all.begin_behind(state.def(), after);
         assert_eq!(rest.ids(state), ids[place + 1..], "behind {place}: {}", self.about(&sql));
         let page = Query { limit: Some(size), ..rest };
         let end = ids.len().min(place + 1 + size);
@@ -263,8 +264,8 @@ fn number(number: i128) -> (Value, String) {
     (Value::Int(number), number.to_string())
 }
 
-fn row_id(row: Vec<Value>) -> RowId {
-    let [Value::Int(id)] = row.as_slice() else { panic!("no row's number: {row:?}") };
+fn row_id(row: &[Value]) -> RowId {
+    let [Value::Int(id)] = row else { panic!("no row's number: {row:?}") };
     RowId::new(*id as u64)
 }
 

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::ids::RowId;
 use crate::query::expr::Expr;
 use crate::query::program::{Number, Operator, Program, Step};
-use crate::session::{Assign, Assigns, Change, Prepared, Statement, Terms, Write, WriteSet, prepare};
+use crate::session::prepare::prepare;
+use crate::session::{Assign, Assigns, Change, Prepared, Statement, Terms, Write, WriteSet};
 use crate::value::{Value, ValueRef};
 
 impl World {
@@ -75,11 +76,11 @@ impl World {
         let shape = &self.shapes[table];
         let key = shape.def.key().map_or(Vec::new(), |(_, index)| index.columns.clone());
         let mut key_changed = false;
-        for column in 0..values.len() {
+        for (column, known) in values.iter_mut().enumerate() {
             if self.random.chance(if key.contains(&column) { 8 } else { 2 }) {
                 let value = shape.value(&mut self.random, column);
-                key_changed |= key.contains(&column) && value != values[column];
-                values[column] = value;
+                key_changed |= key.contains(&column) && value != *known;
+                *known = value;
             }
         }
         let name = shape.def.name.clone();
