@@ -131,9 +131,10 @@ impl From<&str> for Value {
 
 /// A column type that orders: every one but JSON. Only such columns can be indexed, compared and sorted by.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be indexed or be a key",
-    label = "not an indexable type",
-    note = "a JSON column can't be a key, unique or an index"
+    message = "`{Self}` has no order",
+    label = "can't be compared, sorted by, indexed or be a key",
+    note = "what is kept as JSON has no order: keep what you look for in a column of its own, or compare in Rust what the \
+            query has found"
 )]
 pub trait Indexable: ColumnValue {}
 

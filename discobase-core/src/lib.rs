@@ -91,7 +91,7 @@ pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
     Background, Change, Cursor, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks,
-    NotSavedYet, Page, Paged, Record, Records, Save, SaveAll, Savepoint, Select, Session, Snapshot,
+    NotSavedYet, Page, Paged, Record, Records, Save, SaveAll, Saved, Savepoint, Select, Session, Snapshot,
     SoftDelete, Source, Table, Transaction, Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete,
     update,
 };

@@ -19,7 +19,7 @@ pub use crate::orm::{Save, Source, Table};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
 pub use crate::query::projection::{Projected, Projection, projected};
-pub use crate::query::with::{Converts, With, decode_with, default_with, encode_with, unconverted};
+pub use crate::query::with::{Converts, With, converted, decode_with, default_with, encode_with};
 pub use crate::row::RowWriter;
 pub use crate::schema::column;
 pub use crate::schema::embedded::{

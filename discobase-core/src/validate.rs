@@ -37,8 +37,8 @@ impl Violations {
     }
 
     /// Notes what a function said.
-    pub fn custom<E: Into<Reason>>(&mut self, field: &str, said: Result<(), E>) {
-        self.note(field, said.err().map(Into::into));
+    pub fn custom<E: Objection>(&mut self, field: &str, said: Result<(), E>) {
+        self.note(field, said.err().map(Objection::reason));
     }
 
     /// Looks at the fields of an embedded struct.
@@ -48,6 +48,25 @@ impl Violations {
         self.path.push('.');
         look(self);
         self.path.truncate(outside);
+    }
+}
+
+/// What a function of `validate` can say: everything that a [`Reason`] is made from.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what is wrong",
+    label = "its error is a `{Self}`",
+    note = "a function for `validate` gives `Result<(), E>`, where `E` is a `String`, a `&'static str`, a `Reason`, or a \
+            type of yours with `impl From<{Self}> for Reason`"
+)]
+pub trait Objection {
+    /// The reason.
+    fn reason(self) -> Reason;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Reason>> Objection for E {
+    fn reason(self) -> Reason {
+        self.into()
     }
 }
 

@@ -1,8 +1,10 @@
 //! Loading and unloading modules.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use discobase_core::Database;
@@ -176,16 +178,29 @@ impl ModuleLoader {
         migrate: bool,
     ) -> Result<Database, ModuleError> {
         let db = self.place.database(Database::builder(config.name.clone()).migrate_on_connect(migrate));
-        let opened = async {
-            module.tables(&db)?;
-            db.migrations(module.migrations())?;
-            self.place.connect(&db).await
-        };
-        match opened.await {
-            Ok(()) => Ok(db),
-            Err(source) => Err(ModuleError::Database { module: config.name.clone(), source }),
-        }
+        let failed = |source| ModuleError::Database { module: config.name.clone(), source };
+        guarded(config, "tables", || module.tables(&db))?.map_err(failed)?;
+        let steps = guarded(config, "migrations", || module.migrations())?;
+        db.migrations(steps).map_err(failed)?;
+        self.place.connect(&db).await.map_err(failed)?;
+        Ok(db)
     }
+}
+
+/// Calls what a module says of itself, so that a panic in it is the module's affair.
+fn guarded<R>(config: &ModuleConfig, hook: &'static str, call: impl FnOnce() -> R) -> Result<R, ModuleError> {
+    // What a panic leaves half done is the module's own, and the database that it was registering with is given up.
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let (module, reason) = (config.name.clone(), panicked(&*panic));
+        ModuleError::Hook { module, hook, reason }
+    })
+}
+
+/// What a panic said.
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("it panicked: {}", said.unwrap_or_default())
 }
 
 /// Calls the hooks of a module whose database is open.
@@ -211,11 +226,7 @@ async fn hook(
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error.to_string(),
         Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => {
-                let said = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
-                let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-                format!("it panicked: {}", said.unwrap_or_default())
-            }
+            Ok(panic) => panicked(&*panic),
             Err(_) => "the runtime ended".to_owned(),
         },
     };

@@ -204,20 +204,33 @@ async fn what_fails_disables_one_module() {
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "on_db_ready of module panics failed: it panicked: no such luck");
-    let error = loader
-        .load(fails(|_| Box::pin(async { Err("not today".into()) })), config("errs", "1.0.0", "use_db"))
-        .await
-        .unwrap_err();
+    static LEFT: Mutex<Option<Database>> = Mutex::new(None);
+    let keeps = |db: Database| -> Running {
+        Box::pin(async move {
+            *LEFT.lock().unwrap() = Some(db);
+            Err("not today".into())
+        })
+    };
+    let error = loader.load(fails(keeps), config("errs", "1.0.0", "use_db")).await.unwrap_err();
     assert_eq!(error.to_string(), "on_db_ready of module errs failed: not today");
+    let left = LEFT.lock().unwrap().take().unwrap();
+    assert!(!left.is_open(), "nothing goes on writing into the database of a module that is disabled");
     let broken =
         Parts { steps: Some(|| vec![Step::new("one", "odd")]), tables: Some(one), ..Parts::default() };
     let error = loader.load(broken, config("broken", "1.0.0", "use_db")).await.unwrap_err();
     assert!(error.to_string().contains("no semantic version"), "{error}");
+    // What it says of itself may fail, too.
+    let parts = Parts { steps: Some(|| panic!("no steps today")), tables: Some(one), ..Parts::default() };
+    let error = loader.load(parts, config("stepless", "1.0.0", "use_db")).await.unwrap_err();
+    assert_eq!(error.to_string(), "migrations of module stepless failed: it panicked: no steps today");
+    let parts = Parts { tables: Some(|_| panic!("no tables")), ..Parts::default() };
+    let error = loader.load(parts, config("tableless", "1.0.0", "use_db")).await.unwrap_err();
+    assert_eq!(error.to_string(), "tables of module tableless failed: it panicked: no tables");
     loader
         .load(Parts { tables: Some(one), ..Parts::default() }, config("fine", "1.0.0", "require_db"))
         .await
         .unwrap();
-    for name in ["panics", "errs", "broken"] {
+    for name in ["panics", "errs", "broken", "stepless", "tableless"] {
         assert!(matches!(state(&loader, name).await, ModuleState::Disabled(_)), "{name}");
     }
     assert!(matches!(state(&loader, "fine").await, ModuleState::Running));
@@ -345,6 +358,29 @@ async fn an_update_that_fails_leaves_everything_as_it_was() {
     let new = Parts { tables: Some(two), steps: Some(failing), ..Parts::default() };
     let error = loader.update(new, config("game", "1.11.0", "use_db")).await.unwrap_err();
     assert!(error.to_string().contains("a field of the key can't be dropped"), "{error}");
+    assert_eq!(logged(&log), ["unload", "load true", "ready profiles"]);
+
+    // A step panics in the midst of the rows; the list of steps itself panics.
+    let panics = || {
+        let touch = |row: &mut discobase_core::RowChange<'_>| {
+            if row.get::<u64>("user")? == 2 {
+                panic!("no such luck");
+            }
+            row.set("score", 0_i64)
+        };
+        let mut steps = steps();
+        steps.push(Step::new("1.11.0", "bad").each("profiles", "all but one", touch));
+        steps
+    };
+    let new = Parts { tables: Some(two), steps: Some(panics), ..Parts::default() };
+    let error = loader.update(new, config("game", "1.11.0", "use_db")).await.unwrap_err();
+    let told = "the migration step 1.11.0 (bad) failed at change 1 (each row of profiles: all but one), and the database is \
+                as before: it panicked: no such luck";
+    assert!(error.to_string().contains(told), "{error}");
+    assert_eq!(logged(&log), ["unload", "load true", "ready profiles"]);
+    let new = Parts { tables: Some(two), steps: Some(|| panic!("no steps today")), ..Parts::default() };
+    let error = loader.update(new, config("game", "1.11.0", "use_db")).await.unwrap_err();
+    assert!(error.to_string().contains("no steps today"), "{error}");
     assert_eq!(logged(&log), ["unload", "load true", "ready profiles"]);
     let status = loader.status().await;
     assert_eq!(status[0].version, "1.8.0".parse().unwrap());

@@ -1,8 +1,10 @@
 //! What structs do around their writes.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
-use discobase::{Database, Error, ErrorKind, Hooks, Result, Table};
+use discobase::{Change, Database, Error, ErrorKind, Hooks, Outcome, Result, Table, Watched};
+use discobase_guild::{Action, Rule};
 use twilight_model::util::Timestamp;
 
 use crate::support::Place;
@@ -64,6 +66,7 @@ impl Hooks for Account {
 
     async fn before_update(&mut self, db: &Database) -> Result<()> {
         ran(db, format!("before_update {}", self.email));
+        self.email = self.email.trim().to_owned();
         self.refuse("noupdate")
     }
 
@@ -101,7 +104,12 @@ crate::everywhere!(
     a_failing_hook_writes_nothing,
     hooks_may_read_and_write,
     a_write_that_fails_runs_no_after_hook,
+    what_a_hook_changed_stays_when_the_write_fails,
+    rules_see_what_the_hook_made,
+    watched_records_are_loaded,
 );
+
+crate::in_process!(an_unknown_outcome_runs_no_after_hook);
 
 async fn hooks_run_around_writes(place: &Place) {
     let db = open(place).await;
@@ -172,5 +180,54 @@ async fn a_write_that_fails_runs_no_after_hook(place: &Place) {
     let error = save(&db, "12345678901234567890@b").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Violated);
     assert_eq!(take(&db), ["before_update c@b", "before_update b@b", "before_save 0 12345678901234567890@b"]);
+    db.close().await.unwrap();
+}
+
+async fn what_a_hook_changed_stays_when_the_write_fails(place: &Place) {
+    let db = open(place).await;
+    let mut account = save(&db, "a@b").await.unwrap();
+    account.email = " x@noupdate ".into();
+    assert!(account.update().await.is_err());
+    assert_eq!(account.email, "x@noupdate");
+    assert_eq!(Account::get(&db, 1).await.unwrap().unwrap().email, "a@b");
+    db.close().await.unwrap();
+}
+
+/// Too long as it was given, and not as the hook leaves it.
+async fn rules_see_what_the_hook_made(place: &Place) {
+    let db = open(place).await;
+    let spaces = " ".repeat(30);
+    let mut account = save(&db, &format!("{spaces}A@B{spaces}")).await.unwrap();
+    assert_eq!(account.email, "a@b");
+    account.email = format!("c@d{spaces}");
+    account.update().await.unwrap();
+    assert_eq!(Account::get(&db, 1).await.unwrap().unwrap().email, "c@d");
+    db.close().await.unwrap();
+}
+
+async fn watched_records_are_loaded(place: &Place) {
+    let db = open(place).await;
+    let mut watch = Account::watch(&db).unwrap();
+    save(&db, "a@b").await.unwrap();
+    let Watched::Commit { changes, .. } = watch.next().await.unwrap().unwrap() else { panic!("lagged") };
+    let [Change::Inserted { new }] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!(new.domain, "b");
+    db.close().await.unwrap();
+}
+
+/// The answer is held back until after the deadline: nobody knows then whether there is something to run a hook for.
+async fn an_unknown_outcome_runs_no_after_hook(place: &Place) {
+    let db = open(place).await;
+    let held = Rule::new(Action::DelayReply { ms: 400 }).on("POST", "/channels/{channel}/messages");
+    place.local().faults().push(held);
+    let account = Account::builder().email("a@b").build();
+    let error = account.save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");
+    let commit = error.commit().unwrap();
+    while db.outcome(commit).unwrap() == Outcome::Pending {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(Account::count(&db).await.unwrap(), 1, "it was saved after all");
+    assert_eq!(take(&db), ["before_save 0 a@b"]);
     db.close().await.unwrap();
 }

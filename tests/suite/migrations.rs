@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use discobase::{Database, ErrorKind, Step, Table};
-use discobase_guild::{Action, Rule};
 
 use crate::support::Place;
 
@@ -11,63 +10,54 @@ crate::everywhere!(
     steps_lead_from_version_to_version,
     a_new_database_needs_no_steps,
     a_step_that_fails_leaves_nothing_behind,
-    additive_changes_need_no_step_where_they_are_allowed,
-    tables_are_renamed_and_dropped,
     steps_are_reverted,
     a_trial_writes_nothing,
-    a_backup_takes_everything_back,
-);
-
-crate::in_process!(
-    programs_and_databases_that_do_not_go_together,
-    what_was_migrated_is_kept_by_checkpoints,
-    a_process_that_ends_between_steps_goes_on_where_it_was,
-    a_lost_reply_does_not_apply_a_step_twice,
-    a_follower_sees_what_a_step_did,
-    a_step_gives_way_to_writers,
+    a_step_is_one_commit,
+    all_steps_are_reverted_or_none_is,
+    rows_are_added_and_columns_become_optional,
 );
 
 /// Version 1.
-mod one {
+pub(crate) mod one {
     use discobase::Table;
 
     #[derive(Debug, Clone, PartialEq, Table)]
     #[table(name = "profiles")]
-    pub(super) struct Profile {
+    pub(crate) struct Profile {
         #[table(key)]
-        pub(super) id: u64,
+        pub(crate) id: u64,
         #[table(max_len = 20)]
-        pub(super) name: String,
+        pub(crate) name: String,
         #[table(index)]
-        pub(super) points: i32,
-        pub(super) legacy: Option<String>,
+        pub(crate) points: i32,
+        pub(crate) legacy: Option<String>,
     }
 
-    pub(super) fn profile(id: u64, points: i32) -> Profile {
+    pub(crate) fn profile(id: u64, points: i32) -> Profile {
         Profile { id, name: format!(" user {id} "), points, legacy: Some("x".into()) }
     }
 }
 
 /// Version 2: `points` is `score`, and wider; there are levels, and `legacy` is gone.
-mod two {
+pub(crate) mod two {
     use discobase::Table;
 
     #[derive(Debug, Clone, PartialEq, Table)]
     #[table(name = "profiles")]
-    pub(super) struct Profile {
+    pub(crate) struct Profile {
         #[table(key)]
-        pub(super) id: u64,
+        pub(crate) id: u64,
         #[table(unique, max_len = 30)]
-        pub(super) name: String,
+        pub(crate) name: String,
         #[table(index)]
-        pub(super) score: i64,
+        pub(crate) score: i64,
         #[table(index, default = 1)]
-        pub(super) level: u8,
+        pub(crate) level: u8,
     }
 }
 
 /// What version 1 lacks of version 2.
-fn steps() -> [Step; 2] {
+pub(crate) fn steps() -> [Step; 2] {
     let points = |row: &mut discobase::RowChange<'_>| {
         let score: i64 = row.get("score")?;
         row.set("level", u8::try_from(1 + score / 100).unwrap_or(u8::MAX))
@@ -98,7 +88,7 @@ fn steps() -> [Step; 2] {
     ]
 }
 
-async fn version_one(place: &Place, rows: u64) -> Database {
+pub(crate) async fn version_one(place: &Place, rows: u64) -> Database {
     let db = place.database();
     db.table::<one::Profile>().unwrap();
     place.connect(&db).await.unwrap();
@@ -107,14 +97,14 @@ async fn version_one(place: &Place, rows: u64) -> Database {
     db
 }
 
-async fn version_two(place: &Place) -> discobase::Result<Database> {
+pub(crate) async fn version_two(place: &Place) -> discobase::Result<Database> {
     let db = place.database();
     db.table::<two::Profile>().unwrap();
     db.migrations(steps()).unwrap();
     place.connect(&db).await.map(|()| db)
 }
 
-async fn check_two(db: &Database) {
+pub(crate) async fn check_two(db: &Database) {
     let mut all = two::Profile::find(db).order_by(|p| p.id.asc()).all().await.unwrap();
     let found: Vec<_> = all.iter().map(|p| (p.name.as_str(), p.score, p.level)).collect();
     assert_eq!(found, [("user 1", 60, 1), ("user 2", 120, 2), ("user 3", 180, 2), ("user 4", 240, 3)]);
@@ -236,140 +226,6 @@ async fn a_step_that_fails_leaves_nothing_behind(place: &Place) {
     db.close().await.unwrap();
 }
 
-/// Version 1 with more of everything.
-mod wider {
-    use discobase::Table;
-
-    #[derive(Debug, Clone, PartialEq, Table)]
-    #[table(name = "profiles")]
-    pub(super) struct Profile {
-        #[table(key)]
-        pub(super) id: u64,
-        #[table(max_len = 40)]
-        pub(super) name: String,
-        #[table(index)]
-        pub(super) points: i64,
-        #[table(index)]
-        pub(super) legacy: Option<String>,
-        #[table(default = 3)]
-        pub(super) level: u8,
-        pub(super) nick: Option<String>,
-    }
-}
-
-/// Version 1 with a field that nothing is known of for the rows that are there.
-mod demanding {
-    use discobase::Table;
-
-    #[derive(Debug, Clone, PartialEq, Table)]
-    #[table(name = "profiles")]
-    pub(super) struct Profile {
-        #[table(key)]
-        pub(super) id: u64,
-        #[table(max_len = 20)]
-        pub(super) name: String,
-        #[table(index)]
-        pub(super) points: i32,
-        pub(super) mail: String,
-    }
-}
-
-async fn additive_changes_need_no_step_where_they_are_allowed(place: &Place) {
-    version_one(place, 2).await.close().await.unwrap();
-    let db = place.database();
-    db.table::<wider::Profile>().unwrap();
-    let error = place.connect(&db).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SchemaChanged);
-    for part in [
-        "field points is i32 in the guild and i64 in the struct",
-        "Database::builder(…).additive_changes(true)",
-        "Step::new(\"1.1.0\", \"say what it is for\")\n    .table(\"profiles\", |table| table\n",
-        ".max_len(\"name\", 40)",
-        ".retype::<i64>(\"points\")",
-        ".add(\"level\", 3_u8)",
-        ".add(\"nick\", None::<String>)",
-        ".index([\"legacy\"])",
-    ] {
-        assert!(error.to_string().contains(part), "{part:?} is not in {error}");
-    }
-
-    let db = place.builder().additive_changes(true).build();
-    db.table::<wider::Profile>().unwrap();
-    place.connect(&db).await.unwrap();
-    let first = wider::Profile::get(&db, 1_u64).await.unwrap().unwrap();
-    assert_eq!((first.points, first.level, first.nick.as_deref()), (60, 3, None));
-    assert_eq!(wider::Profile::find(&db).filter(|p| p.legacy.eq("x")).count().await.unwrap(), 2);
-    db.close().await.unwrap();
-
-    let db = place.builder().additive_changes(true).build();
-    db.table::<demanding::Profile>().unwrap();
-    let error = place.connect(&db).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SchemaChanged);
-    let text = error.to_string();
-    assert!(!text.contains("additive_changes"), "it would not help: {text}");
-    assert!(text.contains(".add(\"mail\", /* a String for the rows that are there */)"), "{text}");
-    assert!(text.contains(".drop(\"nick\") // its values are lost"), "{text}");
-
-    let db = place.builder().migrate_on_connect(false).build();
-    db.table::<demanding::Profile>().unwrap();
-    place.connect(&db).await.unwrap();
-    let step = db.migrator().generate("2.0.0").unwrap().unwrap();
-    assert!(step.starts_with("Step::new(\"2.0.0\", "), "{step}");
-    assert_eq!(demanding::Profile::count(&db).await.unwrap_err().kind(), ErrorKind::SchemaChanged);
-    db.close().await.unwrap();
-}
-
-/// A table that takes an old one's name.
-#[derive(Debug, Clone, PartialEq, Table)]
-#[table(name = "profiles")]
-struct Fresh {
-    #[table(key)]
-    name: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Table)]
-#[table(name = "members")]
-struct Member {
-    #[table(key)]
-    id: u64,
-    #[table(max_len = 20)]
-    name: String,
-    #[table(index)]
-    points: i32,
-    legacy: Option<String>,
-}
-
-async fn tables_are_renamed_and_dropped(place: &Place) {
-    version_one(place, 3).await.close().await.unwrap();
-    let db = place.database();
-    db.table::<Member>().unwrap();
-    db.table::<Fresh>().unwrap();
-    db.migrations([Step::new("2.0.0", "members").rename_table("profiles", "members")]).unwrap();
-    place.connect(&db).await.unwrap();
-    assert_eq!(Member::find(&db).filter(|m| m.points.ge(120)).count().await.unwrap(), 2);
-    Fresh { name: "new".into() }.save(&db).await.unwrap();
-    assert_eq!(Fresh::count(&db).await.unwrap(), 1, "the new table has channels of its own");
-    db.checkpoint().await.unwrap();
-    db.close().await.unwrap();
-
-    let db = place.database();
-    db.table::<Fresh>().unwrap();
-    let rename = Step::new("2.0.0", "members").rename_table("profiles", "members");
-    db.migrations([rename, Step::new("3.0.0", "no members").drop_table("members")]).unwrap();
-    place.connect(&db).await.unwrap();
-    assert_eq!(Fresh::count(&db).await.unwrap(), 1);
-    db.close().await.unwrap();
-
-    let db = place.database();
-    db.table::<Fresh>().unwrap();
-    db.table::<Member>().unwrap();
-    let rename = Step::new("2.0.0", "members").rename_table("profiles", "members");
-    db.migrations([rename, Step::new("3.0.0", "no members").drop_table("members")]).unwrap();
-    place.connect(&db).await.unwrap();
-    assert_eq!((Fresh::count(&db).await.unwrap(), Member::count(&db).await.unwrap()), (1, 0));
-    db.close().await.unwrap();
-}
-
 async fn steps_are_reverted(place: &Place) {
     version_one(place, 4).await.close().await.unwrap();
     let db = place.database();
@@ -428,191 +284,96 @@ async fn a_trial_writes_nothing(place: &Place) {
     db.close().await.unwrap();
 }
 
-async fn a_backup_takes_everything_back(place: &Place) {
-    let db = place.builder().migrate_on_connect(false).build();
-    db.table::<one::Profile>().unwrap();
-    db.table::<Leftover>().unwrap();
-    let [levels, scores] = steps();
-    let drop = Step::new("2.0.0", "less").drop_table("leftovers").each("profiles", "fewer", |row| {
-        if row.get::<u64>("id")? == 3 {
-            row.delete();
-        }
-        Ok(())
-    });
-    place.connect(&db).await.unwrap();
-    one::Profile::save_all((1..=4).map(|id| one::profile(id, 60)), &db).await.unwrap();
-    Leftover { name: "kept".into() }.save(&db).await.unwrap();
-    let before = one::Profile::find(&db).order_by(|p| p.id.asc()).all().await.unwrap();
-    let backup = db.backup().unwrap();
-    assert_eq!(db.restore(&backup).await.unwrap(), 0, "nothing differs");
-
-    db.migrations([levels, scores, drop]).unwrap();
-    // The structs do not fit what the steps lead to; that is what a failed update looks like.
-    let error = db.migrator().up().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
-    assert_eq!(db.migrator().status().unwrap().iter().filter(|step| step.applied.is_some()).count(), 3);
-    assert!(db.restore(&backup).await.unwrap() >= 4);
-    let check = async |db: &Database| {
-        let after = one::Profile::find(db).order_by(|p| p.id.asc()).all().await.unwrap();
-        let values =
-            |all: &[discobase::Record<one::Profile>]| all.iter().map(|p| (**p).clone()).collect::<Vec<_>>();
-        assert_eq!(values(&after), values(&before));
-        let kept = Leftover::find(db).all().await.unwrap();
-        assert_eq!(kept.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["kept"]);
-        assert_eq!(one::Profile::find(db).filter(|p| p.points.eq(60)).count().await.unwrap(), 4);
-        assert!(db.migrator().status().unwrap().iter().all(|step| step.applied.is_none()));
-    };
-    check(&db).await;
-    db.close().await.unwrap();
-
-    let db = place.database();
-    db.table::<one::Profile>().unwrap();
-    db.table::<Leftover>().unwrap();
-    place.connect(&db).await.unwrap();
-    check(&db).await;
-
-    // Rows that came, changed and went since.
-    let backup = db.backup().unwrap();
-    Leftover::save_all(["x", "y"].map(|name| Leftover { name: name.into() }), &db).await.unwrap();
-    let mut first = one::Profile::get(&db, 1_u64).await.unwrap().unwrap();
-    first.points = 7;
-    first.update().await.unwrap();
-    one::Profile::get(&db, 2_u64).await.unwrap().unwrap().delete().await.unwrap();
-    assert_eq!(db.restore(&backup).await.unwrap(), 4, "two rows go, one changes, one comes back");
-    check(&db).await;
-    db.close().await.unwrap();
-}
-
-#[derive(Debug, Clone, PartialEq, Table)]
-#[table(name = "leftovers")]
-struct Leftover {
-    #[table(key)]
-    name: String,
-}
-
-async fn programs_and_databases_that_do_not_go_together(place: &Place) {
-    version_one(place, 1).await.close().await.unwrap();
-    let add = |version: &str, column: &'static str| {
-        Step::new(version, "more").table("profiles", move |table| table.add(column, None::<String>))
-    };
-    let migrated = |steps: Vec<Step>| {
-        let db = place.database();
-        db.migrations(steps).unwrap();
-        async move { place.connect(&db).await.map(|()| db) }
-    };
-    migrated(vec![add("1.2.0", "a"), add("1.4.0", "b")]).await.unwrap().close().await.unwrap();
-    for (steps, text) in [
-        (vec![add("1.2.0", "a")], "was migrated to version 1.4.0 (more), and this program has no such step"),
-        (
-            vec![add("1.2.0", "c"), add("1.4.0", "b")],
-            "step 1.2.0 (more) is not what it was when it was applied",
-        ),
-        (vec![add("1.2.0", "a"), add("1.3.0", "c"), add("1.4.0", "b")], "give it a version above 1.4.0"),
-    ] {
-        let error = migrated(steps).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Migration);
-        assert!(error.to_string().contains(text), "{error}");
-    }
-    migrated(vec![add("1.2.0", "a"), add("1.4.0", "b"), add("1.5.0", "c")])
-        .await
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
-}
-
-async fn what_was_migrated_is_kept_by_checkpoints(place: &Place) {
-    let db = version_one(place, 4).await;
-    db.checkpoint().await.unwrap();
-    db.close().await.unwrap();
-    let db = version_two(place).await.unwrap();
-    check_two(&db).await;
-    let status = db.migrator().status().unwrap();
-    db.checkpoint().await.unwrap();
-    db.close().await.unwrap();
-    let db = version_two(place).await.unwrap();
-    check_two(&db).await;
-    assert_eq!(db.migrator().status().unwrap(), status);
-    // Segments behind a changed definition go on from it.
-    two::Profile { id: 5, name: "user 5".into(), score: 1, level: 9 }.save(&db).await.unwrap();
-    db.checkpoint().await.unwrap();
-    db.close().await.unwrap();
-    let db = version_two(place).await.unwrap();
-    assert_eq!(two::Profile::find(&db).filter(|p| p.level.gt(2)).count().await.unwrap(), 2);
-    db.close().await.unwrap();
-}
-
-async fn a_process_that_ends_between_steps_goes_on_where_it_was(place: &Place) {
-    version_one(place, 4).await.close().await.unwrap();
-    let [levels, scores] = steps();
-    let db = place.builder().migrate_on_connect(false).build();
-    db.migrations([scores]).unwrap();
-    place.connect(&db).await.unwrap();
-    assert_eq!(db.migrator().up().await.unwrap(), ["1.9.0"]);
-    drop((db, levels));
-    let db = version_two(place).await.unwrap();
-    check_two(&db).await;
-    db.close().await.unwrap();
-}
-
-async fn a_lost_reply_does_not_apply_a_step_twice(place: &Place) {
+/// What a step does and the record that it was done: a reader who sees one sees the other.
+async fn a_step_is_one_commit(place: &Place) {
     version_one(place, 4).await.close().await.unwrap();
     let db = place.builder().migrate_on_connect(false).build();
     db.table::<two::Profile>().unwrap();
     db.migrations(steps()).unwrap();
     place.connect(&db).await.unwrap();
-    let lost = Rule::new(Action::LoseReply).on("POST", "/channels/{channel}/messages").times(2);
-    place.local().faults().push(lost);
-    db.migrator().up().await.unwrap();
-    check_two(&db).await;
+    let (frames, seq) = (db.frames().unwrap(), db.snapshot().unwrap().seq());
+    assert_eq!(db.migrator().up().await.unwrap().len(), 2);
+    assert_eq!(db.snapshot().unwrap().seq().get() - seq.get(), 2, "two steps, two commits");
+    assert_eq!(db.frames().unwrap() - frames, 2);
     db.close().await.unwrap();
-    version_two(place).await.unwrap().close().await.unwrap();
 }
 
-async fn a_follower_sees_what_a_step_did(place: &Place) {
-    let writer = version_one(place, 4).await;
-    let follower = place.follower();
-    follower.table::<one::Profile>().unwrap();
-    place.connect(&follower).await.unwrap();
-    writer
-        .migrations([Step::new("1.1.0", "more").table("profiles", |table| table.add("mail", None::<String>))])
-        .unwrap();
-    let error = writer.migrator().up().await.unwrap_err();
-    assert_eq!(
-        error.kind(),
-        ErrorKind::SchemaChanged,
-        "the step was applied, and the struct lacks the column"
-    );
-    // The follower's program has no such step: that is how it is seen here.
-    let seen = async {
-        while follower.migrator().status().is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.expect("the follower hears of it");
-    // A column more harms nobody who does not know it.
-    assert_eq!(one::Profile::count(&follower).await.unwrap(), 4);
-    follower.close().await.unwrap();
-    writer.close().await.unwrap();
-}
+/// Version 1 with a name that may be missing, and a legacy that may not.
+mod relaxed {
+    use discobase::Table;
 
-async fn a_step_gives_way_to_writers(place: &Place) {
-    let db = version_one(place, 4).await;
-    let raise = |row: &mut discobase::RowChange<'_>| {
-        let points: i32 = row.get("points")?;
-        row.set("points", points + 1)
-    };
-    let mut first = one::Profile::get(&db, 1_u64).await.unwrap().unwrap();
-    db.migrations([Step::new("1.1.0", "one more").each("profiles", "one point more", raise)]).unwrap();
-    first.points = 1_000;
-    let migrator = db.migrator();
-    let (saved, migrated) = tokio::join!(first.update(), migrator.up());
-    migrated.unwrap();
-    let now = one::Profile::get(&db, 1_u64).await.unwrap().unwrap().points;
-    match saved {
-        Ok(()) => assert!([1_000, 1_001].contains(&now), "{now}"),
-        Err(error) => assert_eq!((error.kind(), now), (ErrorKind::Conflict, 61)),
+    #[derive(Debug, Clone, PartialEq, Table)]
+    #[table(name = "profiles")]
+    pub(crate) struct Profile {
+        #[table(key)]
+        pub(crate) id: u64,
+        #[table(max_len = 20)]
+        pub(crate) name: Option<String>,
+        #[table(index)]
+        pub(crate) points: i32,
+        pub(crate) legacy: String,
     }
-    assert_eq!(one::Profile::get(&db, 2_u64).await.unwrap().unwrap().points, 121);
+}
+
+async fn rows_are_added_and_columns_become_optional(place: &Place) {
+    version_one(place, 2).await.close().await.unwrap();
+    let guests = || {
+        Step::new("1.1.0", "guests")
+            .insert("profiles", "a guest", |row| {
+                row.set("id", 100_u64)?;
+                row.set("points", 7_i32)?;
+                row.set("name", "guest".to_owned())?;
+                row.set("legacy", Some("y".to_owned()))
+            })
+            .table("profiles", |table| table.nullable("name").required("legacy"))
+            .each("profiles", "guests have no name", |row| {
+                if row.get::<u64>("id")? >= 100 {
+                    row.set("name", None::<String>)?;
+                }
+                Ok(())
+            })
+    };
+    let db = place.database();
+    db.table::<relaxed::Profile>().unwrap();
+    db.migrations([guests()]).unwrap();
+    place.connect(&db).await.unwrap();
+    let all = relaxed::Profile::find(&db).order_by(|p| p.id.asc()).all().await.unwrap();
+    let found: Vec<_> = all.iter().map(|p| (p.id, p.name.as_deref(), p.points, p.legacy.as_str())).collect();
+    assert_eq!(found, [(1, Some(" user 1 "), 60, "x"), (2, Some(" user 2 "), 120, "x"), (100, None, 7, "y")]);
+    db.close().await.unwrap();
+
+    // A key stays what it is, and two rows can't have one.
+    let add = |id: u64| {
+        Step::new("1.2.0", "again").insert("profiles", "a twin", move |row| {
+            row.set("id", id)?;
+            row.set("points", 0_i32)?;
+            row.set("legacy", String::new())
+        })
+    };
+    let rekey = Step::new("1.2.0", "other keys").each("profiles", "other keys", |row| row.set("id", 5_u64));
+    for (step, kind) in [(add(100), ErrorKind::DuplicateKey), (rekey, ErrorKind::KeyChanged)] {
+        let db = place.builder().migrate_on_connect(false).build();
+        db.migrations([guests(), step]).unwrap();
+        place.connect(&db).await.unwrap();
+        let error = db.migrator().up().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        db.close().await.unwrap();
+    }
+}
+
+async fn all_steps_are_reverted_or_none_is(place: &Place) {
+    version_one(place, 1).await.close().await.unwrap();
+    let add = |version: &str, column: &'static str| {
+        Step::new(version, "more").table("profiles", move |table| table.add(column, None::<String>))
+    };
+    let last = add("1.2.0", "b").down(|step| step.table("profiles", |table| table.drop("b")));
+    let db = place.database();
+    db.migrations([add("1.1.0", "a"), last]).unwrap();
+    place.connect(&db).await.unwrap();
+    let frames = db.frames().unwrap();
+    let error = db.migrator().down("1.0.0").await.unwrap_err();
+    assert!(error.to_string().contains("1.1.0 (more) does not say how it is reverted"), "{error}");
+    assert_eq!(db.frames().unwrap(), frames, "nor is the one that says it");
+    assert_eq!(db.migrator().down("1.1.0").await.unwrap(), ["1.2.0"]);
     db.close().await.unwrap();
 }

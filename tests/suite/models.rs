@@ -53,6 +53,7 @@ crate::everywhere!(
     many_are_numbered_at_once,
     a_refused_save_gives_no_key,
     times_are_those_of_the_writes,
+    what_is_saved_together_has_one_time,
     the_smallest_key_runs_out,
 );
 
@@ -206,5 +207,14 @@ async fn the_smallest_key_runs_out(place: &Place) {
     assert_eq!(Tiny { id: -1, what: Shape::Point }.save(&db).await.unwrap().id, -1);
     let found: Result<_> = Tiny::get(&db, -1).await;
     assert_eq!(found.unwrap().unwrap().what, Shape::Point);
+    db.close().await.unwrap();
+}
+
+async fn what_is_saved_together_has_one_time(place: &Place) {
+    let db = open(place).await;
+    let many = (0..500).map(|number| Article::builder().title(format!("n{number}")).build());
+    let saved = Article::save_all(many, &db).await.unwrap();
+    let first = (saved[0].created_at, saved[0].created_at);
+    assert!(saved.iter().all(|one| (one.created_at, one.updated_at) == first));
     db.close().await.unwrap();
 }

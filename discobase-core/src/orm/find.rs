@@ -338,15 +338,21 @@ enum Now<R, W> {
     Later(Later, Query, W),
 }
 
-impl<T: SoftDelete> Find<T> {
+impl<T> Find<T> {
     /// Records that are deleted, too: without it, a query is as if they were not there.
-    pub fn with_deleted(mut self) -> Self {
+    pub fn with_deleted(mut self) -> Self
+    where
+        T: SoftDelete,
+    {
         self.scope = Scope::All;
         self
     }
 
     /// Only records that are deleted.
-    pub fn only_deleted(mut self) -> Self {
+    pub fn only_deleted(mut self) -> Self
+    where
+        T: SoftDelete,
+    {
         self.scope = Scope::Deleted;
         self
     }

@@ -27,7 +27,7 @@ pub use find::{Find, FindLenient, FindUnique};
 pub use group::Grouped;
 pub use model::{Hooks, SoftDelete};
 pub use page::{Page, Paged};
-pub use record::{NotSavedYet, Record};
+pub use record::{NotSavedYet, Record, Saved};
 pub use save::{Background, Delete, Save, SaveAll, Update};
 pub use select::Select;
 pub use session::{Savepoint, Session};

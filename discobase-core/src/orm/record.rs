@@ -122,6 +122,18 @@ impl<T> Record<T> {
 )]
 pub trait NotSavedYet {}
 
+/// Nothing has it: it makes `update` and `delete` on a struct a mistake that the compiler finds and explains.
+#[diagnostic::on_unimplemented(
+    message = "this `{Self}` is no record: it was not saved, and not read",
+    label = "only a record can be changed or deleted",
+    note = "`save(&db).await` gives a record, and so do `get` and `find`; by a condition, `update::<{Self}>()` and \
+            `delete::<{Self}>()` change and delete records without reading them"
+)]
+pub trait Saved: Sized {
+    /// The record that there would have to be.
+    fn record(self) -> Record<Self>;
+}
+
 impl<T: Entity> Record<T> {
     /// Writes the struct's current values over the row's: one commit, durable when it returns. If nothing changed,
     /// nothing is sent.

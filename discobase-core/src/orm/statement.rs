@@ -170,7 +170,8 @@ impl<T: Entity> DeleteWhere<T> {
             let change = match T::MODEL.deleted_at.filter(|_| !forever) {
                 Some(position) => {
                     let now = vec![(position, Program(vec![Step::Now]))];
-                    Change::Set(local_assigns::<T>(handle, now))
+                    // As a record's own delete, it writes the time and nothing else, and asks no rule.
+                    Change::Set(Assigns { around: Around::default(), ..local_assigns::<T>(handle, now) })
                 }
                 None => Change::Delete,
             };

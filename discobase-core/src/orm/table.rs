@@ -3,8 +3,8 @@
 use crate::db::Database;
 use crate::error::Result;
 use crate::orm::find::{Find, FindUnique};
-use crate::orm::record::Record;
-use crate::orm::save::{Save, SaveAll};
+use crate::orm::record::{Record, Saved};
+use crate::orm::save::{Delete, Save, SaveAll};
 use crate::orm::source::Source;
 use crate::orm::upsert::Upsert;
 use crate::orm::watch::Watch;
@@ -115,6 +115,24 @@ pub trait Table: Entity {
     /// As [`Table::save`].
     fn commit(self, db: &Database) -> Save<Self> {
         self.save(db)
+    }
+
+    /// Does not compile: a struct is no record. Without it, the compiler would say only that there is no such function.
+    #[doc(hidden)]
+    fn update(self) -> Delete<Self>
+    where
+        Self: Saved,
+    {
+        self.record().delete()
+    }
+
+    /// Does not compile, as [`Table::update`].
+    #[doc(hidden)]
+    fn delete(self) -> Delete<Self>
+    where
+        Self: Saved,
+    {
+        self.record().delete()
     }
 
     /// Begins a query over all records, of a database or a [`Snapshot`](crate::Snapshot).

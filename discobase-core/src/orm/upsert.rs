@@ -20,6 +20,9 @@ use crate::session::{self, Did, Found, Write};
 
 /// A struct that is saved unless a record has its key: await it. One commit, decided on the newest state, so that of
 /// many at once exactly one inserts. Hooks run as for a save, and after it as for what it turned out to be.
+///
+/// In a table that keeps deleted records, one that is marked as deleted is not seen, and in the way, as for a save:
+/// `DuplicateKey`, or `UniqueViolated` with [`Upsert::on`].
 #[must_use = "nothing is saved until this is awaited"]
 pub struct Upsert<T> {
     value: T,
@@ -83,7 +86,8 @@ impl<T: Entity> Upsert<T> {
             };
             let (table, values) = (handle.id, handle.encode(&value)?);
             let auto = T::MODEL.auto.map(|position| handle.column(position));
-            Ok(Write::Upsert(Arc::new(session::Upsert { table, index, values, auto, found })))
+            let deleted = T::MODEL.deleted_at.map(|position| handle.column(position));
+            Ok(Write::Upsert(Arc::new(session::Upsert { table, index, values, auto, deleted, found })))
         })
         .await?;
         let nothing = || Error::new(ErrorKind::Damaged, "an upsert wrote no row").in_table(T::SCHEMA.name);

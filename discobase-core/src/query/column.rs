@@ -151,50 +151,75 @@ impl<T, V> Column<T, V> {
     }
 }
 
-impl<T, V: Indexable> Column<T, V> {
-    fn compare(self, op: Compare, operand: impl Operand<V>) -> Filter<T> {
+// Bounds are on the functions, so that a column that does not meet one gets the bound's own message.
+impl<T, V> Column<T, V> {
+    fn compare(self, op: Compare, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         Filter::new(Expr::Compare(self.position, op, operand.into_value()))
     }
 
     /// Equal. Floats compare by `total_cmp`, so NaN equals itself; `None` equals `None`.
     #[must_use]
-    pub fn eq(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn eq(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Eq, operand)
     }
 
     /// Not equal.
     #[must_use]
-    pub fn ne(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn ne(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Ne, operand)
     }
 
     /// Less than. `None` is less than every value, as in Rust.
     #[must_use]
-    pub fn lt(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn lt(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Lt, operand)
     }
 
     /// Less than or equal.
     #[must_use]
-    pub fn le(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn le(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Le, operand)
     }
 
     /// Greater than.
     #[must_use]
-    pub fn gt(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn gt(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Gt, operand)
     }
 
     /// Greater than or equal.
     #[must_use]
-    pub fn ge(self, operand: impl Operand<V>) -> Filter<T> {
+    pub fn ge(self, operand: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.compare(Compare::Ge, operand)
     }
 
     /// Between two values, both included.
     #[must_use]
-    pub fn between(self, low: impl Operand<V>, high: impl Operand<V>) -> Filter<T> {
+    pub fn between(self, low: impl Operand<V>, high: impl Operand<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         self.ge(low).and(self.le(high))
     }
 
@@ -220,7 +245,10 @@ impl<T, V: Indexable> Column<T, V> {
     ///
     /// `None` is a value like others: it is in a list that has it.
     #[must_use]
-    pub fn is_in(self, candidates: impl Candidates<V>) -> Filter<T> {
+    pub fn is_in(self, candidates: impl Candidates<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         candidates.among(self.position)
     }
 
@@ -228,19 +256,28 @@ impl<T, V: Indexable> Column<T, V> {
     /// there is one null on either side, it is the opposite of `is_in`: a `None` among the values leaves out the rows that
     /// hold `None`, and no others.
     #[must_use]
-    pub fn not_in(self, candidates: impl Candidates<V>) -> Filter<T> {
+    pub fn not_in(self, candidates: impl Candidates<V>) -> Filter<T>
+    where
+        V: Indexable,
+    {
         !self.is_in(candidates)
     }
 
     /// The lowest values first; rows with equal values in the order they were saved.
     #[must_use]
-    pub fn asc(self) -> Order<T> {
+    pub fn asc(self) -> Order<T>
+    where
+        V: Indexable,
+    {
         Order::new(self.position, false)
     }
 
     /// The highest values first; rows with equal values in the order they were saved.
     #[must_use]
-    pub fn desc(self) -> Order<T> {
+    pub fn desc(self) -> Order<T>
+    where
+        V: Indexable,
+    {
         Order::new(self.position, true)
     }
 }
@@ -262,16 +299,22 @@ where
     }
 }
 
-impl<T, V: TextValue> Column<T, V> {
+impl<T, V> Column<T, V> {
     /// Contains the text somewhere; case matters.
     #[must_use]
-    pub fn contains(self, text: impl Into<String>) -> Filter<T> {
+    pub fn contains(self, text: impl Into<String>) -> Filter<T>
+    where
+        V: TextValue,
+    {
         Filter::new(Expr::Contains(self.position, text.into()))
     }
 
     /// Starts with the text; case matters.
     #[must_use]
-    pub fn starts_with(self, text: impl Into<String>) -> Filter<T> {
+    pub fn starts_with(self, text: impl Into<String>) -> Filter<T>
+    where
+        V: TextValue,
+    {
         Filter::new(Expr::StartsWith(self.position, text.into()))
     }
 }

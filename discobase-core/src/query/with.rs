@@ -99,7 +99,12 @@ pub fn default_with<T: Converts<P>, const P: usize>(value: &T::Field) -> Option<
     Some(T::to_column(value).as_value().to_value())
 }
 
-/// What a conversion said of a value that it refused.
-pub fn unconverted(error: &impl fmt::Display) -> FieldError {
-    FieldError(format!("the stored value can't be converted to the field's type: {error}"))
+/// What a conversion gave.
+///
+/// # Errors
+/// What it said of a value that it refused.
+pub fn converted<F, E: fmt::Display>(given: Result<F, E>) -> Result<F, FieldError> {
+    given.map_err(|error| {
+        FieldError(format!("the stored value can't be converted to the field's type: {error}"))
+    })
 }

@@ -13,6 +13,7 @@ use crate::query::matcher::RowColumns;
 use crate::query::program::{Fault, Program, Slot};
 use crate::query::subquery::{State, resolve};
 use crate::row::{Row, RowRef, RowWriter};
+use crate::schema::IndexKind;
 use crate::session::auto::number;
 use crate::session::check::{column_name, key_text, same_key, state};
 use crate::session::prepare::Planned;
@@ -70,6 +71,8 @@ pub(crate) struct Upsert {
     pub(crate) values: Row,
     /// The column of a key that is numbered where it is 0.
     pub(crate) auto: Option<usize>,
+    /// The column that marks a record as deleted, in a table that keeps such records.
+    pub(crate) deleted: Option<usize>,
     pub(crate) found: Found,
 }
 
@@ -131,6 +134,7 @@ impl Upsert {
             });
         };
         let updated = Updated { state, id, stored, seq, now };
+        self.check_live(&updated)?;
         match &self.found {
             Found::Set(assigns) => {
                 assigns.check(state)?;
@@ -138,6 +142,32 @@ impl Upsert {
             }
             Found::Replace { keep, around } => updated.replace(&self.values, keep, around),
         }
+    }
+}
+
+impl Upsert {
+    /// A record that is marked as deleted is as if it were not there, and in the way, as for a save.
+    fn check_live(&self, found: &Updated<'_>) -> Result<(), Error> {
+        let def = found.state.def();
+        let Some(column) = self.deleted.filter(|column| !value_in(def, found.stored.row, *column).is_null())
+        else {
+            return Ok(());
+        };
+        let index = def.indexes.get(self.index);
+        let kind = match index.map(|index| index.kind) {
+            Some(IndexKind::Key) | None => ErrorKind::DuplicateKey,
+            Some(_) => ErrorKind::UniqueViolated,
+        };
+        let text = format!(
+            "the record that is found by this value is deleted ({} is set): find it with only_deleted(), and restore it or \
+             delete it forever",
+            column_name(def, column)
+        );
+        let error = found.placed(Error::new(kind, text));
+        Err(match index.map(|index| index.columns.as_slice()) {
+            Some(&[column]) => error.in_field(column_name(def, column)),
+            _ => error,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ast::{Field, Table};
 /// `<Address as Embedded>`.
 fn embedded(table: &Table<'_>, field: &Field<'_>) -> TokenStream {
     let (krate, ty) = (&table.krate, field.ty);
-    quote!(<#ty as #krate::private::Embedded>)
+    quote_spanned!(model::located(ty)=> <#ty as #krate::private::Embedded>)
 }
 
 /// The fields that are embedded structs, each with the position of its first column.
@@ -98,7 +98,8 @@ pub(super) fn column_fields(table: &Table<'_>, root: &TokenStream) -> Vec<TokenS
         .map(|field| {
             let (ident, embedded) = (field.ident, embedded(table, field));
             let docs = format!("The columns of `{}`.", field.ident.unraw());
-            quote!(#[doc = #docs] #vis #ident: #embedded::Columns<#root>)
+            let ty = quote_spanned!(model::located(field.ty)=> #embedded::Columns<#root>);
+            quote!(#[doc = #docs] #vis #ident: #ty)
         })
         .collect()
 }

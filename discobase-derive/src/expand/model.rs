@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::{columns, embedded, header};
 use crate::ast::{Field, Table};
@@ -80,7 +81,8 @@ pub(super) fn rules(table: &Table<'_>) -> TokenStream {
         table.fields.iter().flat_map(|field| field_rules(table, field, &found)).collect();
     checks.extend(embedded::rules(table, &found));
     if let Some(function) = &table.validate {
-        checks.push(quote!(#found.custom("", (#function)(self));));
+        let at = located(function);
+        checks.push(quote_spanned!(at=> #found.custom("", (#function)(self));));
     }
     for (option, check) in [(&table.garde, "garde"), (&table.validator, "validator")] {
         if let Some(option) = option {
@@ -96,6 +98,11 @@ pub(super) fn rules(table: &Table<'_>) -> TokenStream {
             #(#checks)*
         }
     }
+}
+
+/// Where the user's own words stand, so that mistakes in them are reported there; names mean what they do in generated code.
+pub(super) fn located(written: &impl Spanned) -> Span {
+    Span::call_site().located_at(written.span())
 }
 
 /// The checks of one field.
@@ -125,7 +132,8 @@ pub(super) fn field_rules(table: &Table<'_>, field: &Field<'_>, found: &Ident) -
         }});
     }
     if let Some((_, function)) = &options.validate {
-        checks.push(quote!(#found.custom(#name, (#function)(&self.#ident));));
+        let at = located(function);
+        checks.push(quote_spanned!(at=> #found.custom(#name, (#function)(&self.#ident));));
     }
     checks
 }
@@ -136,7 +144,7 @@ fn hooks(table: &Table<'_>) -> TokenStream {
     // At the option, so that hooks nobody wrote are reported there.
     let span = option.span();
     let load = quote_spanned!(span=> <Self as #krate::private::Hooks>::after_load(self));
-    let made = quote_spanned!(span=> #krate::private::HookTable::<Self>::new());
+    let made = quote_spanned!(span=> <#krate::private::HookTable<Self>>::new());
     quote! {
         fn loaded(&mut self) {
             #load;

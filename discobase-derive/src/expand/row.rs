@@ -1,9 +1,10 @@
 //! Between the struct and the values of a row.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, Path};
 
+use super::model::located;
 use super::{embedded, header};
 use crate::ast::{Field, Table};
 
@@ -170,18 +171,25 @@ pub(crate) fn conversions(table: &Table<'_>, stub: bool) -> TokenStream {
     });
     converted
         .map(|(at, ty, module)| {
+            let there = located(module);
+            let column = quote_spanned!(there=> #module::Column);
+            let to = quote_spanned!(there=> #module::to_column(value));
+            let from = quote_spanned! {there=>
+                let given = #module::from_column(stored);
+                (#krate::private::converted)(given)
+            };
             quote! {
                 #[automatically_derived]
                 impl #impl_generics #krate::private::Converts<#at> for #ident #type_generics #clause {
                     type Field = #ty;
-                    type Column = #module::Column;
+                    type Column = #column;
                     fn to_column(value: &Self::Field) -> Self::Column {
-                        #module::to_column(value)
+                        #to
                     }
                     fn from_column(
                         stored: Self::Column,
                     ) -> ::core::result::Result<Self::Field, #krate::private::FieldError> {
-                        #module::from_column(stored).map_err(|error| #krate::private::unconverted(&error))
+                        #from
                     }
                 }
             }

@@ -18,3 +18,8 @@ fn main() {
     let _ = Plain::find(&db).with_deleted();
     let _ = Plain::find(&db).only_deleted();
 }
+
+async fn brought_back(mut plain: discobase::Record<Plain>) {
+    let _ = plain.restore().await;
+    let _ = plain.delete_forever().await;
+}

@@ -14,4 +14,10 @@ async fn delete(user: User) -> discobase::Result<()> {
     Ok(())
 }
 
+async fn update(mut user: User) -> discobase::Result<()> {
+    user.name.push('x');
+    user.update().await?;
+    Ok(())
+}
+
 fn main() {}

@@ -83,7 +83,7 @@ pub(crate) fn is_marked<T: Entity>(value: &T) -> Result<bool> {
     }
 }
 
-impl<T: SoftDelete> Record<T> {
+impl<T: Entity> Record<T> {
     /// Takes a delete back: the record is found again. Its other fields are written as [`Record::update`] does. A record
     /// that is not deleted stays as it is.
     ///
@@ -108,7 +108,10 @@ impl<T: SoftDelete> Record<T> {
     ///
     /// # Errors
     /// As [`Record::update`].
-    pub fn restore(&mut self) -> Update<'_, T> {
+    pub fn restore(&mut self) -> Update<'_, T>
+    where
+        T: SoftDelete,
+    {
         // Generated code keeps the promise that the field is an `Option`, so there is nothing that could fail.
         if let Some(position) = T::MODEL.deleted_at {
             let _ = self.assign(position, ValueRef::Null);
@@ -120,7 +123,10 @@ impl<T: SoftDelete> Record<T> {
     ///
     /// # Errors
     /// As [`Record::delete`].
-    pub fn delete_forever(self) -> Delete<T> {
+    pub fn delete_forever(self) -> Delete<T>
+    where
+        T: SoftDelete,
+    {
         self.delete().forever()
     }
 }

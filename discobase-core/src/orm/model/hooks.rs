@@ -103,11 +103,14 @@ pub struct HookTable<T> {
     pub(crate) after_delete: After<T>,
 }
 
-impl<T: Hooks> HookTable<T> {
+impl<T> HookTable<T> {
     /// The hooks of `T`.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "generated code makes it, in a constant")]
-    pub const fn new() -> Self {
+    pub const fn new() -> Self
+    where
+        T: Hooks,
+    {
         Self {
             before_save: |value, db| Box::pin(value.before_save(db)),
             after_save: |value, db| Box::pin(value.after_save(db)),

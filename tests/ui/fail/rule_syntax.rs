@@ -34,35 +34,4 @@ struct Rules {
     n: u8,
 }
 
-#[derive(Table)]
-#[table(validate = wrong)]
-struct Functions {
-    #[table(validate = takes_text)]
-    a: u8,
-    #[table(range(min = "x"))]
-    b: u8,
-    #[table(validate = gives_a_number)]
-    c: String,
-    #[table(with = no_module)]
-    d: String,
-    #[table(with = half)]
-    e: u8,
-}
-
-fn takes_text(_: &str) -> Result<(), String> {
-    Ok(())
-}
-
-fn gives_a_number(_: &str) -> Result<(), u8> {
-    Ok(())
-}
-
-mod half {
-    pub type Column = u32;
-
-    pub fn to_column(value: &u8) -> Column {
-        (*value).into()
-    }
-}
-
 fn main() {}

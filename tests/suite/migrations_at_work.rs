@@ -1,0 +1,194 @@
+//! Steps, and what happens around them: checkpoints, crashes, lost replies, followers, writers.
+
+use std::time::Duration;
+
+use discobase::{Database, ErrorKind, Step, Table};
+use discobase_guild::{Action, Rule};
+
+use crate::migrations::{check_two, one, steps, two, version_one, version_two};
+use crate::support::Place;
+
+crate::in_process!(
+    the_catalog_shows_what_a_step_made,
+    what_was_migrated_is_kept_by_checkpoints,
+    a_process_that_ends_between_steps_goes_on_where_it_was,
+    a_lost_reply_does_not_apply_a_step_twice,
+    a_follower_sees_what_a_step_did,
+    a_step_gives_way_to_writers,
+    a_dropped_tables_channels_go,
+    a_follower_migrates_nothing,
+);
+
+/// What people read in the guild, of each table.
+fn catalog(place: &Place, db: &Database) -> Vec<String> {
+    let channel = db.catalog().unwrap().get();
+    place
+        .local()
+        .with_state(|state, _| state.messages_in(channel).map(|message| message.content.clone()).collect())
+}
+
+async fn the_catalog_shows_what_a_step_made(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let db = version_two(place).await.unwrap();
+    let shown = catalog(place, &db);
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    for (part, there) in
+        [("\"score\"", true), ("\"level\"", true), ("\"points\"", false), ("\"legacy\"", false)]
+    {
+        assert_eq!(shown[0].contains(part), there, "{part}: {}", shown[0]);
+    }
+    assert!(shown[0].contains("\"current_records\": 4"), "{}", shown[0]);
+    db.close().await.unwrap();
+
+    let whole = |last: Step| {
+        let db = place.builder().migrate_on_connect(false).build();
+        let [levels, scores] = steps();
+        db.migrations([scores, levels, last]).unwrap();
+        db
+    };
+    let db = whole(Step::new("2.0.0", "members").rename_table("profiles", "members"));
+    place.connect(&db).await.unwrap();
+    db.migrator().up().await.unwrap();
+    let shown = catalog(place, &db);
+    assert_eq!(shown.len(), 1, "one message for one table: {shown:?}");
+    assert!(shown[0].contains("\"name\": \"members\""), "{}", shown[0]);
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    db.close().await.unwrap();
+}
+
+async fn what_was_migrated_is_kept_by_checkpoints(place: &Place) {
+    let db = version_one(place, 4).await;
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = version_two(place).await.unwrap();
+    check_two(&db).await;
+    let status = db.migrator().status().unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = version_two(place).await.unwrap();
+    check_two(&db).await;
+    assert_eq!(db.migrator().status().unwrap(), status);
+    // Segments behind a changed definition go on from it.
+    two::Profile { id: 5, name: "user 5".into(), score: 1, level: 9 }.save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = version_two(place).await.unwrap();
+    assert_eq!(two::Profile::find(&db).filter(|p| p.level.gt(2)).count().await.unwrap(), 2);
+    db.close().await.unwrap();
+}
+
+async fn a_process_that_ends_between_steps_goes_on_where_it_was(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let [levels, scores] = steps();
+    let db = place.builder().migrate_on_connect(false).build();
+    db.migrations([scores]).unwrap();
+    place.connect(&db).await.unwrap();
+    assert_eq!(db.migrator().up().await.unwrap(), ["1.9.0"]);
+    drop((db, levels));
+    let db = version_two(place).await.unwrap();
+    check_two(&db).await;
+    db.close().await.unwrap();
+}
+
+async fn a_lost_reply_does_not_apply_a_step_twice(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let db = place.builder().migrate_on_connect(false).build();
+    db.table::<two::Profile>().unwrap();
+    db.migrations(steps()).unwrap();
+    place.connect(&db).await.unwrap();
+    let lost = Rule::new(Action::LoseReply).on("POST", "/channels/{channel}/messages").times(2);
+    place.local().faults().push(lost);
+    db.migrator().up().await.unwrap();
+    check_two(&db).await;
+    db.close().await.unwrap();
+    version_two(place).await.unwrap().close().await.unwrap();
+}
+
+async fn a_follower_sees_what_a_step_did(place: &Place) {
+    let writer = version_one(place, 4).await;
+    let follower = place.follower();
+    follower.table::<one::Profile>().unwrap();
+    place.connect(&follower).await.unwrap();
+    writer
+        .migrations([Step::new("1.1.0", "more").table("profiles", |table| table.add("mail", None::<String>))])
+        .unwrap();
+    let error = writer.migrator().up().await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::SchemaChanged,
+        "the step was applied, and the struct lacks the column"
+    );
+    // The follower's program has no such step: that is how it is seen here.
+    let seen = async {
+        while follower.migrator().status().is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen).await.expect("the follower hears of it");
+    // A column more harms nobody who does not know it.
+    assert_eq!(one::Profile::count(&follower).await.unwrap(), 4);
+    follower.close().await.unwrap();
+    writer.close().await.unwrap();
+}
+
+async fn a_step_gives_way_to_writers(place: &Place) {
+    let db = version_one(place, 4).await;
+    let raise = |row: &mut discobase::RowChange<'_>| {
+        let points: i32 = row.get("points")?;
+        row.set("points", points + 1)
+    };
+    let mut first = one::Profile::get(&db, 1_u64).await.unwrap().unwrap();
+    db.migrations([Step::new("1.1.0", "one more").each("profiles", "one point more", raise)]).unwrap();
+    first.points = 1_000;
+    let migrator = db.migrator();
+    let (saved, migrated) = tokio::join!(first.update(), migrator.up());
+    migrated.unwrap();
+    let now = one::Profile::get(&db, 1_u64).await.unwrap().unwrap().points;
+    match saved {
+        Ok(()) => assert!([1_000, 1_001].contains(&now), "{now}"),
+        Err(error) => assert_eq!((error.kind(), now), (ErrorKind::Conflict, 61)),
+    }
+    assert_eq!(one::Profile::get(&db, 2_u64).await.unwrap().unwrap().points, 121);
+    db.close().await.unwrap();
+}
+
+async fn a_dropped_tables_channels_go(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let names = || {
+        place.local().with_state(|state, _| {
+            let guild = place.local().guild_id();
+            state.channels_of(guild).map(|channel| channel.name.clone()).collect::<Vec<_>>()
+        })
+    };
+    let of_the_table = |names: Vec<String>| names.iter().filter(|name| name.starts_with("profiles")).count();
+    assert_eq!(of_the_table(names()), 3, "rows, keys, points: {:?}", names());
+    let db = place.database();
+    db.migrations([Step::new("2.0.0", "nothing").drop_table("profiles")]).unwrap();
+    place.connect(&db).await.unwrap();
+    assert_eq!(of_the_table(names()), 0, "{:?}", names());
+    assert!(catalog(place, &db).is_empty());
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    db.close().await.unwrap();
+}
+
+async fn a_follower_migrates_nothing(place: &Place) {
+    let writer = version_one(place, 4).await;
+    let frames = writer.frames().unwrap();
+    let follower = place.follower();
+    follower.table::<two::Profile>().unwrap();
+    follower.migrations(steps()).unwrap();
+    let error = place.connect(&follower).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
+    let follower = place.builder().follower().migrate_on_connect(false).build();
+    follower.table::<two::Profile>().unwrap();
+    follower.migrations(steps()).unwrap();
+    place.connect(&follower).await.unwrap();
+    let error = follower.migrator().up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+    assert_eq!(writer.frames().unwrap(), frames);
+    assert_eq!(one::Profile::count(&writer).await.unwrap(), 4);
+    follower.close().await.unwrap();
+    writer.close().await.unwrap();
+}
