@@ -51,9 +51,9 @@
 //! - *Not the only copy of anything.* Discord gives no warranty; whoever owns the guild can delete everything.
 //! - *Not secret by itself.* Records are readable messages, hidden from `@everyone` only, unless the database has a key:
 //!   [`DatabaseBuilder::encryption`].
-//! - *Not large or fast.* All tables are in memory, opening reads the whole journal, and all commits go through one
+//! - *Not large.* Tables are in memory, unless they are [lazy](Database::table_lazy), and all commits go through one
 //!   channel, about one message a second.
-//! - *Not shared.* One process writes; others do not follow it.
+//! - *Not for many writers.* One process writes; others [follow](DatabaseBuilder::follower) it.
 //!
 //! Everything lives in [`discobase_core`]; this crate is its front door.
 
