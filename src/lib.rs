@@ -1,7 +1,7 @@
 //! discobase: a typed ORM whose database is a Discord guild.
 //!
 //! Derive [`Table`](derive@Table) on a struct, register it, and `save()` commits a record to the guild through a bot.
-//! Reads come from memory and cost no request. A write is durable when the call returns.
+//! Reads come from memory and cost no request; of tables that are too large for that, a record costs two. A write is durable when the call returns.
 //!
 //! ```
 //! use discobase::{Database, Result, Table};
@@ -51,9 +51,12 @@
 //! - *Not the only copy of anything.* Discord gives no warranty; whoever owns the guild can delete everything.
 //! - *Not secret by itself.* Records are readable messages, hidden from `@everyone` only, unless the database has a key:
 //!   [`DatabaseBuilder::encryption`].
-//! - *Not large.* Tables are in memory, unless they are [lazy](Database::table_lazy), and all commits go through one
-//!   channel, about one message a second.
-//! - *Not for many writers.* One process writes; others [follow](DatabaseBuilder::follower) it.
+//! - *Not large.* Tables are in memory, unless they are [lazy](Database::table_lazy). Opening reads what the last
+//!   checkpoint says is there, and what was committed since: it costs the data that is kept, and not its history.
+//! - *Not fast at writing one by one.* All commits go through one channel, about one message a second; a message holds
+//!   thousands of them.
+//! - *Not shared by writers.* One process writes; any number of others [follow](DatabaseBuilder::follower) it, and one of
+//!   them can take its place.
 //!
 //! Everything lives in [`discobase_core`]; this crate is its front door.
 

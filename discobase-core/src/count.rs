@@ -109,7 +109,7 @@ impl Took {
 
 /// Every name with what it counts; the unit is part of the name.
 #[cfg(feature = "metrics")]
-const NAMES: [(&str, &str); 14] = [
+const NAMES: [(&str, &str); 18] = [
     ("discobase_requests_total", "HTTP requests sent, retries and downloads included"),
     ("discobase_retries_total", "requests sent again after a 429, a 5xx or a lost answer"),
     ("discobase_too_many_requests_total", "answers with status 429"),
@@ -120,6 +120,13 @@ const NAMES: [(&str, &str); 14] = [
     ("discobase_refused_commits_total", "commits that were queued and did not become durable here"),
     ("discobase_commit_bytes_total", "bytes of durable commits, before compression"),
     ("discobase_followed_commits_total", "commits of other processes that became visible here"),
+    ("discobase_lookups_total", "keys and rows that were looked up in lazy tables"),
+    ("discobase_lookup_hits_total", "blocks of lazy tables that were kept when they were needed"),
+    ("discobase_lookup_misses_total", "blocks of lazy tables that were not kept when they were needed"),
+    (
+        "discobase_lookup_bytes_total",
+        "bytes of files that were downloaded for lazy tables that are not in memory",
+    ),
     ("discobase_queued_commits", "commits that wait to become durable"),
     ("discobase_commit_seconds", "from queueing the first commit of a frame until it is durable"),
     ("discobase_wait_seconds", "what a frame waited, for more commits or for the rate limit, before it left"),

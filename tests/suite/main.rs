@@ -32,6 +32,7 @@ mod interruption;
 mod isolation;
 mod lazy;
 mod lifecycle;
+mod lookups;
 mod migrations;
 mod migrations_at_work;
 mod models;

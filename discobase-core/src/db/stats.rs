@@ -48,6 +48,15 @@ pub struct Stats {
     pub wait: Took,
     /// Checkpoints, from the beginning of each until it was durable.
     pub checkpoint: Took,
+    /// Keys and rows that were looked up in [lazy tables](Database::table_lazy).
+    pub lookups: u64,
+    /// Blocks of their files that were [kept](crate::DatabaseBuilder::lookup_cache) when they were needed, and those that
+    /// were not.
+    pub lookup_hits: u64,
+    /// See [`Stats::lookup_hits`].
+    pub lookup_misses: u64,
+    /// Bytes of files that were downloaded for lookups, when opening, too.
+    pub lookup_bytes: u64,
     /// The last commit that reads see.
     pub seq: Seq,
 }
@@ -61,6 +70,7 @@ impl Database {
         let connection = self.connection()?;
         let engine = &connection.link.engine;
         let counters = engine.counters();
+        let lookups = engine.lookup_counts();
         Ok(Stats {
             traffic: connection.transport.traffic(),
             frames: counters.frames.get(),
@@ -73,6 +83,10 @@ impl Database {
             commit: counters.commit.get(),
             wait: counters.wait.get(),
             checkpoint: counters.checkpoint.get(),
+            lookups: lookups.lookups.get(),
+            lookup_hits: lookups.hits.get(),
+            lookup_misses: lookups.misses.get(),
+            lookup_bytes: lookups.bytes.get(),
             seq: engine.tables().seq(),
         })
     }

@@ -12,6 +12,7 @@ use crate::env::{SharedEnv, heavy};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ChannelId, MessageId};
 use crate::lookup::Lost;
+use crate::lookup::counts::Counts;
 use crate::lookup::memo::Memo;
 use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportError, explain};
 
@@ -40,6 +41,7 @@ pub(crate) struct Files {
     filters: Memo<Location, Arc<Filter>>,
     /// How often segments were asked for whose filters are not known.
     asked: Memo<Location, u32>,
+    counts: Counts,
 }
 
 /// Where a file can be downloaded.
@@ -68,7 +70,12 @@ impl Files {
             asking: Memo::new(0),
             filters: Memo::new(FILTERS),
             asked: Memo::new(URLS),
+            counts: Counts::new(),
         }
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// One block, unpacked and verified.
@@ -81,6 +88,8 @@ impl Files {
     ) -> Result<Arc<[u8]>, Lost> {
         let segment = among.segment;
         let key = (segment.location, block.offset);
+        let known = if self.blocks.has(&key) { &self.counts.hits } else { &self.counts.misses };
+        known.add(1);
         let fetch = async {
             let bytes = self.download(among, Some((block.offset, block.length))).await?;
             let unpack = {
@@ -176,7 +185,10 @@ impl Files {
                 None => self.transport.download(&attachment),
             };
             match loading.await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(bytes) => {
+                    self.counts.bytes.add(bytes.len() as u64);
+                    return Ok(bytes);
+                }
                 Err(TransportError::Missing(_) | TransportError::Forbidden(_)) if !renewed => {
                     self.urls.forget(&segment.location);
                 }

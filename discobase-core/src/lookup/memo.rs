@@ -40,6 +40,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Memo<K, V> {
         }))
     }
 
+    /// Whether a value is kept.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.0.lock().kept.contains_key(key)
+    }
+
     /// The value of a key: kept, or fetched now, by one caller for all that wait.
     pub(super) async fn get<E>(
         &self,

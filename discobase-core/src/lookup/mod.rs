@@ -12,6 +12,7 @@
 //! oldest, and counts only if it still has the key. URLs and filters are read when the table is opened, so that a lookup
 //! costs a block of the index and one of the rows, however many runs there are.
 
+mod counts;
 mod files;
 mod memo;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+pub(crate) use counts::Counts;
 use files::Among;
 pub(crate) use files::Files;
 
@@ -192,6 +194,7 @@ impl Lookups {
         index: usize,
         key: &SortKey,
     ) -> Result<Option<Vec<Found>>, Lost> {
+        self.counts().lookups.add(1);
         let lookup = Lookup { all: self, table, base: table.base() };
         let Some(stored) = table.stored_index(&lookup.base, index) else { return Ok(None) };
         let mut found = table.equal(index, key);
@@ -223,10 +226,16 @@ impl Lookups {
     /// # Errors
     /// [`Lost`].
     pub(crate) async fn row(&self, table: &Unloaded, row: RowId) -> Result<Option<Found>, Lost> {
+        self.counts().lookups.add(1);
         match table.known(row) {
             Some(known) => Ok(known),
             None => Lookup { all: self, table, base: table.base() }.stored(row).await,
         }
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> &Counts {
+        self.files.counts()
     }
 
     /// The database's name.

@@ -11,7 +11,7 @@ use crate::db::engine::{Engine, Role};
 use crate::env::{self, heavy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RowId, TableId};
-use crate::lookup::{Lazy, Lost, Wanted};
+use crate::lookup::{Counts, Lazy, Lost, Wanted};
 use crate::session::{Facts, Write, concerned, needs};
 use crate::tables::{Base, Found, Slot, Stored, TableState, Tables, Unloaded};
 
@@ -136,6 +136,11 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// What lookups counted.
+    pub(crate) fn lookup_counts(&self) -> &Counts {
+        self.lookups.counts()
     }
 
     /// A row as it is now.

@@ -1,0 +1,253 @@
+//! Lazy tables in company: with a key, with records that are only marked as deleted, beside a process that writes, with
+//! another definition, and where a file is lost.
+
+use std::time::Duration;
+
+use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Table, update};
+use twilight_model::util::Timestamp;
+
+use crate::following::until;
+use crate::support::Place;
+use crate::tables::User;
+
+crate::in_process!(
+    an_encrypted_table_is_looked_up,
+    a_delete_that_only_marks_writes_nothing_else,
+    what_another_process_writes_is_found,
+    a_lost_file_is_named,
+    a_table_that_grew_is_looked_up,
+    a_cache_is_kept_within_its_budget,
+    lookups_are_counted,
+    a_query_inside_of_a_write_reads_a_lazy_table,
+);
+
+const ROWS: u64 = 30_000;
+
+#[derive(Debug, Clone, PartialEq, Table)]
+struct Page {
+    #[table(key)]
+    id: u64,
+    #[table(unique)]
+    title: String,
+    text: String,
+    #[table(soft_delete)]
+    deleted_at: Option<Timestamp>,
+}
+
+/// What [`Page`] becomes.
+mod grown {
+    use discobase::Table;
+    use twilight_model::util::Timestamp;
+
+    #[derive(Debug, Clone, PartialEq, Table)]
+    pub(super) struct Page {
+        #[table(key)]
+        pub(super) id: u64,
+        #[table(unique)]
+        pub(super) title: String,
+        pub(super) text: String,
+        #[table(soft_delete)]
+        pub(super) deleted_at: Option<Timestamp>,
+        #[table(default = 7)]
+        pub(super) stars: i64,
+    }
+}
+
+fn page(id: u64) -> Page {
+    let mixed = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Page { id, title: format!("{mixed:x}"), text: format!("{:x}", !mixed), deleted_at: None }
+}
+
+fn builder(place: &Place) -> DatabaseBuilder {
+    Database::builder(&place.name)
+        .timing(0, 0, 60_000)
+        .checkpoint_every(u64::MAX, u64::MAX)
+        .trim_after(Duration::from_secs(3_600), Duration::from_secs(1))
+}
+
+async fn open(place: &Place, builder: DatabaseBuilder) -> Database {
+    let db = builder.build();
+    db.table_lazy::<Page>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    db
+}
+
+/// So many pages in a checkpoint, and nobody who writes.
+async fn filled(place: &Place, builder: DatabaseBuilder) {
+    let db = builder.build();
+    db.table::<Page>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    for first in (0..ROWS).step_by(10_000) {
+        Page::save_all((first..first + 10_000).map(page), &db).await.unwrap();
+    }
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+}
+
+async fn an_encrypted_table_is_looked_up(place: &Place) {
+    let sealed = || builder(place).encryption(EncryptionKey::from_bytes([7; 32]));
+    filled(place, sealed()).await;
+    // A second large run, whose filters are sealed, too.
+    let db = open(place, sealed()).await;
+    db.load::<Page>().await.unwrap();
+    let changed =
+        update::<Page>().filter(|page| page.id.lt(12_000_u64)).set(|page| page.text, |page| page.text + "!");
+    assert_eq!(changed.run(&db).await.unwrap(), 12_000);
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = open(place, sealed()).await;
+    for id in [5, 11_999, 12_000, ROWS - 1] {
+        let before = db.traffic().unwrap().requests;
+        let found = Page::find_unique(&db, |page| page.title.eq(self::page(id).title)).await.unwrap();
+        assert_eq!((found.id, found.text.ends_with('!')), (id, id < 12_000));
+        let requests = db.traffic().unwrap().requests - before;
+        assert!(requests <= 4, "{requests} requests");
+    }
+    assert!(Page::get(&db, ROWS).await.unwrap().is_none());
+    assert_eq!(page(9).save(&db).await.unwrap_err().kind(), ErrorKind::DuplicateKey);
+    page(ROWS).save(&db).await.unwrap();
+    assert!(!db.is_loaded::<Page>().unwrap());
+    db.close().await.unwrap();
+}
+
+async fn a_delete_that_only_marks_writes_nothing_else(place: &Place) {
+    filled(place, builder(place)).await;
+    let db = open(place, builder(place)).await;
+    let mut one = Page::get(&db, 1_u64).await.unwrap().unwrap();
+    one.text = "not written".to_owned();
+    one.delete().await.unwrap();
+    assert!(Page::get(&db, 1_u64).await.unwrap().is_none());
+    let s = db.session().unwrap();
+    let mut two = s.get::<Page>(2_u64).await.unwrap().unwrap();
+    two.text = "not written".to_owned();
+    s.delete(two).await.unwrap();
+    assert!(s.get::<Page>(2_u64).await.unwrap().is_none());
+    s.commit().await.unwrap();
+    let kept = Page::find(&db).with_deleted().filter(|page| page.id.is_in([1_u64, 2])).all().await.unwrap();
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|kept| kept.text == page(kept.id).text && kept.deleted_at.is_some()));
+    // It keeps its unique values.
+    let taken = Page { id: ROWS, ..page(1) }.save(&db).await.unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::UniqueViolated, "{taken}");
+    assert!(!db.is_loaded::<Page>().unwrap());
+    db.close().await.unwrap();
+}
+
+async fn what_another_process_writes_is_found(place: &Place) {
+    filled(place, builder(place)).await;
+    let writer = open(place, builder(place)).await;
+    let follower = open(place, builder(place).follower()).await;
+    let mut one = Page::get(&writer, 1_u64).await.unwrap().unwrap();
+    one.text = "changed".to_owned();
+    one.update().await.unwrap();
+    Page::get(&writer, 2_u64).await.unwrap().unwrap().delete_forever().await.unwrap();
+    page(ROWS).save(&writer).await.unwrap();
+    until("the follower sees it", async || Page::get(&follower, ROWS).await.unwrap().is_some()).await;
+    let seen = async |db: &Database| {
+        assert_eq!(Page::get(db, 1_u64).await.unwrap().unwrap().text, "changed");
+        assert!(Page::get(db, 2_u64).await.unwrap().is_none());
+        assert_eq!(Page::get(db, 3_u64).await.unwrap().unwrap().text, page(3).text);
+        assert!(!db.is_loaded::<Page>().unwrap());
+    };
+    seen(&follower).await;
+    // The same when a checkpoint has it, and when the other process writes.
+    writer.checkpoint().await.unwrap();
+    page(ROWS + 1).save(&writer).await.unwrap();
+    until("the follower goes on", async || Page::get(&follower, ROWS + 1).await.unwrap().is_some()).await;
+    seen(&follower).await;
+    writer.close().await.unwrap();
+    follower.promote().await.unwrap();
+    let taken = page(ROWS + 1).save(&follower).await.unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::DuplicateKey, "{taken}");
+    page(2).save(&follower).await.unwrap();
+    assert_eq!(Page::get(&follower, 2_u64).await.unwrap().unwrap().text, page(2).text);
+    assert!(!follower.is_loaded::<Page>().unwrap());
+    let report = follower.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    follower.close().await.unwrap();
+}
+
+async fn a_lost_file_is_named(place: &Place) {
+    filled(place, builder(place)).await;
+    let db = open(place, builder(place)).await;
+    assert!(Page::get(&db, 1_u64).await.unwrap().is_some());
+    // The links that were read at opening still name the files.
+    let guild = place.local();
+    let (channel, files) = guild.with_state(|state, _| {
+        let channel = state.channels_of(guild.guild_id()).find(|channel| channel.name == "page").unwrap().id;
+        (channel, state.messages_in(channel).map(|message| message.id).collect::<Vec<_>>())
+    });
+    for file in files {
+        guild.delete_as_moderator(channel, file).unwrap();
+    }
+    assert!(Page::get(&db, 1_u64).await.unwrap().is_some(), "what was read is kept");
+    let error = Page::get(&db, 29_000_u64).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let found = error.place();
+    assert_eq!(found.channel.map(discobase::ChannelId::get), Some(channel));
+    assert!(found.message.is_some() && found.table.as_deref() == Some("page"), "{error}");
+    db.close().await.unwrap();
+}
+
+async fn a_table_that_grew_is_looked_up(place: &Place) {
+    filled(place, builder(place)).await;
+    let follower = open(place, builder(place).follower()).await;
+    let db = builder(place).additive_changes(true).build();
+    db.table_lazy::<grown::Page>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    assert_eq!(grown::Page::get(&db, 5_u64).await.unwrap().unwrap().stars, 7);
+    let mut one = grown::Page::get(&db, 6_u64).await.unwrap().unwrap();
+    one.stars = 8;
+    one.update().await.unwrap();
+    drop(db);
+    let db = builder(place).additive_changes(true).build();
+    db.table_lazy::<grown::Page>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    assert_eq!(grown::Page::get(&db, 5_u64).await.unwrap().unwrap().stars, 7);
+    assert_eq!(grown::Page::get(&db, 6_u64).await.unwrap().unwrap().stars, 8);
+    assert!(!db.is_loaded::<grown::Page>().unwrap());
+    until("the follower sees it", async || follower.stats().unwrap().seq == db.stats().unwrap().seq).await;
+    assert_eq!(Page::get(&follower, 6_u64).await.unwrap().unwrap().text, page(6).text);
+    db.close().await.unwrap();
+    follower.close().await.unwrap();
+}
+
+async fn a_cache_is_kept_within_its_budget(place: &Place) {
+    filled(place, builder(place)).await;
+    for (budget, again) in [(0, 2), (8 << 20, 0)] {
+        let db = open(place, builder(place).follower().gateway(false).lookup_cache(budget)).await;
+        let cost = async || {
+            let before = db.traffic().unwrap().requests;
+            assert!(Page::get(&db, 17_u64).await.unwrap().is_some());
+            db.traffic().unwrap().requests - before
+        };
+        assert_eq!((cost().await, cost().await), (2, again), "a cache of {budget} bytes");
+        db.close().await.unwrap();
+    }
+}
+
+async fn lookups_are_counted(place: &Place) {
+    filled(place, builder(place)).await;
+    let db = open(place, builder(place).follower().gateway(false)).await;
+    for _ in 0..3 {
+        Page::get(&db, 17_u64).await.unwrap();
+    }
+    let stats = db.stats().unwrap();
+    assert_eq!((stats.lookups, stats.lookup_hits, stats.lookup_misses), (3, 4, 2));
+    assert!(stats.lookup_bytes > 1_000 && stats.lookup_bytes < 256 << 10, "{stats:?}");
+    db.close().await.unwrap();
+}
+
+async fn a_query_inside_of_a_write_reads_a_lazy_table(place: &Place) {
+    filled(place, builder(place)).await;
+    let db = open(place, builder(place)).await;
+    db.table::<User>().unwrap();
+    db.build_tables().await.unwrap();
+    User::new(1, &page(29_999).title, 0).save(&db).await.unwrap();
+    User::new(2, "nobody's", 0).save(&db).await.unwrap();
+    let titles = Page::find(&db).filter(|page| page.id.gt(29_000_u64)).select(|page| page.title);
+    let changed = update::<User>().filter(|user| user.name.is_in(titles)).set(|user| user.points, |_| 5);
+    assert_eq!(changed.run(&db).await.unwrap(), 1);
+    assert_eq!(User::get(&db, 1_u64).await.unwrap().unwrap().points, 5);
+    db.close().await.unwrap();
+}
