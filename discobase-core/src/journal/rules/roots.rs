@@ -40,11 +40,12 @@ impl<B> Roots<B> {
         }
     }
 
-    /// Whether no older checkpoint can lead further: what it could lead to and this one does not is a later term.
+    /// Whether no older checkpoint can lead further: what it could lead to and this one does not is a later term. While the
+    /// genesis is the best, any checkpoint that leads as far is better.
     pub(crate) fn is_final(&self, links: &Links) -> bool {
-        self.best
-            .as_ref()
-            .is_some_and(|(known, ..)| !links.iter().any(|link| link.header.epoch > known.epoch))
+        self.best.as_ref().is_some_and(|(known, checkpoint, _)| {
+            *checkpoint && !links.iter().any(|link| link.header.epoch > known.epoch)
+        })
     }
 
     /// The root to walk from, if any was offered that is not void.
@@ -64,4 +65,47 @@ fn reach(links: &Links, start: Position, checkpoint: Option<Sum>) -> Option<Reac
 /// Whether a root is one: a checkpoint that is not on the walk from what it covers is void.
 pub(crate) fn is_on<'a>(checkpoint: Option<Sum>, chain: impl IntoIterator<Item = &'a Link>) -> bool {
     checkpoint.is_none_or(|checkpoint| chain.into_iter().any(|link| link.sum == checkpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::frame::{Header, Kind, Timing};
+    use crate::ids::Incarnation;
+    use crate::journal::rules::Tip;
+
+    const START: u64 = 1_700_000_000_000;
+
+    fn link(sum: u8, prev: u8, epoch: u64, kind: Kind, ms: u64) -> Link {
+        let (epoch, incarnation) = (Epoch::new(epoch), Incarnation([u8::try_from(epoch).unwrap(); 8]));
+        let header =
+            Header { db: String::new(), epoch, incarnation, owner: epoch.to_string(), prev: Sum([prev; 32]) };
+        Link { header, kind, sum: Sum([sum; 32]), message: MessageId::at(START + ms) }
+    }
+
+    fn after(link: &Link) -> Position {
+        let timing = Timing { visibility: 2_000, grace: 3_000, window: 60_000 };
+        let holder = Holder { closed: link.kind == Kind::Genesis, ..Holder::root(link) };
+        Position { tip: Tip { sum: link.sum, message: link.message }, holder, timing }
+    }
+
+    /// The latest checkpoint has lost against the `open` of the process that wrote the one before it. The genesis is still
+    /// there, and reaches as far; but it does not know with which key the database is encrypted by now.
+    #[test]
+    fn a_void_checkpoint_hides_no_earlier_one_behind_the_genesis() {
+        let genesis = link(1, 0, 0, Kind::Genesis, 0);
+        let first = link(2, 1, 1, Kind::Open, 10_000);
+        let taken = link(3, 2, 2, Kind::Open, 20_000);
+        let good = link(4, 3, 2, Kind::Checkpoint, 30_000);
+        let void = link(5, 2, 1, Kind::Checkpoint, 40_000);
+        let mut links = Links::default();
+        [&genesis, &first, &taken, &good, &void].into_iter().for_each(|link| links.insert(link.clone()));
+        let mut roots = Roots::new();
+        roots.offer(&links, &after(&genesis), None, "genesis");
+        roots.offer(&links, &after(&first), Some(void.sum), "void");
+        assert!(!roots.is_final(&links), "an earlier checkpoint is better than the genesis");
+        roots.offer(&links, &after(&taken), Some(good.sum), "good");
+        assert!(roots.is_final(&links));
+        assert_eq!(roots.best(), Some("good"));
+    }
 }
