@@ -24,7 +24,7 @@ pub(super) struct Rules {
     pub(super) trusts_refusals: bool,
     /// An `open` whose nonce belongs to a deleted message goes out under another.
     pub(super) second_nonce: bool,
-    /// A read that does not show the tip is believed.
+    /// A read is believed that lacks the tip, or what decided who may write.
     pub(super) rootless: bool,
     /// The times that processes count with, where they are not the chain's.
     pub(super) timing: Option<Timing>,

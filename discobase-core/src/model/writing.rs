@@ -112,7 +112,8 @@ impl World {
                     let seen = run.frame.as_ref().is_some_and(|frame| reading.shows(frame.sum));
                     let tips = chain.iter().map(|link| Tip { sum: link.sum, message: link.message });
                     let rooted = self.shows(&state, &reading, from.tip.sum);
-                    let (torn, newest) = (reading.is_torn(&from, &end, rival), reading.newest());
+                    let torn = !self.rules.rootless && reading.is_torn(&from, &end, rival);
+                    let newest = reading.newest();
                     let walked = Walked { rooted, chain: tips.collect(), end, seen, torn, newest };
                     let shown: Vec<String> = chain.iter().map(name).collect();
                     let what = || format!("{} and reads {shown:?}", what());
@@ -124,7 +125,8 @@ impl World {
                 for reading in state.guild.readings(&self.laws, state.now, tail(owner.tip())) {
                     let first = reading.first_after(owner.tip().sum);
                     let rooted = self.shows(&state, &reading, owner.tip().sum);
-                    let torn = reading.is_torn(&owner.position(), owner.holder(), None);
+                    let torn =
+                        !self.rules.rootless && reading.is_torn(&owner.position(), owner.holder(), None);
                     let event = Event::Looked { rooted, first, torn, newest: reading.newest() };
                     let what = || format!("{} and sees {first:?}", what());
                     self.advance(state.clone(), at, owner.clone(), run.clone(), event, &what, next);
