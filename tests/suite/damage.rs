@@ -15,6 +15,7 @@ crate::in_process!(
     what_others_write_is_ignored,
     a_hole_in_the_journal_is_named,
     a_hole_is_named_although_a_lost_open_leads_around_it,
+    a_hole_is_named_although_it_grows_while_it_is_read,
     a_deleted_tail_leaves_a_shorter_chain,
     writing_stops_when_a_frame_is_deleted,
     a_missing_journal_is_not_a_new_database,
@@ -110,6 +111,34 @@ async fn a_hole_is_named_although_a_lost_open_leads_around_it(place: &Place) {
     let error = error_of_opening(place).await;
     assert_eq!(error.kind(), ErrorKind::Damaged);
     assert_eq!(error.place().message.map(discobase::MessageId::get), Some(ids[6]), "{error}");
+}
+
+/// Each read finds the hole before another frame, because somebody goes on deleting: none of these frames is young.
+async fn a_hole_is_named_although_it_grows_while_it_is_read(place: &Place) {
+    let short = || {
+        let db = Database::builder(&place.name).timing(100, 300, 60_000).build();
+        db.table::<User>().unwrap();
+        db
+    };
+    let db = short();
+    place.connect(&db).await.unwrap();
+    let journal = db.journal().unwrap();
+    for id in 0..40 {
+        User::new(id, &id.to_string(), 1).save(&db).await.unwrap();
+    }
+    db.close().await.unwrap();
+    let ids = messages(place, journal);
+    place.local().delete_as_moderator(journal.get(), ids[5]).unwrap();
+    let (again, left) = (short(), &ids[6..ids.len() - 5]);
+    let deleting = async {
+        for id in left {
+            place.local().delete_as_moderator(journal.get(), *id).unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        }
+    };
+    let (opened, ()) = tokio::join!(place.connect(&again), deleting);
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
 }
 
 /// The text of an `open` that follows a frame of epoch 1.

@@ -31,7 +31,7 @@ const READS: usize = 3;
 
 /// Reads the journal; `None` if it holds no frame.
 pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
-    let (mut reads, mut seen, mut doubted) = (1, None, None);
+    let (mut reads, mut seen, mut earlier) = (1, None, None::<Scan>);
     loop {
         let (scan, walked) = match read_whole(reader).await {
             Ok(read) => read,
@@ -53,11 +53,11 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
         let last = walked.as_ref().and_then(|walked| walked.chain.last());
         let undecided = undecided(last, seen) && !timing.settle().is_zero();
         seen = last.map(|last| last.sum);
-        // A busy writer's newest frames are not all visible at any time: a hole that was not there before is none yet.
-        // Whoever opens before it meets the writer in the frame that is missing.
+        // A busy writer's newest frames are not all visible at any time: what follows a hole and was not there in the read
+        // before proves none yet. Whoever opens before it meets the writer in the frame that is missing.
         let at = trouble.as_ref().and_then(|trouble| trouble.place().message);
-        let young = walked.is_some() && at != doubted && reads >= READS;
-        doubted = at;
+        let new = at.is_some_and(|at| earlier.as_ref().is_some_and(|earlier| !earlier.has_seen(at)));
+        let young = walked.is_some() && new && reads >= READS;
         if let Some(walked) = walked
             && (trouble.is_none() || young)
             && !undecided
@@ -68,6 +68,7 @@ pub(crate) async fn read_history(reader: &Reader) -> Result<Option<History>> {
             return Err(trouble);
         }
         reads += 1;
+        earlier = Some(scan);
         env::sleep(&*reader.env, timing.settle()).await;
     }
 }

@@ -150,6 +150,11 @@ impl Scan {
         self.frames.get(&sum)
     }
 
+    /// Whether a message was read.
+    pub(crate) fn has_seen(&self, message: MessageId) -> bool {
+        self.seen.contains(&message)
+    }
+
     /// Whether a message with this frame was read.
     pub(crate) fn shows(&self, sum: Sum) -> bool {
         self.links.iter().any(|link| link.sum == sum)
