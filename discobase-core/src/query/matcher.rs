@@ -8,6 +8,38 @@ use crate::tables::{comparable, value_in};
 use crate::value::{Value, ValueRef};
 use crate::wire::{Reader, integer, number, skip, text};
 
+/// Integers from one to another, as they are encoded: natural ones as they are, negative ones by how far they are below
+/// -1. Where the first is above the last there is none.
+#[derive(Clone, Copy)]
+struct Between {
+    natural: (u64, u64),
+    negative: (u64, u64),
+}
+
+impl Between {
+    fn new(low: i128, high: i128) -> Self {
+        const NONE: (u64, u64) = (1, 0);
+        let within = |number: i128| u64::try_from(number.min(u64::MAX.into())).unwrap_or_default();
+        let natural =
+            if high >= 0 && low <= u64::MAX.into() { (within(low.max(0)), within(high)) } else { NONE };
+        let below = |number: i128| within(-1 - number.min(-1));
+        let lowest = -1 - i128::from(u64::MAX);
+        let negative = if low < 0 && high >= lowest { (below(high), below(low.max(lowest))) } else { NONE };
+        Self { natural, negative }
+    }
+
+    fn and(self, other: Self) -> Self {
+        let both = |a: (u64, u64), b: (u64, u64)| (a.0.max(b.0), a.1.min(b.1));
+        Self { natural: both(self.natural, other.natural), negative: both(self.negative, other.negative) }
+    }
+
+    #[inline(always)]
+    fn has(self, is_negative: bool, number: u64) -> bool {
+        let (low, high) = if is_negative { self.negative } else { self.natural };
+        low <= number && number <= high
+    }
+}
+
 /// A filter on the rows of one table.
 pub(crate) struct Matcher<'a> {
     table: &'a TableDef,
@@ -28,7 +60,7 @@ struct Column<'a> {
 /// What all tests of a column come to for values of one kind, told from their bytes.
 enum Quick<'a> {
     /// An integer must be one of these or between them.
-    Integers(i128, i128),
+    Integers(Between),
     /// A text must be this one.
     Text(&'a [u8]),
     /// It takes the tests to tell.
@@ -65,14 +97,17 @@ impl<'a> Matcher<'a> {
     /// Whether the row satisfies the filter.
     #[inline]
     pub(crate) fn holds(&self, row: RowRef<'_>) -> bool {
-        self.columns_hold(row).unwrap_or(false)
+        (self.columns.is_empty() || self.columns_hold(row).unwrap_or(false))
             && self.rest.iter().all(|expr| expr.holds(&RowColumns { table: self.table, row }))
     }
 
     /// Whether what is said of each column holds. There is an answer for every row that is one.
     #[inline]
     fn columns_hold(&self, row: RowRef<'_>) -> Option<bool> {
-        let (count, mut bytes) = number(row.as_bytes())?;
+        let (count, mut bytes) = match row.as_bytes().split_first()? {
+            (&count, behind) if count < 0x80 => (count.into(), behind),
+            _ => number(row.as_bytes())?,
+        };
         let mut at = 0;
         for column in &self.columns {
             if column.id as u64 >= count {
@@ -111,12 +146,12 @@ impl<'a> Quick<'a> {
         match test {
             Expr::Compare(_, Compare::Eq, Value::Text(text)) => Self::Text(text.as_bytes()),
             Expr::Compare(_, op, Value::Int(number)) => match op {
-                Compare::Eq => Self::Integers(*number, *number),
+                Compare::Eq => Self::Integers(Between::new(*number, *number)),
                 // Bounds beyond all numbers are bounds still: no number has this one above or below it.
-                Compare::Lt => Self::Integers(i128::MIN, number.saturating_sub(1)),
-                Compare::Le => Self::Integers(i128::MIN, *number),
-                Compare::Gt => Self::Integers(number.saturating_add(1), i128::MAX),
-                Compare::Ge => Self::Integers(*number, i128::MAX),
+                Compare::Lt => Self::Integers(Between::new(i128::MIN, number.saturating_sub(1))),
+                Compare::Le => Self::Integers(Between::new(i128::MIN, *number)),
+                Compare::Gt => Self::Integers(Between::new(number.saturating_add(1), i128::MAX)),
+                Compare::Ge => Self::Integers(Between::new(*number, i128::MAX)),
                 Compare::Ne => Self::No,
             },
             _ => Self::No,
@@ -126,7 +161,7 @@ impl<'a> Quick<'a> {
     /// Of both.
     fn and(&self, other: &Self) -> Self {
         match (self, other) {
-            (Self::Integers(a, b), Self::Integers(c, d)) => Self::Integers(*a.max(c), *b.min(d)),
+            (Self::Integers(a), Self::Integers(b)) => Self::Integers(a.and(*b)),
             _ => Self::No,
         }
     }
@@ -135,11 +170,9 @@ impl<'a> Quick<'a> {
     #[inline(always)]
     fn holds(&self, bytes: &[u8]) -> Option<bool> {
         match self {
-            Self::Integers(low, high) => {
-                let (negative, found, _) = integer(bytes)?;
-                let found = i128::from(found);
-                let found = if negative { -1 - found } else { found };
-                Some(*low <= found && found <= *high)
+            Self::Integers(between) => {
+                let (is_negative, found, _) = integer(bytes)?;
+                Some(between.has(is_negative, found))
             }
             Self::Text(wanted) => text(bytes).map(|(found, _)| found == *wanted),
             Self::No => None,
@@ -156,5 +189,29 @@ pub(crate) struct RowColumns<'a> {
 impl Columns for RowColumns<'_> {
     fn value(&self, column: usize) -> ValueRef<'_> {
         comparable(self.table, column, value_in(self.table, self.row, column))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bounds at and beyond all ends of what an integer can be.
+    #[test]
+    fn integers_are_told_from_their_encoding() {
+        let ends = [i128::MIN, i64::MIN.into(), -1, 0, i64::MAX.into(), u64::MAX.into(), i128::MAX];
+        let near = |end: i128| [end.saturating_sub(1), end, end.saturating_add(1)];
+        let bounds: Vec<i128> = ends.into_iter().flat_map(near).collect();
+        let values = bounds.iter().filter(|number| (i64::MIN.into()..=u64::MAX.into()).contains(*number));
+        for &number in values {
+            let encoded = if number < 0 { (true, (-1 - number) as u64) } else { (false, number as u64) };
+            for (&low, &high) in bounds.iter().flat_map(|low| bounds.iter().map(move |high| (low, high))) {
+                let wanted = low <= number && number <= high;
+                let between = Between::new(low, high);
+                assert_eq!(between.has(encoded.0, encoded.1), wanted, "{low} to {high}: {number}");
+                let both = Between::new(low, i128::MAX).and(Between::new(i128::MIN, high));
+                assert_eq!(both.has(encoded.0, encoded.1), wanted, "{low} and {high}: {number}");
+            }
+        }
     }
 }

@@ -9,8 +9,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::{ColumnDef, IndexDef};
 use crate::ids::ChannelId;
-use crate::query::exec::Query;
-use crate::query::expr::{Columns, Compare, Expr};
 use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::IndexKind;
 use crate::session::{Write, commit_of as prepare};
@@ -200,87 +198,6 @@ proptest! {
     }
 }
 
-/// Everything a table says of itself.
-type Contents = (Vec<(u64, u64, Plain)>, Vec<(RowId, Seq)>, RowId, Seq);
-
-fn contents(tables: &Tables) -> Vec<Contents> {
-    let one = |table: &Arc<TableState>| {
-        table.check_invariants();
-        let rows = table.rows().map(|(id, stored)| (id.get(), stored.version.get(), plain(stored.row)));
-        let deleted = table.deleted_since(Seq::default()).collect();
-        (rows.collect(), deleted, table.next_row(), table.last_change())
-    };
-    tables.iter().filter_map(Slot::loaded).map(one).collect()
-}
-
-#[derive(Debug, Clone)]
-enum Wish {
-    Insert(Plain),
-    /// Of the row with this id, read by a commit before this one or by none there ever was.
-    Update(u64, bool, Plain),
-    Delete(u64, bool),
-    Table(bool),
-}
-
-fn wishes() -> impl Strategy<Value = Vec<Wish>> {
-    let wish = prop_oneof![
-        6 => values().prop_map(Wish::Insert),
-        6 => (1_u64..14, any::<bool>(), values()).prop_map(|(row, known, values)| Wish::Update(row, known, values)),
-        4 => (1_u64..14, prop::bool::weighted(0.8)).prop_map(|(row, known)| Wish::Delete(row, known)),
-        1 => any::<bool>().prop_map(Wish::Table),
-    ];
-    proptest::collection::vec(wish, 1..8)
-}
-
-fn write(wish: &Wish, tables: &Tables, seq: Seq) -> Write {
-    let state = tables.loaded(TABLE).unwrap();
-    let read = |row: u64, known: bool| {
-        let stored = state.row(RowId::new(row));
-        // A row that an earlier write of the same commit changed has that commit's number.
-        if known { stored.map_or(seq, |stored| stored.version) } else { Seq::new(u64::MAX) }
-    };
-    match *wish {
-        Wish::Insert(values) => Write::Insert { table: TABLE, values: row(values) },
-        Wish::Update(id, known, values) => {
-            let key = state.row(RowId::new(id)).map_or(values[0], |stored| plain(stored.row)[0]);
-            let values = row([key, values[1], values[2], values[3]]);
-            Write::Update { table: TABLE, row: RowId::new(id), version: read(id, known), values }
-        }
-        Wish::Delete(id, known) => {
-            Write::Delete { table: TABLE, row: RowId::new(id), version: read(id, known) }
-        }
-        Wish::Table(known) => {
-            let name = if known { "t".to_owned() } else { format!("t{seq}") };
-            Write::Schema(Box::new(TableDef { name, ..def() }))
-        }
-    }
-}
-
-proptest! {
-    /// A commit of several writes works on the tables themselves: if a later write is refused, what the earlier ones
-    /// did is taken back, and nothing tells that they were ever there.
-    #[test]
-    fn a_refused_commit_leaves_nothing_behind(commits in proptest::collection::vec(wishes(), 1..30)) {
-        let mut tables = Tables::default();
-        tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
-        let mut applied = tables.clone();
-        for (wishes, seq) in commits.iter().zip(2..) {
-            let seq = Seq::new(seq);
-            let writes: Vec<_> = wishes.iter().map(|wish| write(wish, &tables, seq)).collect();
-            let (before, next_table) = (tables.clone(), tables.next_table());
-            match prepare(&mut tables, seq, &writes) {
-                Ok(commit) => applied.apply(&commit).unwrap(),
-                Err(_) => {
-                    prop_assert_eq!(contents(&tables), contents(&before));
-                    prop_assert_eq!(tables.next_table(), next_table);
-                    prop_assert_eq!(tables.seq(), before.seq());
-                }
-            }
-            prop_assert_eq!(contents(&tables), contents(&applied));
-        }
-    }
-}
-
 /// A key can be given a further column later; the rows that are older have its default in it, and are found by it.
 #[test]
 fn a_row_older_than_a_column_of_its_key_is_found_by_the_default() {
@@ -339,80 +256,6 @@ fn rows_of_any_length_change_into_each_other() {
     }
 }
 
-fn filters() -> impl Strategy<Value = Expr> {
-    let operand = || {
-        proptest::option::weighted(0.9, -5_i64..13).prop_map(|value| match value {
-            Some(value) => Value::Int(value.into()),
-            None => Value::Null,
-        })
-    };
-    let compare = prop_oneof![
-        Just(Compare::Eq),
-        Just(Compare::Ne),
-        Just(Compare::Lt),
-        Just(Compare::Le),
-        Just(Compare::Gt),
-        Just(Compare::Ge)
-    ];
-    let leaf = prop_oneof![
-        3 => (0_usize..4, compare, operand()).prop_map(|(column, op, value)| Expr::Compare(column, op, value)),
-        1 => (0_usize..4, proptest::collection::vec(operand(), 0..4)).prop_map(|(column, mut values)| {
-            values.sort();
-            values.dedup();
-            Expr::In(column, values)
-        }),
-    ];
-    leaf.prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            3 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::And),
-            1 => proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::Or),
-            1 => inner.prop_map(|expr| Expr::Not(Box::new(expr))),
-        ]
-    })
-}
-
-struct Bare(Plain);
-
-impl Columns for Bare {
-    fn value(&self, column: usize) -> ValueRef<'_> {
-        self.0[column].map_or(ValueRef::Null, |value| ValueRef::Int(value.into()))
-    }
-}
-
-proptest! {
-    /// Whatever index a plan goes through, it finds what a search of all rows finds.
-    #[test]
-    fn a_plan_changes_the_way_and_not_the_result(
-        rows in proptest::collection::vec(values(), 0..30),
-        filter in proptest::option::weighted(0.8, filters()),
-        order in proptest::collection::vec((0_usize..4, any::<bool>()), 0..3),
-        limit in proptest::option::of(0_usize..8),
-        offset in 0_usize..4,
-    ) {
-        let (mut tables, mut model) = (Tables::default(), Model::default());
-        tables.apply(&Commit { seq: Seq::new(1), ops: vec![Op::Schema(Box::new(def()))] }).unwrap();
-        for (values, seq) in rows.into_iter().zip(2..) {
-            let write = Write::Insert { table: TABLE, values: row(values) };
-            if prepare(&mut tables, Seq::new(seq), &[write]).is_ok() {
-                model.insert(Seq::new(seq), values);
-            }
-        }
-        let mut wanted: Vec<(u64, Plain)> = model.rows.iter().map(|(id, (_, values))| (*id, *values)).collect();
-        wanted.retain(|(_, values)| filter.as_ref().is_none_or(|filter| filter.holds(&Bare(*values))));
-        // A stable sort by the last column first gives the order of all of them.
-        for (column, reversed) in order.iter().rev() {
-            wanted.sort_by(|(_, a), (_, b)| if *reversed { b[*column].cmp(&a[*column]) } else { a[*column].cmp(&b[*column]) });
-        }
-        let wanted: Vec<u64> =
-            wanted.iter().map(|(id, _)| *id).skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
-        let query = Query { filter, order, limit, offset, ..Query::default() };
-        let table = tables.loaded(TABLE).unwrap();
-        let found: Vec<u64> = query.ids(table).into_iter().map(RowId::get).collect();
-        prop_assert_eq!(&found, &wanted, "{}", query.explain(table));
-        prop_assert_eq!(query.count(table), wanted.len());
-    }
-}
-
 #[test]
 fn a_key_index_grows_and_shrinks_with_its_rows() {
     let mut tables = Tables::default();
@@ -458,3 +301,6 @@ fn a_commit_that_does_not_fit_is_refused() {
     let beyond = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert] }).unwrap_err();
     assert!(matches!(beyond, ApplyError::RowBeyond { .. }));
 }
+
+mod queries;
+mod refused;

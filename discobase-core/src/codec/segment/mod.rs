@@ -29,9 +29,7 @@ pub(crate) use block::open_block;
 pub(crate) use filter::{Filter, Mark};
 pub(crate) use index::{IndexBlock, index_position};
 pub(crate) use message::{SegmentHeader, segment_message};
-#[cfg_attr(not(test), allow(unused_imports, reason = "verifying reads whole segments of indexes"))]
-pub(crate) use reader::read_entries;
-pub(crate) use reader::read_rows;
+pub(crate) use reader::{read_entries, read_rows};
 pub(crate) use rows::{RowBlock, RowEntry, row_position};
 #[cfg(any(test, fuzzing))]
 pub(crate) use seal::Place;

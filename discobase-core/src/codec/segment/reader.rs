@@ -49,7 +49,6 @@ pub(crate) fn read_rows(
 ///
 /// # Errors
 /// When the file is not what the checkpoint says, in any respect. What `each` was given before is void then.
-#[cfg_attr(not(test), allow(dead_code, reason = "verifying reads whole segments of indexes"))]
 pub(crate) fn read_entries(
     of: &SegmentOf,
     sealing: &Sealing,
