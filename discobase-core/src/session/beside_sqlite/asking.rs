@@ -160,9 +160,11 @@ impl World {
             };
             let reversed = random.chance(2);
             order.push((key, reversed));
-            order_sql.push(format!("{sql}{}", if reversed { " DESC" } else { "" }));
+            order_sql.push(format!("+{sql}{}", if reversed { " DESC" } else { "" }));
         }
-        order_sql.extend(names.iter().map(|name| (*name).to_owned()));
+        // With a sign before it SQLite sorts by it. Without one, and with rows that come in the opposite order, it takes that
+        // for the order of the groups.
+        order_sql.extend(names.iter().map(|name| format!("+{name}")));
         let limit = random.chance(3).then(|| random.below(5));
         let offset = if random.chance(4) { random.below(3) } else { 0 };
         let sql = format!(
