@@ -78,7 +78,8 @@ impl Stage {
 
 async fn open(file: &str) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(format!("sqlite://{file}?mode=rwc"));
-    options.sqlx_logging(false).max_connections(8);
+    // SQLite has one writer: several connections would wait for its lock, and one of them too long.
+    options.sqlx_logging(false).max_connections(1);
     Ok(Database::connect(options).await?)
 }
 
