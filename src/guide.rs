@@ -59,6 +59,8 @@ mod counting_grouping_paging {}
 
 #[doc = include_str!("../docs/guide/20-bringing-data-over.md")]
 mod bringing_data_over {}
+#[doc = include_str!("../docs/guide/19-relations.md")]
+mod relations {}
 
 #[doc = include_str!("../docs/guide/21-coming-from.md")]
 mod coming_from {}

@@ -90,10 +90,10 @@ pub use error::{Error, ErrorKind, Place, Reason, Result, Violation};
 pub use field::{ColumnEnum, ColumnType, ColumnValue, FieldError};
 pub use ids::{ChannelId, CommitId, Epoch, GuildId, Incarnation, MessageId, RowId, Seq, TableId, UserId};
 pub use orm::{
-    Background, Change, Cursor, Delete, DeleteWhere, Find, FindLenient, FindUnique, Grouped, Hooks,
-    NotSavedYet, Page, Paged, Record, Records, Save, SaveAll, Saved, Savepoint, Select, Session, Snapshot,
-    SoftDelete, Source, Table, Transaction, Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete,
-    update,
+    Background, BelongsTo, Change, Cursor, Delete, DeleteWhere, Find, FindLenient, FindUnique, FindWith,
+    Grouped, HasMany, HasOne, Hooks, Keyed, Load, ManyToMany, NotSavedYet, Page, Paged, Record, Records,
+    Related, Relation, Save, SaveAll, Saved, Savepoint, Select, Session, Snapshot, SoftDelete, Source, Table,
+    Transaction, Update, UpdateWhere, Upsert, Watch, Watched, Writable, delete, update,
 };
 pub use query::column::{Candidates, Column, Filter, Json, Operand, Order};
 pub use query::explain::Explain;

@@ -7,6 +7,7 @@ pub use serde::de::DeserializeOwned;
 
 pub use crate::db::Database;
 pub use crate::decode::Stored;
+pub use crate::error::Result;
 pub use crate::field::{
     Bounded, ColumnEnum, ColumnType, ColumnValue, FieldError, Indexable, KeyValue, NotOption, decode_enum,
     encode, encode_json,
@@ -14,8 +15,12 @@ pub use crate::field::{
 pub use crate::foreign::rules::{garde, validator};
 pub use crate::orm::model::builder::{Assign, Given, Missing, NoBuilder, given, unfilled};
 pub use crate::orm::model::{HookTable, Hooks, SoftDelete};
-pub use crate::orm::relation::{RefersTo, parent};
-pub use crate::orm::{Save, Source, Table};
+pub use crate::orm::relation::{
+    BelongsTo, HasMany, HasOne, Keyed, ManyToMany, RefersTo, back, children, link, linked, only_child,
+    parent, set_links, unlink,
+};
+pub use crate::orm::{Find, FindLenient};
+pub use crate::orm::{Save, Source, Table, Writable};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
 pub use crate::query::projection::{Projected, Projection, projected};
@@ -34,12 +39,18 @@ pub use crate::value::{Value, ValueRef};
 pub use crate::wire::Reader;
 
 /// What a struct has as its schema while its derive reports a mistake.
-pub const NO_TABLE: &TableSchema = &TableSchema { name: "", columns: &[], indexes: &[] };
+pub const NO_TABLE: &TableSchema = &TableSchema { name: "", columns: &[], indexes: &[], renamed_from: None };
 
 /// An index.
 #[must_use]
 pub const fn index(kind: IndexKind, columns: &'static [usize], channel: &'static str) -> IndexSchema {
     IndexSchema { kind, columns, channel, references: None }
+}
+
+/// The same column, which had another name before.
+#[must_use]
+pub const fn renamed(column: ColumnSchema, from: &'static str) -> ColumnSchema {
+    ColumnSchema { renamed_from: Some(from), ..column }
 }
 
 /// The same index, of columns that refer to a table's key.

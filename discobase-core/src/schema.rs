@@ -25,6 +25,8 @@ pub struct ColumnSchema {
     pub max_len: Option<u32>,
     /// Whether a `default` attribute gives a value to rows written before the column existed.
     pub has_default: bool,
+    /// What the column was called before.
+    pub renamed_from: Option<&'static str>,
 }
 
 /// What an index is for.
@@ -106,7 +108,7 @@ pub const fn column(
     has_default: bool,
 ) -> ColumnSchema {
     let max_len = if max_len == 0 { None } else { Some(max_len) };
-    ColumnSchema { name, ty, nullable, max_len, has_default }
+    ColumnSchema { name, ty, nullable, max_len, has_default, renamed_from: None }
 }
 
 /// A table, as its struct declares it.
@@ -118,6 +120,8 @@ pub struct TableSchema {
     pub columns: &'static [ColumnSchema],
     /// The indexes: the key first, if there is one.
     pub indexes: &'static [IndexSchema],
+    /// What the table was called before.
+    pub renamed_from: Option<&'static str>,
 }
 
 /// The columns that the database fills by itself, as positions in [`TableSchema::columns`].

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
-use crate::attr::{self, FieldOptions, OnDelete, Place};
+use crate::attr::{self, FieldOptions, OnDelete, Place, Relation};
 use crate::case::snake_case;
 use crate::errors::Errors;
 use crate::krate;
@@ -17,6 +17,8 @@ pub(crate) struct Table<'a> {
     pub(crate) vis: &'a Visibility,
     pub(crate) generics: &'a Generics,
     pub(crate) name: Name,
+    /// `renamed_from`.
+    pub(crate) renamed_from: Option<LitStr>,
     /// The path of discobase.
     pub(crate) krate: Path,
     pub(crate) fields: Vec<Field<'a>>,
@@ -29,6 +31,8 @@ pub(crate) struct Table<'a> {
     /// `garde` and `validator`, where they stand.
     pub(crate) garde: Option<Ident>,
     pub(crate) validator: Option<Ident>,
+    /// The relations to records that refer to those of this table.
+    pub(crate) relations: Vec<Relation>,
 }
 
 /// A name, and the tokens it came from.
@@ -99,6 +103,7 @@ impl<'a> Table<'a> {
                 Some(name) => Name::given(&name),
                 None => Name { text: snake_case(&input.ident.unraw().to_string()), ..Name::of(&input.ident) },
             },
+            renamed_from: options.renamed_from,
             krate: krate::path(options.krate),
             fields: fields(input, field_place, errors),
             shaped: matches!(&input.data, Data::Struct(data) if matches!(data.fields, Fields::Named(_))),
@@ -106,6 +111,7 @@ impl<'a> Table<'a> {
             validate: options.validate.map(|(_, function)| function),
             garde: options.garde,
             validator: options.validator,
+            relations: options.relations,
         }
     }
 

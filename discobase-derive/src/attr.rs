@@ -33,7 +33,18 @@ pub(crate) enum Place {
 impl Place {
     fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Struct => &["name", "crate", "hooks", "validate", "garde", "validator"],
+            Self::Struct => &[
+                "name",
+                "renamed_from",
+                "crate",
+                "hooks",
+                "validate",
+                "garde",
+                "validator",
+                "has_many",
+                "has_one",
+                "many_to_many",
+            ],
             Self::Field => &[
                 "key",
                 "auto",
@@ -43,6 +54,7 @@ impl Place {
                 "default",
                 "default_with",
                 "rename",
+                "renamed_from",
                 "skip",
                 "json",
                 "with",
@@ -97,6 +109,8 @@ impl Place {
 pub(crate) struct ContainerOptions {
     /// `name = "…"`.
     pub(crate) name: Option<LitStr>,
+    /// `renamed_from = "…"`.
+    pub(crate) renamed_from: Option<LitStr>,
     /// `crate = "…"`.
     pub(crate) krate: Option<Path>,
     /// `hooks`.
@@ -107,6 +121,27 @@ pub(crate) struct ContainerOptions {
     pub(crate) garde: Option<Ident>,
     /// `validator`.
     pub(crate) validator: Option<Ident>,
+    /// `has_many(…)`, `has_one(…)`, `many_to_many(…)`.
+    pub(crate) relations: Vec<Relation>,
+}
+
+/// A relation to records that refer to those of this table.
+pub(crate) struct Relation {
+    /// What it is called.
+    pub(crate) name: Ident,
+    /// The struct that it leads to.
+    pub(crate) to: Path,
+    pub(crate) by: By,
+}
+
+/// How a relation leads back.
+pub(crate) enum By {
+    /// Many records refer to one by this field.
+    Many(Ident),
+    /// One record refers to one by this field.
+    One(Ident),
+    /// Records of this struct link two, by these fields.
+    Links(Path, Ident, Ident),
 }
 
 /// The options of a field or a variant. A flag is kept as its identifier.
@@ -118,6 +153,7 @@ pub(crate) struct FieldOptions {
     pub(crate) max_len: Option<(Ident, u32)>,
     pub(crate) default: Option<(Ident, Option<Expr>)>,
     pub(crate) rename: Option<(Ident, LitStr)>,
+    pub(crate) renamed_from: Option<(Ident, LitStr)>,
     pub(crate) skip: Option<Ident>,
     pub(crate) json: Option<Ident>,
     pub(crate) with: Option<(Ident, Path)>,
@@ -175,6 +211,7 @@ impl FieldOptions {
             self.default.as_ref().map(|(ident, _)| ident),
             self.default_with.as_ref().map(|(ident, _)| ident),
             self.rename.as_ref().map(|(ident, _)| ident),
+            self.renamed_from.as_ref().map(|(ident, _)| ident),
             self.skip.as_ref(),
             self.json.as_ref(),
             self.with.as_ref().map(|(ident, _)| ident),
@@ -203,7 +240,10 @@ struct Item {
 }
 
 /// The options that take arguments in parentheses.
-const WITH_ARGUMENTS: [&str; 3] = ["embed", "length", "range"];
+const WITH_ARGUMENTS: [&str; 6] = ["embed", "length", "range", "has_many", "has_one", "many_to_many"];
+
+/// The options that may be given several times.
+const SEVERAL: [&str; 3] = ["has_many", "has_one", "many_to_many"];
 
 /// Reads the options of a struct or an enum.
 pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) -> ContainerOptions {
@@ -211,6 +251,8 @@ pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) 
     for item in items(attrs, place, errors) {
         if item.name == "name" {
             options.name = text(&item, "\"users\"", errors);
+        } else if item.name == "renamed_from" {
+            options.renamed_from = text(&item, "\"people\"", errors);
         } else if item.name == "hooks" {
             options.hooks = flag(item, errors);
         } else if item.name == "garde" {
@@ -219,6 +261,8 @@ pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) 
             options.validator = flag(item, errors);
         } else if item.name == "validate" {
             options.validate = function(item, errors);
+        } else if SEVERAL.iter().any(|name| item.name == name) {
+            options.relations.extend(reference::relations(&item, errors));
         } else if let Some(literal) = text(&item, "\"discobase\"", errors) {
             match literal.parse_with(Path::parse_mod_style) {
                 Ok(path) => options.krate = Some(path),
@@ -257,6 +301,9 @@ pub(crate) fn field(attrs: &[Attribute], place: Place, errors: &mut Errors) -> F
             "range" => options.range = arguments::range(&item, errors).map(|range| (item.name, range)),
             "pattern" => options.pattern = pattern(&item, errors).map(|pattern| (item.name, pattern)),
             "max_len" => options.max_len = length(&item, errors).map(|length| (item.name, length)),
+            "renamed_from" => {
+                options.renamed_from = text(&item, "\"score\"", errors).map(|name| (item.name, name));
+            }
             "rename" => {
                 options.rename = text(&item, "\"display-name\"", errors).map(|name| (item.name, name));
             }
@@ -287,7 +334,9 @@ fn items(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Vec<Item> {
         for item in found {
             if !place.options().contains(&item.name.to_string().as_str()) {
                 unknown(&item, place, errors);
-            } else if items.iter().any(|earlier| earlier.name == item.name) {
+            } else if items.iter().any(|earlier| earlier.name == item.name)
+                && !SEVERAL.iter().any(|name| item.name == name)
+            {
                 errors.at(&item.name, format!("`{}` is given twice; keep one", item.name));
             } else {
                 items.push(item);

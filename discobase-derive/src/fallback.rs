@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::ast::{Enum, Table};
-use crate::expand::{builder, columns, header, key, model, row};
+use crate::expand::{builder, columns, header, key, model, relations, row};
 
 /// An `Entity` without meaning, and the columns as far as they are known.
 pub(crate) fn table(table: &Table<'_>) -> TokenStream {
@@ -19,11 +19,13 @@ pub(crate) fn table(table: &Table<'_>) -> TokenStream {
     let builder::Builder { items, ty, value } = builder::expand(table, true);
     let soft_delete = model::soft_delete(table, true);
     let conversions = row::conversions(table, true);
+    let relations = relations::expand(table);
     quote! {
         #columns
         const _: () = {
         #items
         #soft_delete
+        #relations
         #conversions
         #[automatically_derived]
         #header {

@@ -33,6 +33,7 @@ pub(crate) fn table(table: &Table<'_>, errors: &mut Errors) {
         }
     }
     columns(table, errors);
+    renamed(table, errors);
     filled_once(table, errors);
     indexes(&table.indexes(), errors);
     relations::check(table, errors);
@@ -247,6 +248,18 @@ fn columns(table: &Table<'_>, errors: &mut Errors) {
             }
             None => {}
         }
+    }
+}
+
+/// What was renamed has another name now, and nothing else has the old one.
+fn renamed(table: &Table<'_>, errors: &mut Errors) {
+    for (option, from) in table.columns().filter_map(|field| field.options.renamed_from.as_ref()) {
+        if table.columns().any(|other| other.name.text == from.value()) {
+            errors.at(from, format!("a column is called `{}` now: remove `{option}`", from.value()));
+        }
+    }
+    if let Some(from) = table.renamed_from.as_ref().filter(|from| from.value() == table.name.text) {
+        errors.at(from, "the table is called that now: remove `renamed_from`");
     }
 }
 

@@ -10,6 +10,7 @@ crate::everywhere!(
     steps_lead_from_version_to_version,
     a_new_database_needs_no_steps,
     a_step_that_fails_leaves_nothing_behind,
+    structs_say_what_they_were_called,
     steps_are_reverted,
     a_trial_writes_nothing,
     a_step_is_one_commit,
@@ -375,5 +376,49 @@ async fn all_steps_are_reverted_or_none_is(place: &Place) {
     assert!(error.to_string().contains("1.1.0 (more) does not say how it is reverted"), "{error}");
     assert_eq!(db.frames().unwrap(), frames, "nor is the one that says it");
     assert_eq!(db.migrator().down("1.1.0").await.unwrap(), ["1.2.0"]);
+    db.close().await.unwrap();
+}
+
+mod renamed {
+    use discobase::Table;
+
+    /// Version 1 under another name, with a field that has another name and is wider.
+    #[derive(Debug, Clone, PartialEq, Table)]
+    #[table(renamed_from = "profiles")]
+    pub(super) struct Player {
+        #[table(key)]
+        pub(super) id: u64,
+        #[table(max_len = 20)]
+        pub(super) name: String,
+        #[table(index, renamed_from = "points")]
+        pub(super) score: i64,
+        pub(super) legacy: Option<String>,
+    }
+}
+
+async fn structs_say_what_they_were_called(place: &Place) {
+    version_one(place, 3).await.close().await.unwrap();
+    let open = |additive| {
+        let db = place.builder().additive_changes(additive).build();
+        db.table::<renamed::Player>().unwrap();
+        db
+    };
+    let error = place.connect(&open(false)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SchemaChanged);
+    let step = ".rename_table(\"profiles\", \"player\")\n    .table(\"player\", |table| table\n        \
+                .rename(\"points\", \"score\")\n        .retype::<i64>(\"score\"))";
+    assert!(error.to_string().contains(step), "{error}");
+    assert!(error.to_string().contains("points in the guild is called score in the struct"), "{error}");
+    let db = open(true);
+    place.connect(&db).await.unwrap();
+    assert_eq!(renamed::Player::count(&db).await.unwrap(), 3);
+    let found = renamed::Player::find(&db).filter(|p| p.score.ge(0)).explain().unwrap();
+    assert_eq!(found.index.as_deref(), Some("score"));
+    db.close().await.unwrap();
+    // From then on the attribute says nothing any more.
+    let db = open(false);
+    place.connect(&db).await.unwrap();
+    assert_eq!(renamed::Player::count(&db).await.unwrap(), 3);
+    assert!(db.verify().await.unwrap().is_clean());
     db.close().await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::batch::TableDef;
 use crate::db::catalog;
-use crate::db::difference::{Difference, changed, differences};
+use crate::db::difference::{Difference, are_additive, changed, differences, table_of};
 use crate::db::engine::Role as Part;
 use crate::db::layout::Role;
 use crate::db::link::Link;
@@ -103,9 +103,8 @@ pub(crate) fn is_new(link: &Link) -> bool {
 /// Whether the steps do not go with the database as it is, or structs differ from their tables.
 pub(crate) fn is_behind(link: &Link, registered: &[Registered], steps: &Steps) -> bool {
     let tables = link.engine.tables();
-    let differs = |one: &Registered| {
-        tables.named(one.schema.name).is_some_and(|table| Handle::new(one, table.def()).is_err())
-    };
+    let differs =
+        |one: &Registered| table_of(&tables, one).is_some_and(|table| Handle::new(one, table.def()).is_err());
     let behind = steps.pending(tables.steps()).map_or(true, |pending| !pending.is_empty());
     !is_new(link) && (behind || registered.iter().any(differs))
 }
@@ -124,16 +123,19 @@ fn fitting(link: &Link, wanted: &Wanted<'_>) -> Result<Vec<Change>> {
     let tables = link.engine.tables();
     let mut changes = Vec::new();
     for one in wanted.registered {
-        let Some(table) = tables.named(one.schema.name) else { continue };
+        let Some(table) = table_of(&tables, one) else { continue };
         let found = differences(one, table.def());
         if found.is_empty() {
             continue;
         }
         let allowed = wanted.additive && link.engine.role() == Part::Writer;
-        if !allowed || !found.iter().all(Difference::is_additive) {
+        if !allowed || !are_additive(&found) {
             return Err(changed(one, table.def(), &found));
         }
-        let table = table.def().name.clone();
+        let (from, table) = (table.def().name.clone(), one.schema.name.to_owned());
+        if from != table {
+            changes.push(Change::Rename { from, to: table.clone() });
+        }
         let made = found.iter().flat_map(Difference::changes);
         changes.extend(made.map(|change| Change::Table { table: table.clone(), change }));
     }

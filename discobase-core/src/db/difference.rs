@@ -8,11 +8,16 @@ use crate::db::migrate::generate;
 use crate::db::registry::Registered;
 use crate::error::{Error, ErrorKind};
 use crate::field::ColumnType;
-use crate::schema::{ColumnSchema, IndexKind};
+use crate::schema::{ColumnSchema, IndexKind, TableSchema};
+use crate::tables::{Slot, Tables};
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Difference {
+    /// The table has the name that it had before.
+    TableRenamed { from: String, to: String },
+    /// A field has the name that it had before.
+    Renamed { from: String, to: String },
     /// A field of the table is none of the struct's.
     Missing { field: String },
     /// A field of the struct is none of the table's.
@@ -41,6 +46,7 @@ pub(crate) fn differences(registered: &Registered, def: &TableDef) -> Vec<Differ
         .map(|(position, column)| declared(column, registered.defaults.get(position).cloned().flatten()))
         .collect();
     let mut found = Vec::new();
+    let def = &renamed(schema, def, &mut found);
     for stored in def.columns.iter().filter(|column| !column.name.is_empty()) {
         match declared.iter().find(|declared| declared.name == stored.name) {
             None => found.push(Difference::Missing { field: stored.name.clone() }),
@@ -66,6 +72,45 @@ pub(crate) fn differences(registered: &Registered, def: &TableDef) -> Vec<Differ
     found.extend(fresh.map(|(kind, fields)| Difference::IndexFresh { kind, fields }));
     found.extend(fresh_references);
     found
+}
+
+/// The table as it is once what has another name now is called so. What rows have is not touched by that.
+fn renamed(schema: &TableSchema, def: &TableDef, found: &mut Vec<Difference>) -> TableDef {
+    let mut def = def.clone();
+    if def.name != schema.name {
+        found.push(Difference::TableRenamed { from: def.name.clone(), to: schema.name.to_owned() });
+        schema.name.clone_into(&mut def.name);
+    }
+    let is_declared = |name: &str| schema.columns.iter().any(|column| column.name == name);
+    for column in schema.columns {
+        let Some(from) = column.renamed_from.filter(|from| !is_declared(from)) else { continue };
+        if def.columns.iter().any(|stored| stored.name == column.name) {
+            continue;
+        }
+        if let Some(stored) = def.columns.iter_mut().find(|stored| stored.name == from) {
+            found.push(Difference::Renamed { from: from.to_owned(), to: column.name.to_owned() });
+            column.name.clone_into(&mut stored.name);
+        }
+    }
+    def
+}
+
+/// The table of a struct, be it by the name that it had before.
+pub(crate) fn table_of<'t>(tables: &'t Tables, registered: &Registered) -> Option<&'t Slot> {
+    let schema = registered.schema;
+    tables.named(schema.name).or_else(|| tables.named(schema.renamed_from?))
+}
+
+/// Whether a table can be made to fit without touching or losing anything that is in it.
+pub(crate) fn are_additive(found: &[Difference]) -> bool {
+    let is_fresh = |field: &String| {
+        found.iter().any(|one| matches!(one, Difference::Fresh(column) if column.name == *field))
+    };
+    found.iter().all(|one| match one {
+        // Rows that are there refer to what a new column's default says, if to anything.
+        Difference::ReferenceFresh { fields, .. } => fields.iter().all(is_fresh),
+        one => one.is_additive(),
+    })
 }
 
 /// The references that only the table has, and those that only the struct has.
@@ -114,7 +159,7 @@ fn declared(column: &ColumnSchema, default: Option<crate::value::Value>) -> Colu
 /// The error of a struct that is not what its table is.
 pub(crate) fn changed(registered: &Registered, def: &TableDef, differences: &[Difference]) -> Error {
     let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
-    let additive = match differences.iter().all(Difference::is_additive) {
+    let additive = match are_additive(differences) {
         true => " allow such changes with Database::builder(…).additive_changes(true),",
         false => "",
     };
@@ -130,9 +175,10 @@ pub(crate) fn changed(registered: &Registered, def: &TableDef, differences: &[Di
 }
 
 impl Difference {
-    /// Whether the table can be made to fit without touching or losing anything that is in it.
-    pub(crate) fn is_additive(&self) -> bool {
+    /// Whether it is no loss to anything that is in the table.
+    fn is_additive(&self) -> bool {
         match self {
+            Self::TableRenamed { .. } | Self::Renamed { .. } => true,
             Self::Fresh(column) => column.nullable || column.default.is_some(),
             Self::Type { stored, declared } => {
                 let wider = stored.ty == declared.ty || widens(&stored.ty, &declared.ty);
@@ -156,6 +202,11 @@ impl Difference {
     /// What makes the table fit.
     pub(crate) fn changes(&self) -> Vec<TableChange> {
         match self {
+            // A step has a change of its own for that.
+            Self::TableRenamed { .. } => Vec::new(),
+            Self::Renamed { from, to } => {
+                vec![TableChange::Rename { from: from.clone(), to: to.clone() }]
+            }
             Self::Missing { field } => vec![TableChange::Drop(field.clone())],
             Self::Fresh(column) => {
                 let mut changes = vec![TableChange::Add(column.clone())];
@@ -208,6 +259,9 @@ fn widens(from: &str, to: &str) -> bool {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TableRenamed { from, to } | Self::Renamed { from, to } => {
+                write!(f, "{from} in the guild is called {to} in the struct")
+            }
             Self::Missing { field } => write!(f, "field {field} is in the guild, not in the struct"),
             Self::Fresh(column) => write!(f, "field {} is in the struct, not in the guild", column.name),
             Self::Type { stored, declared } => write!(

@@ -27,6 +27,7 @@ use crate::query::paging::After;
 use crate::schema::Entity;
 use crate::session::Read;
 use crate::tables::{Slot, Stored, TableState, value_in};
+use crate::value::Value;
 use crate::wire::put_bytes;
 
 /// A query over the records of `T`. It reads from memory: no request, and a consistent state of all tables; but what of a
@@ -54,6 +55,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// All that satisfy these.
+    pub(super) fn of(filters: Vec<Expr>) -> Self {
+        Self { filters, order: Vec::new(), limit: None, offset: 0, after: None }
+    }
+
     /// The query in the table's own terms.
     pub(super) fn query(self, handle: &Handle) -> Query {
         let Self { filters, order, limit, offset, after } = self;
@@ -93,6 +99,37 @@ impl<T: Entity> Find<T> {
     pub(crate) fn filtered(mut self, filter: Expr) -> Self {
         self.filters.push(filter);
         self
+    }
+
+    /// Sorts by columns at these positions, where earlier orders are equal.
+    pub(crate) fn sorted(mut self, order: Vec<(usize, bool)>) -> Self {
+        self.order.extend(order);
+        self
+    }
+
+    /// With these of the records that are marked as deleted.
+    pub(crate) fn in_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The same query of one state, to which others can be put as well.
+    pub(crate) fn fixed(mut self) -> Result<Self> {
+        self.origin = self.origin.fixed()?;
+        Ok(self)
+    }
+
+    /// The values of the records that match in the fields at these positions, in their order.
+    pub(crate) fn rows(self, positions: Vec<usize>) -> impl Future<Output = Result<Vec<Vec<Value>>>> + Send {
+        let found = self.on_table(move |reading, query, table| {
+            let columns: Vec<usize> =
+                positions.iter().map(|&position| reading.handle.column(position)).collect();
+            let row = |(_, stored): (_, Stored<'_>)| {
+                columns.iter().map(|&column| value_in(table.def(), stored.row, column).to_value()).collect()
+            };
+            Ok(query.run(table).into_iter().map(row).collect())
+        });
+        found.map_ok(Option::unwrap_or_default)
     }
 
     /// Sorts by a column; by further columns where the earlier ones are equal. Without it, and where all are equal,

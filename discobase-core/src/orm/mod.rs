@@ -28,6 +28,7 @@ pub use group::Grouped;
 pub use model::{Hooks, SoftDelete};
 pub use page::{Page, Paged};
 pub use record::{NotSavedYet, Record, Saved};
+pub use relation::{BelongsTo, FindWith, HasMany, HasOne, Keyed, Load, ManyToMany, Related, Relation};
 pub use save::{Background, Delete, Save, SaveAll, Update};
 pub use select::Select;
 pub use session::{Savepoint, Session};

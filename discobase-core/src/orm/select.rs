@@ -139,14 +139,30 @@ impl<U: Entity, W: ColumnValue + Same<V>, V> Candidates<V> for Select<U, W> {
     fn among<T>(self, position: usize) -> Filter<T> {
         let Self { find, columns, distinct, .. } = self;
         let (database, parts) = find.into_parts();
-        let inner = Subquery::<U> { database, parts, columns, distinct, table: std::marker::PhantomData };
+        let inner = Subquery::<U> {
+            database: Some(database),
+            parts,
+            columns,
+            distinct,
+            table: std::marker::PhantomData,
+        };
         Filter::new(Expr::Within(position, Within::new(inner)))
     }
 }
 
+/// The condition that a column has a value which the column `select` of a record of `U` has that satisfies all filters.
+pub(super) fn within<U: Entity>(column: usize, select: usize, filters: Vec<Expr>) -> Expr {
+    let parts = Parts::of(filters);
+    let (columns, table) = (vec![select], std::marker::PhantomData);
+    Expr::Within(
+        column,
+        Within::new(Subquery::<U> { database: None, parts, columns, distinct: false, table }),
+    )
+}
+
 /// A query whose one column is what a column of another query is one of.
 struct Subquery<U> {
-    database: usize,
+    database: Option<usize>,
     parts: Parts,
     columns: Vec<usize>,
     distinct: bool,
@@ -166,7 +182,7 @@ impl<U: Entity> Inner for Subquery<U> {
         Ok(Local { table: handle.id, query, selection: selection(&handle, &self.columns, self.distinct) })
     }
 
-    fn database(&self) -> usize {
+    fn database(&self) -> Option<usize> {
         self.database
     }
 }

@@ -178,6 +178,14 @@ impl Later {
 }
 
 impl Origin {
+    /// The same, but of one state.
+    pub(crate) fn fixed(self) -> Result<Self> {
+        match self {
+            Self::Database(db) => db.snapshot().map(Self::Snapshot),
+            fixed => Ok(fixed),
+        }
+    }
+
     /// The database that is read.
     pub(crate) fn db(&self) -> &Database {
         match self {

@@ -26,8 +26,8 @@ pub(crate) trait Inner: fmt::Debug + Send + Sync {
     /// `UnknownTable`, `SchemaChanged`.
     fn local(&self, tables: &Tables) -> Result<Local, Error>;
 
-    /// Which database it was written for.
-    fn database(&self) -> usize;
+    /// Which database it was written for, if for one only.
+    fn database(&self) -> Option<usize>;
 }
 
 /// A query in the terms of its table.
@@ -131,7 +131,7 @@ impl Expr {
 pub(crate) fn check_database(filter: Option<&Expr>, database: usize) -> Result<(), Error> {
     let mut foreign = false;
     if let Some(filter) = filter {
-        filter.each_subquery(&mut |within| foreign |= within.0.database() != database);
+        filter.each_subquery(&mut |within| foreign |= within.0.database().is_some_and(|of| of != database));
     }
     if !foreign {
         return Ok(());

@@ -22,6 +22,8 @@ use crate::value::ValueRef;
 pub(super) struct Touched {
     /// Rows whose reference may be to nothing.
     doubtful: Vec<(usize, RowId, Reference)>,
+    /// Of these, the ones that were written so: what they refer to has to be there, whatever deletes would do to others.
+    written: HashSet<(TableId, RowId, usize)>,
     /// Rows that were deleted and may have been referred to.
     gone: Vec<(usize, TableId, Row)>,
     /// Tables that have references which they had not.
@@ -68,8 +70,7 @@ impl Touched {
         let references = tables.references();
         match op {
             Op::Insert { table, row, .. } => {
-                let all = references.from(*table).iter();
-                self.doubtful.extend(all.map(|reference| (place, *row, *reference)));
+                references.from(*table).iter().for_each(|reference| self.doubt(place, *row, reference));
             }
             Op::Update { table, row, values } => {
                 let from = references.from(*table);
@@ -79,7 +80,7 @@ impl Touched {
                     let of = |row| values_of(state, reference.index, row);
                     before.is_none_or(|before| of(before.row) != of(values.borrow()))
                 };
-                self.doubtful.extend(from.iter().filter(changed).map(|reference| (place, *row, *reference)));
+                from.iter().filter(changed).for_each(|reference| self.doubt(place, *row, reference));
             }
             Op::Delete { table, row } => {
                 if !references.to(*table).is_empty()
@@ -107,6 +108,12 @@ impl Touched {
             }
             Op::Applied(_) | Op::Reverted { .. } => {}
         }
+    }
+
+    /// A row was written with a reference.
+    fn doubt(&mut self, place: usize, row: RowId, reference: &Reference) {
+        self.doubtful.push((place, row, *reference));
+        self.written.insert((reference.child, row, reference.index));
     }
 
     /// What the next delete that was not asked yet leads to. `None` once all were.
@@ -141,6 +148,9 @@ impl Touched {
             let Some(children) = tables.loaded(reference.child) else { continue };
             for child in referring(children, reference.index, &values) {
                 let table = reference.child;
+                if self.written.contains(&(table, child, reference.index)) {
+                    continue;
+                }
                 match reference.on_delete {
                     OnDelete::Restrict => self.doubtful.push((place, child, *reference)),
                     OnDelete::Cascade => found.push((place, Op::Delete { table, row: child })),
@@ -187,14 +197,9 @@ impl Touched {
         if refers(parents, &values) {
             return Ok(());
         }
-        let was_there = self.gone.iter().any(|(_, table, gone)| {
-            let key = parents.def().key();
-            *table == reference.parent
-                && key.is_some_and(|(key, _)| values_of(parents, key, gone.borrow()) == values)
-        });
-        Err(match was_there {
-            true => still_referenced(children, parents, reference, &values),
-            false => no_parent(children, parents.def(), reference, stored.row),
+        Err(match self.written.contains(&(reference.child, row, reference.index)) {
+            true => no_parent(children, parents.def(), reference, stored.row),
+            false => still_referenced(children, parents, reference, &values),
         })
     }
 }

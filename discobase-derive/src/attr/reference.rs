@@ -1,8 +1,11 @@
-//! Options of references: `references = User`, `on_delete = cascade`, `relation = owner`.
+//! Options of references, `references = User`, `on_delete = cascade`, `relation = owner`, and of the relations back:
+//! `has_many(orders = Order.user_id)`.
 
-use syn::{Expr, Ident, Path};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, Ident, Path, Token};
 
-use super::{Item, OnDelete, tokens};
+use super::{By, Item, OnDelete, Relation, tokens};
 use crate::case::closest;
 use crate::errors::Errors;
 
@@ -57,4 +60,71 @@ fn ident(value: Option<&Expr>) -> Option<&Ident> {
         Some(Expr::Path(path)) => path.path.get_ident(),
         _ => None,
     }
+}
+
+/// Reads `has_many(orders = Order.user_id, …)`, `has_one(…)` and `many_to_many(tags = Tag, through = UserTag(user_id, tag_id))`.
+pub(super) fn relations(item: &Item, errors: &mut Errors) -> Vec<Relation> {
+    let example = match item.name.to_string().as_str() {
+        "has_many" => "has_many(orders = Order.user_id)",
+        "has_one" => "has_one(profile = Profile.user_id)",
+        _ => "many_to_many(tags = Tag, through = UserTag(user_id, tag_id))",
+    };
+    let Some(group) = &item.arguments else {
+        errors.at(tokens(item), format!("`{}` names its relations in parentheses: `{example}`", item.name));
+        return Vec::new();
+    };
+    let read = |input: ParseStream<'_>| {
+        let mut found = Vec::new();
+        while !input.is_empty() {
+            found.push(if item.name == "many_to_many" { linked(input)? } else { back(item, input)? });
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(found)
+    };
+    match read.parse2(group.stream()) {
+        Ok(found) if found.is_empty() => {
+            errors.at(&item.name, format!("no relation is named: `{example}`"));
+            found
+        }
+        Ok(found) => found,
+        Err(error) => {
+            let message = format!("{error}; `{}` is written `{example}`", item.name);
+            errors.push(syn::Error::new(error.span(), message));
+            Vec::new()
+        }
+    }
+}
+
+/// `orders = Order.user_id`.
+fn back(item: &Item, input: ParseStream<'_>) -> syn::Result<Relation> {
+    let name = input.call(Ident::parse_any)?;
+    input.parse::<Token![=]>()?;
+    let to = input.call(Path::parse_mod_style)?;
+    input.parse::<Token![.]>()?;
+    let by = input.parse()?;
+    let by = if item.name == "has_one" { By::One(by) } else { By::Many(by) };
+    Ok(Relation { name, to, by })
+}
+
+/// `tags = Tag, through = UserTag(user_id, tag_id)`.
+fn linked(input: ParseStream<'_>) -> syn::Result<Relation> {
+    let name = input.call(Ident::parse_any)?;
+    input.parse::<Token![=]>()?;
+    let to = input.call(Path::parse_mod_style)?;
+    input.parse::<Token![,]>()?;
+    let through: Ident = input.parse()?;
+    if through != "through" {
+        return Err(syn::Error::new(through.span(), "expected `through`"));
+    }
+    input.parse::<Token![=]>()?;
+    let link = input.call(Path::parse_mod_style)?;
+    let fields;
+    syn::parenthesized!(fields in input);
+    let from = fields.parse()?;
+    fields.parse::<Token![,]>()?;
+    let toward = fields.parse()?;
+    fields.parse::<Option<Token![,]>>()?;
+    Ok(Relation { name, to, by: By::Links(link, from, toward) })
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 
-use super::embedded;
+use super::{embedded, relations};
 use crate::ast::{Field, Table};
 
 /// The struct, and the type to name it by.
@@ -19,7 +19,8 @@ pub(crate) fn expand(table: &Table<'_>) -> (TokenStream, TokenStream) {
         let docs = format!("The column `{}`.", field.name.text);
         quote!(#[doc = #docs] #vis #ident: #krate::private::Column<#this, #ty>)
     });
-    let fields = own.chain(embedded::column_fields(table, &this));
+    let related = relations::columns(table).into_iter().map(|(field, _)| field);
+    let fields = own.chain(embedded::column_fields(table, &this)).chain(related);
     let code = quote! {
         #[doc = #docs]
         #[allow(dead_code, non_snake_case, private_interfaces)]
@@ -67,6 +68,7 @@ pub(super) fn value(table: &Table<'_>) -> TokenStream {
     });
     let all = quote!(<Self as #krate::private::Entity>::SCHEMA.columns);
     let fields = fields.chain(embedded::column_values(table, &quote!(Self), &all, &TokenStream::new()));
+    let fields = fields.chain(relations::columns(table).into_iter().map(|(_, value)| value));
     quote! {
         fn columns() -> Self::Columns {
             #columns { #(#fields,)* }

@@ -6,7 +6,7 @@ pub(crate) mod columns;
 mod embedded;
 pub(crate) mod header;
 pub(crate) mod model;
-mod relations;
+pub(crate) mod relations;
 pub(crate) mod row;
 mod schema;
 #[cfg(test)]

@@ -13,6 +13,10 @@ use crate::attr::OnDelete;
 /// `const SCHEMA`.
 pub(super) fn expand(table: &Table<'_>) -> TokenStream {
     let (krate, name) = (&table.krate, &table.name.text);
+    let renamed_from = match &table.renamed_from {
+        Some(from) => quote!(::core::option::Option::Some(#from)),
+        None => quote!(::core::option::Option::None),
+    };
     let (columns, indexes) = embedded::slices(table, name);
     let skipped = table.fields.iter().filter(|field| field.options.skip.is_some());
     let skipped: Vec<_> = skipped.map(|field| field.ident.unraw().to_string()).collect();
@@ -25,6 +29,7 @@ pub(super) fn expand(table: &Table<'_>) -> TokenStream {
             name: #name,
             columns: #columns,
             indexes: #indexes,
+            renamed_from: #renamed_from,
         };
     }
 }
@@ -44,7 +49,11 @@ pub(super) fn columns(table: &Table<'_>) -> TokenStream {
             let value = quote!(<#ty as #krate::private::ColumnValue>);
             (quote!(#value::TYPE), quote!(#value::NULLABLE))
         };
-        quote!(#krate::private::column(#name, #kind, #nullable, #max_len, #has_default))
+        let column = quote!(#krate::private::column(#name, #kind, #nullable, #max_len, #has_default));
+        match &field.options.renamed_from {
+            Some((_, from)) => quote!(#krate::private::renamed(#column, #from)),
+            None => column,
+        }
     });
     quote!(&[#(#columns),*])
 }

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use syn::Ident;
+use syn::ext::IdentExt;
+
 use crate::ast::{Field, Table};
 use crate::errors::Errors;
 
@@ -33,10 +36,12 @@ const TAKEN: [&str; 22] = [
 
 /// Adds every rule that references and relations break to `errors`.
 pub(super) fn check(table: &Table<'_>, errors: &mut Errors) {
-    let mut names: HashSet<String> = table.fields.iter().map(|field| field.ident.to_string()).collect();
+    let mut names =
+        Names { taken: table.fields.iter().map(|field| field.ident.unraw().to_string()).collect() };
     for field in table.columns() {
         options(field, errors);
         let Some((references, _)) = &field.options.references else { continue };
+        generic(table, references, errors);
         let Some(name) = field.relation() else {
             let message = "what the field refers to has no name, because the field's does not end with `_id`: call it \
                            something with `relation = name`";
@@ -44,17 +49,32 @@ pub(super) fn check(table: &Table<'_>, errors: &mut Errors) {
             continue;
         };
         let place = field.options.relation.as_ref().map_or(references, |(_, name)| name);
-        let text = name.to_string();
+        names.add(&name, place, "call the relation otherwise with `relation = name`", errors);
+    }
+    for relation in &table.relations {
+        generic(table, &relation.name, errors);
+        names.add(&relation.name, &relation.name, "call the relation otherwise", errors);
+    }
+}
+
+fn generic(table: &Table<'_>, place: &Ident, errors: &mut Errors) {
+    if !table.generics.params.is_empty() {
+        errors.at(place, "a generic table can't have relations: they are between tables that are known");
+    }
+}
+
+/// The names of fields and relations: queries know them side by side.
+struct Names {
+    taken: HashSet<String>,
+}
+
+impl Names {
+    fn add(&mut self, name: &Ident, place: &Ident, advice: &str, errors: &mut Errors) {
+        let text = name.unraw().to_string();
         if TAKEN.contains(&text.as_str()) {
-            errors.at(
-                place,
-                format!("a record has a method `{text}`: call the relation otherwise, `relation = name`"),
-            );
-        } else if !names.insert(text.clone()) {
-            let message = format!(
-                "there is a field or a relation `{text}` already: call this relation otherwise, `relation = name`"
-            );
-            errors.at(place, message);
+            errors.at(place, format!("a record has a method `{text}`: {advice}"));
+        } else if !self.taken.insert(text.clone()) {
+            errors.at(place, format!("there is a field or a relation `{text}` already: {advice}"));
         }
     }
 }

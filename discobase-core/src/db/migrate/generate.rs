@@ -12,11 +12,22 @@ use crate::value::Value;
 pub(crate) fn step(version: &str, tables: &[(String, Vec<Difference>)]) -> String {
     let mut text = format!("Step::new({version:?}, \"say what it is for\")");
     for (table, differences) in tables {
-        let _ = write!(text, "\n    .table({table:?}, |table| table");
+        let renamed = differences.iter().find_map(|one| match one {
+            Difference::TableRenamed { from, to } => Some((from, to)),
+            _ => None,
+        });
+        if let Some((from, to)) = renamed {
+            let _ = write!(text, "\n    .rename_table({from:?}, {to:?})");
+        }
+        let table = renamed.map_or(table, |(_, to)| to);
         // What is dropped goes last, so that a new column can be filled from it in between.
         let dropped = |change: &TableChange| matches!(change, TableChange::Drop(_));
         let mut changes: Vec<_> = differences.iter().flat_map(Difference::changes).collect();
         changes.sort_by_key(dropped);
+        if changes.is_empty() {
+            continue;
+        }
+        let _ = write!(text, "\n    .table({table:?}, |table| table");
         for change in &changes {
             let _ = write!(text, "\n        {}", call(change));
         }

@@ -26,7 +26,7 @@ pub use row::RowChange;
 pub use step::{Step, TableChanges};
 
 use crate::db::Database;
-use crate::db::difference::differences;
+use crate::db::difference::{differences, table_of};
 use crate::error::{Error, Result};
 use crate::tables::Tables;
 
@@ -188,7 +188,7 @@ impl Migrator {
         let tables = connection.link.engine.tables().clone();
         let registered = self.db.0.registry.lock().tables.clone();
         let differing = registered.iter().filter_map(|one| {
-            let table = tables.named(one.schema.name)?;
+            let table = table_of(&tables, one)?;
             Some((table.def().name.clone(), differences(one, table.def())))
                 .filter(|(_, found)| !found.is_empty())
         });

@@ -2,6 +2,8 @@
 
 use crate::field::{ColumnValue, KeyValue};
 use crate::orm::find::{Find, FindLenient, FindUnique};
+use crate::orm::model::deleted::Scope;
+use crate::orm::relation::key_column;
 use crate::orm::source::Source;
 use crate::query::expr::{Compare, Expr};
 use crate::row::RowWriter;
@@ -20,7 +22,15 @@ pub trait RefersTo<K>: ColumnValue {
     type Found<P: Entity>;
 
     /// Makes it of the query for the record.
+    #[doc(hidden)]
     fn found<P: Entity>(find: Find<P>) -> Self::Found<P>;
+
+    /// What is loaded for it: an `X`, or an `Option` of it.
+    type Loaded<X: Send>: Send;
+
+    /// Makes it of what was found; `None` if something had to be.
+    #[doc(hidden)]
+    fn loaded<X: Send>(found: Option<X>) -> Option<Self::Loaded<X>>;
 }
 
 impl<V: KeyValue> RefersTo<(V,)> for V {
@@ -28,6 +38,12 @@ impl<V: KeyValue> RefersTo<(V,)> for V {
 
     fn found<P: Entity>(find: Find<P>) -> FindUnique<P> {
         FindUnique::new(find)
+    }
+
+    type Loaded<X: Send> = X;
+
+    fn loaded<X: Send>(found: Option<X>) -> Option<X> {
+        found
     }
 }
 
@@ -40,6 +56,12 @@ where
     fn found<P: Entity>(find: Find<P>) -> FindLenient<P> {
         FindUnique::new(find).lenient()
     }
+
+    type Loaded<X: Send> = Option<X>;
+
+    fn loaded<X: Send>(found: Option<X>) -> Option<Option<X>> {
+        Some(found)
+    }
 }
 
 /// The record of `P` that the field of type `F` at `position` of a struct refers to.
@@ -48,22 +70,17 @@ pub fn parent<C: Entity, P: Entity, F: RefersTo<P::Key>>(
     position: usize,
     source: &impl Source,
 ) -> F::Found<P> {
-    let key = P::SCHEMA.key().map_or(&[][..], |index| index.columns);
-    let equal = key.iter().zip(values_at(child, &[position])).map(|(&column, value)| {
-        // No key is null, so that a field which refers to nothing finds nothing.
-        Expr::Compare(column, Compare::Eq, value)
-    });
-    F::found(Find::new(source).filtered(Expr::And(equal.collect())))
+    // No key is null, so that a field which refers to nothing finds nothing.
+    let equal = Expr::Compare(key_column::<P>(), Compare::Eq, value_at(child, position));
+    // What is referred to is there, marked as deleted or not.
+    F::found(Find::new(source).in_scope(Scope::All).filtered(equal))
 }
 
-/// The values of a struct's fields at these positions. One that can't be kept is null: no row has it.
-pub(crate) fn values_at<T: Entity>(value: &T, positions: &[usize]) -> Vec<Value> {
-    let mut row = RowWriter::new(positions.len());
-    for &position in positions {
-        if value.encode(position, &mut row).is_err() {
-            return vec![Value::Null; positions.len()];
-        }
+/// The value of a struct's field at a position. One that can't be kept is null: no row has it.
+pub(crate) fn value_at<T: Entity>(value: &T, position: usize) -> Value {
+    let mut row = RowWriter::new(1);
+    match value.encode(position, &mut row) {
+        Ok(()) => row.finish().value(0).map_or(Value::Null, |value| value.to_value()),
+        Err(_) => Value::Null,
     }
-    let row = row.finish();
-    row.values().into_iter().map(|value| value.to_value()).collect()
 }

@@ -83,6 +83,11 @@ impl Database {
 }
 
 impl Session {
+    /// The session that a target is. It goes on when this is dropped.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared, deadline: None, owner: false }
+    }
+
     /// Everything the session reads from now on is checked when it commits: if somebody changed any of it meanwhile,
     /// it is refused with `Conflict`. So it is as if its whole work had been done at the moment of the commit.
     ///
