@@ -190,8 +190,10 @@ impl Making<'_> {
     fn act(&mut self) -> Result<(), Refused> {
         let mut asked = 0;
         while let Some(consequences) = self.touched.consequences(self.tables, &mut asked) {
-            for (place, op) in consequences? {
-                self.apply(place, op)?;
+            for consequence in consequences? {
+                if let Some(op) = consequence.op(self.tables) {
+                    self.apply(consequence.place, op)?;
+                }
             }
         }
         Ok(())

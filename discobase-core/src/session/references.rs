@@ -32,8 +32,29 @@ pub(super) struct Touched {
     defined: Option<usize>,
 }
 
-/// An operation that a delete leads to, and the place of the delete.
-pub(super) type Consequence = (usize, Op);
+/// What a delete leads to for a row that refers to the deleted one.
+pub(super) struct Consequence {
+    /// The place of the delete.
+    pub(super) place: usize,
+    reference: Reference,
+    row: RowId,
+}
+
+impl Consequence {
+    /// The operation that it is, as the row is now: another reference may have had it changed, or deleted.
+    pub(super) fn op(&self, tables: &Tables) -> Option<Op> {
+        let Self { reference, row, .. } = self;
+        let (table, row, state) = (reference.child, *row, tables.loaded(reference.child)?);
+        let stored = state.row(row)?;
+        Some(match reference.on_delete {
+            OnDelete::Restrict => return None,
+            OnDelete::Cascade => Op::Delete { table, row },
+            OnDelete::SetNull => {
+                Op::Update { table, row, values: without(state.def(), reference.index, stored.row) }
+            }
+        })
+    }
+}
 
 /// The tables that must be in memory for a write to be made, beside its own.
 pub(crate) fn concerned(tables: &Tables, write: &Write) -> Vec<TableId> {
@@ -153,12 +174,7 @@ impl Touched {
                 }
                 match reference.on_delete {
                     OnDelete::Restrict => self.doubtful.push((place, child, *reference)),
-                    OnDelete::Cascade => found.push((place, Op::Delete { table, row: child })),
-                    OnDelete::SetNull => {
-                        let Some(stored) = children.row(child) else { continue };
-                        let values = without(children.def(), reference.index, stored.row);
-                        found.push((place, Op::Update { table, row: child, values }));
-                    }
+                    _ => found.push(Consequence { place, reference: *reference, row: child }),
                 }
             }
         }
