@@ -131,6 +131,7 @@ fn the_engine_imports_one_way() {
         .iter()
         // The crate's root names everything, and a module's tests may look at it through whatever uses it.
         .filter(|path| **path != src.join("lib.rs") && !path.ends_with("tests.rs"))
+        .filter(|path| !path.iter().any(|part| part == "tests"))
         .flat_map(|path| violations(path.strip_prefix(&src).unwrap(), &fs::read_to_string(path).unwrap()))
         .collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
