@@ -1,7 +1,6 @@
 //! Queries that load what is related to the records they find.
 
 use std::fmt;
-use std::future::Future;
 
 use crate::error::Result;
 use crate::orm::find::Find;
@@ -101,16 +100,16 @@ impl<T: Entity, L: Load<T>> FindWith<T, L> {
     ///
     /// # Errors
     /// As [`Find::all`]; `NotFound` when a record has to have a related one, and the filter on that leaves it out.
-    pub fn all(self) -> impl Future<Output = Result<Vec<(Record<T>, L::Loaded)>>> + Send {
-        async move { Ok(self.run(false).await?.0) }
+    pub async fn all(self) -> Result<Vec<(Record<T>, L::Loaded)>> {
+        Ok(self.run(false).await?.0)
     }
 
     /// The first record that matches, with what is related to it, or `None`.
     ///
     /// # Errors
     /// As [`FindWith::all`].
-    pub fn first(self) -> impl Future<Output = Result<Option<(Record<T>, L::Loaded)>>> + Send {
-        async move { Ok(self.limit(1).run(false).await?.0.pop()) }
+    pub async fn first(self) -> Result<Option<(Record<T>, L::Loaded)>> {
+        Ok(self.limit(1).run(false).await?.0.pop())
     }
 
     /// The queries that it takes, each as [`Find::explain`] shows it: the one for the records, and one for each relation.
@@ -118,8 +117,8 @@ impl<T: Entity, L: Load<T>> FindWith<T, L> {
     ///
     /// # Errors
     /// As [`FindWith::all`].
-    pub fn explain(self) -> impl Future<Output = Result<Vec<Explain>>> + Send {
-        async move { Ok(self.run(true).await?.1) }
+    pub async fn explain(self) -> Result<Vec<Explain>> {
+        Ok(self.run(true).await?.1)
     }
 
     async fn run(self, explained: bool) -> Result<(Vec<(Record<T>, L::Loaded)>, Vec<Explain>)> {

@@ -17,6 +17,9 @@ use crate::query::expr::Expr;
 use crate::schema::Entity;
 use crate::value::Value;
 
+/// Types that are only named.
+type Types<A, B, C> = PhantomData<fn() -> (A, B, C)>;
+
 /// The position of a field that can refer to records of `P`.
 #[must_use]
 pub fn back<P: Entity, C: Entity, F: RefersTo<P::Key>>(column: Column<C, F>) -> usize {
@@ -26,7 +29,7 @@ pub fn back<P: Entity, C: Entity, F: RefersTo<P::Key>>(column: Column<C, F>) -> 
 /// The record of `P` that a field of type `F` of `C` refers to.
 pub struct BelongsTo<C, P, F> {
     position: usize,
-    types: PhantomData<fn() -> (C, P, F)>,
+    types: Types<C, P, F>,
 }
 
 /// The records of `C` that refer to a record of `P`.
@@ -45,7 +48,7 @@ pub struct HasOne<P, C> {
 pub struct ManyToMany<P, L, T> {
     from: fn() -> usize,
     to: fn() -> usize,
-    types: PhantomData<fn() -> (P, L, T)>,
+    types: Types<P, L, T>,
 }
 
 /// What leads from records of `T` to others. The derive makes the only ones there are.
@@ -126,7 +129,7 @@ impl<P: Entity, L: Entity, T: Entity> Relation<P> for ManyToMany<P, L, T> {
     fn has_one_that(self, filters: Vec<Expr>) -> Filter<P> {
         let filters: Vec<Expr> = filters.into_iter().chain(self.scope().filter::<T>()).collect();
         let there = within::<T>((self.to)(), key_column::<T>(), filters);
-        Filter::new(self.from_links(vec![there]))
+        Filter::new(self.by_links(vec![there]))
     }
 
     async fn leads(self, origin: &Origin, keys: Vec<Value>) -> Result<Vec<Vec<Value>>> {
@@ -159,7 +162,7 @@ impl<P: Entity, L: Entity, T: Entity> ManyToMany<P, L, T> {
     }
 
     /// The condition that there is a link which satisfies the filters.
-    fn from_links(self, mut filters: Vec<Expr>) -> Expr {
+    fn by_links(self, mut filters: Vec<Expr>) -> Expr {
         filters.extend(Scope::Live.filter::<L>());
         within::<L>(key_column::<P>(), (self.from)(), filters)
     }

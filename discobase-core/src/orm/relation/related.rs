@@ -87,18 +87,12 @@ impl<T: Entity> Nest<T> for Bare {
 impl<T: Entity, L: Load<T>> Nest<T> for Nested<L> {
     type Item = (Record<T>, L::Loaded);
 
-    fn join<'a>(
-        self,
-        loading: &'a mut Loading,
-        records: Vec<Record<T>>,
-    ) -> impl Future<Output = Result<Vec<Self::Item>>> + Send + 'a
+    async fn join<'a>(self, loading: &'a mut Loading, records: Vec<Record<T>>) -> Result<Vec<Self::Item>>
     where
         Self: 'a,
     {
-        async move {
-            let loaded = self.0.load(loading, &records).await?;
-            Ok(records.into_iter().zip(loaded).collect())
-        }
+        let loaded = self.0.load(loading, &records).await?;
+        Ok(records.into_iter().zip(loaded).collect())
     }
 }
 

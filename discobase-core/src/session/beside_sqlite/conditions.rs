@@ -131,7 +131,7 @@ impl Inner for Found {
         Ok(Local { table: self.table, query, selection })
     }
 
-    fn database(&self) -> usize {
-        0
+    fn database(&self) -> Option<usize> {
+        None
     }
 }
