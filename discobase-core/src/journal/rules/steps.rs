@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::codec::frame::{Kind, Sum};
 use crate::ids::MessageId;
-use crate::journal::chain::{Holder, Links};
+use crate::journal::chain::{Holder, Link, Links};
 use crate::journal::rules::{Nonce, Position, Tip};
 
 /// What an owner wants.
@@ -119,15 +119,17 @@ pub(crate) struct Walked {
 }
 
 /// Whether something is missing in what a read shows that decided who may write, so that the chain from `from` to `end`
-/// is not the one that somebody else goes by: the `rival` that a reply showed, or what a frame of a later term follows.
+/// is not the one that somebody else goes by: the `rival` that a reply showed, or what a frame follows that was written in a
+/// later term.
 ///
 /// No rule needs it while nobody deletes what others rely on. It keeps a process that slept from following a tip whose
 /// `open` by another process was deleted meanwhile.
 pub(crate) fn torn(links: &Links, from: &Position, end: &Holder, rival: Option<Sum>) -> bool {
     let shown = |sum: Sum| sum == from.tip.sum || links.iter().any(|link| link.sum == sum);
     let lost = |prev: Sum| !shown(prev);
-    rival.is_some_and(lost)
-        || links.iter().any(|link| link.header.epoch > end.epoch && lost(link.header.prev))
+    // An `open` may have lost long ago, after a frame that is too old to be read here; nobody writes behind such a one.
+    let written = |link: &&Link| link.header.epoch > end.epoch && link.kind != Kind::Open;
+    rival.is_some_and(lost) || links.iter().filter(written).any(|link| lost(link.header.prev))
 }
 
 /// How an undertaking ended.

@@ -155,6 +155,8 @@ fn a_read_is_torn_if_it_lacks_a_rival_or_the_beginning_of_a_later_term() {
     assert!(!is_torn(&[link(9, 1, 2), link(10, 9, 2)], None));
     assert!(is_torn(&[link(10, 9, 2)], None), "what it follows was deleted");
     assert!(!is_torn(&[link(10, 9, 1)], None), "a frame of this term may follow what is too old to be read");
+    let lost = Link { kind: Kind::Open, ..link(10, 9, 2) };
+    assert!(!is_torn(&[lost], None), "so may an open that lost against an objection");
 }
 
 /// A process read the journal and slept before it posted its `open`; another one opened, wrote and trimmed meanwhile. Its
