@@ -146,9 +146,12 @@ fn hooks(table: &Table<'_>) -> TokenStream {
     let load = quote_spanned!(span=> <Self as #krate::private::Hooks>::after_load(self));
     let made = quote_spanned!(span=> <#krate::private::HookTable<Self>>::new());
     quote! {
+        // What is at the user's option is looked at by the user's lints.
+        #[allow(unused_qualifications)]
         fn loaded(&mut self) {
             #load;
         }
+        #[allow(unused_qualifications)]
         fn hooks() -> ::core::option::Option<&'static dyn #krate::private::Any> {
             ::core::option::Option::Some(const { &#made })
         }
