@@ -106,7 +106,8 @@ fn not_created(db: &str) -> Error {
 /// Opens the journal for writing.
 ///
 /// If something follows the tip that was read, it may be the last frame of a process that is gone, which was not
-/// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now.
+/// visible yet: then the journal is read once more. If it is another process's `open`, that process owns it now. If what
+/// follows is deleted, its writer may have written a checkpoint since and trimmed it: reading tells.
 async fn open(reader: Reader, replayed: Replayed, owner: &str, lazy: &Lazy) -> Result<(Writer, Replayed)> {
     let open = |replayed: &Replayed| {
         let sealing = replayed.sealing.clone();
@@ -114,13 +115,16 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str, lazy: &Lazy) -> R
     };
     let error = match open(&replayed).await {
         Ok(writer) => return Ok((writer, replayed)),
-        Err(error) if error.kind() == ErrorKind::Fenced => error,
+        Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Damaged) => error,
         Err(error) => return Err(error),
     };
     let before = replayed.position;
     env::sleep(&*reader.env, before.timing.settle()).await;
     match replay(&reader, Some(lazy)).await? {
         Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
+        Some(Replayed { position, .. }) if position.tip.sum != before.tip.sum => {
+            Err(owner::owned_elsewhere(&reader, &position.holder))
+        }
         _ => Err(error),
     }
 }

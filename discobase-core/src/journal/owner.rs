@@ -68,7 +68,8 @@ pub(crate) fn random_incarnation(env: &SharedEnv) -> Incarnation {
     Incarnation(bytes)
 }
 
-fn owned_elsewhere(reader: &Reader, holder: &Holder) -> Error {
+/// Another process has the database.
+pub(crate) fn owned_elsewhere(reader: &Reader, holder: &Holder) -> Error {
     let text = format!(
         "database {} is being written by another process (it was held by owner {}, epoch {}): stop that process, \
          or wait until it closes the database",

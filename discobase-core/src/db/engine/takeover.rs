@@ -80,13 +80,15 @@ impl Engine {
 
     async fn open(&self, follower: &mut Follower, agenda: &mut Agenda) -> Result<Box<Writer>> {
         let mut writer = match self.post_open(follower).await {
-            Err(error) if error.kind() == ErrorKind::Fenced => {
-                // The last frame of a process that is gone may not have been visible yet.
+            Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Damaged) => {
+                // The last frame of a process that is gone may not have been visible yet. One that is deleted may have been
+                // trimmed.
                 let before = follower.position().clone();
                 env::sleep(&*self.env, follower.position().timing.settle()).await;
                 let caught_up = self.catch_up(follower, agenda).await;
+                let moved = follower.position().tip.sum != before.tip.sum;
                 if !caught_up || !reopens(&before, follower.position()) {
-                    return Err(self.kept());
+                    return Err(if moved || error.kind() == ErrorKind::Fenced { self.kept() } else { error });
                 }
                 self.post_open(follower).await?
             }
