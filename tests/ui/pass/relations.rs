@@ -1,7 +1,8 @@
 //! Relations between structs of several modules, of words of the language, and in a circle.
 #![deny(warnings, missing_docs, unreachable_pub)]
 
-mod people {
+/// Who writes.
+pub mod people {
     use discobase::Table;
 
     /// A person.
@@ -21,7 +22,8 @@ mod people {
     }
 }
 
-mod post {
+/// What is written.
+pub mod post {
     use discobase::Table;
 
     use crate::people::Person;
