@@ -18,6 +18,7 @@ crate::in_process!(
     a_process_may_end_at_any_moment_of_a_checkpoint,
     commits_go_on_during_a_checkpoint,
     a_fenced_process_publishes_no_checkpoint,
+    a_process_that_opens_slowly_finds_no_damage_in_a_trim,
     a_lost_segment_is_named,
     a_late_copy_of_a_trimmed_frame_is_no_hole,
     checkpoints_are_written_when_they_are_due,
@@ -322,6 +323,28 @@ async fn commits_go_on_during_a_checkpoint(place: &Place) {
     let db = open(place).await;
     assert_eq!(rows(&db).await, before);
     db.close().await.unwrap();
+}
+
+async fn a_process_that_opens_slowly_finds_no_damage_in_a_trim(place: &Place) {
+    let owner = open(place).await;
+    User::new(1, "1", 0).save(&owner).await.unwrap();
+    // Its `open` arrives when what followed the tip that it has read is trimmed.
+    let late = Rule::new(Action::Delay { ms: 2_000 }).on("POST", "/channels/{channel}/messages");
+    place.local().faults().push(late);
+    let slow = manual(place);
+    let writing = async {
+        until("opening", || place.local().faults().pending().is_empty()).await;
+        User::new(2, "2", 0).save(&owner).await.unwrap();
+        owner.checkpoint().await.unwrap();
+        until("trimming", || journal(place, &owner) == 1).await;
+        User::new(3, "3", 0).save(&owner).await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(slow.connect_guild(place.local()), writing);
+    // Nobody objects in time to an opening on this guild, and nothing is damaged.
+    opened.unwrap();
+    assert_eq!(rows(&slow).await.len(), 3);
+    assert_eq!(User::new(4, "4", 0).save(&owner).await.unwrap_err().kind(), ErrorKind::Fenced);
+    slow.close().await.unwrap();
 }
 
 async fn a_fenced_process_publishes_no_checkpoint(place: &Place) {

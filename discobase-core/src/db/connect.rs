@@ -22,7 +22,7 @@ use crate::journal::history::read_history;
 use crate::journal::owner::{self, random_incarnation};
 use crate::journal::post::key;
 use crate::journal::reader::{Reader, is_unknown_channel};
-use crate::journal::rules::{Nonce, is_certain, reopens, winner};
+use crate::journal::rules::{Nonce, Position, is_certain, reopens, winner};
 use crate::journal::tail::Follower;
 use crate::journal::writer::Writer;
 use crate::lookup::{Files, Lazy, Lookups};
@@ -118,15 +118,25 @@ async fn open(reader: Reader, replayed: Replayed, owner: &str, lazy: &Lazy) -> R
         Err(error) if matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Damaged) => error,
         Err(error) => return Err(error),
     };
-    let before = replayed.position;
-    env::sleep(&*reader.env, before.timing.settle()).await;
-    match replay(&reader, Some(lazy)).await? {
-        Some(replayed) if reopens(&before, &replayed.position) => Ok((open(&replayed).await?, replayed)),
-        Some(Replayed { position, .. }) if position.tip.sum != before.tip.sum => {
-            Err(owner::owned_elsewhere(&reader, &position.holder))
-        }
-        _ => Err(error),
+    match moved(&reader, &replayed.position, lazy).await? {
+        Some(now) if reopens(&replayed.position, &now.position) => match open(&now).await {
+            Ok(writer) => Ok((writer, now)),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let later = moved(&reader, &now.position, lazy).await?;
+                Err(later.map_or(error, |later| owner::owned_elsewhere(&reader, &later.position.holder)))
+            }
+            Err(error) => Err(error),
+        },
+        Some(now) => Err(owner::owned_elsewhere(&reader, &now.position.holder)),
+        None => Err(error),
     }
+}
+
+/// What the journal holds after a while, if it no longer ends where it did.
+async fn moved(reader: &Reader, before: &Position, lazy: &Lazy) -> Result<Option<Replayed>> {
+    env::sleep(&*reader.env, before.timing.settle()).await;
+    let now = replay(reader, Some(lazy)).await?;
+    Ok(now.filter(|now| now.position.tip.sum != before.tip.sum))
 }
 
 /// Lists the channels, and finds the journal in them.
