@@ -40,9 +40,11 @@ pub(crate) async fn moderate(world: Arc<World>, mut rng: Rng) {
 }
 
 /// What people delete. Never the newest frame: without it a shorter chain remains, and nothing proves that it was longer.
+/// Nor one of several copies of a frame: without the first, the frame is as young as the second, and nothing proves that it
+/// was older.
 #[derive(Debug, Clone, Copy)]
 enum Victim {
-    /// A frame that another one follows.
+    /// A frame that another one follows, and that was posted once.
     Frame,
     /// A message in the channel of a table or an index.
     Segment,
@@ -112,13 +114,14 @@ fn role(topic: &str) -> Option<String> {
     topic.get("role")?.as_str().map(str::to_owned)
 }
 
-/// The messages of a journal whose frames are followed by others.
+/// The messages of a journal whose frames are followed by others, and in no other message.
 fn followed(state: &State, journal: Snowflake) -> Vec<(Snowflake, Snowflake)> {
     let bot = state.home().bot_id;
     let own = || state.messages_in(journal).filter(|message| message.author_id == bot);
     let followed: BTreeSet<String> = own().filter_map(|message| field(message, "prev")).collect();
-    let is_followed = |message: &Message| field(message, "sum").is_some_and(|sum| followed.contains(&sum));
-    own().filter(|message| is_followed(message)).map(|message| (journal, message.id)).collect()
+    let sums = || own().filter_map(|message| Some((field(message, "sum")?, message.id)));
+    let alone = |sum: &str| sums().filter(|(other, _)| other == sum).count() == 1;
+    sums().filter(|(sum, _)| followed.contains(sum) && alone(sum)).map(|(_, id)| (journal, id)).collect()
 }
 
 /// A field of the frame that a message shows.
