@@ -281,8 +281,8 @@ async def look_up(task, store, rows, note=""):
         except Exception:  # noqa: BLE001
             errors += 1
     note += f" {asked} of {len(rows)} saved rows were looked up in the time it had" if asked < len(rows) else ""
-    note += f" {errors} look-ups raised" if errors else ""
-    report(task, times=asked, seconds=time.monotonic() - started, rows=asked, found=found, note=note.strip())
+    note += f"; {errors} of the look-ups raised" if errors else ""
+    report(task, times=asked, seconds=time.monotonic() - started, rows=asked, found=found, note=note.strip("; "))
 
 
 async def increments(store):

@@ -53,7 +53,7 @@ struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 100)]
     round_trip: u64,
     /// How long the other stores in Discord may try each task, in seconds; then the rows are counted that they got to
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     budget: u64,
     /// How often what takes no long time is run; the median counts
     #[arg(long, default_value_t = 3)]

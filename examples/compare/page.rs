@@ -7,7 +7,7 @@ use comfy_table::{Table as Grid, presets};
 
 use crate::goals::Goal;
 use crate::outcome::{Outcome, Ran, TASKS};
-use crate::plot::{Bar, bars};
+use crate::plot::{Axis, Bar, bars};
 use crate::{Conditions, Result};
 
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
@@ -45,25 +45,11 @@ type Value = fn(&Outcome) -> f64;
 type Label = fn(f64) -> String;
 
 /// File, title, axis, task, what is plotted, how it is written.
-const PLOTS: [(&str, &str, &str, &str, Value, Label); 4] = [
-    (
-        "load.svg",
-        "Loading cities",
-        "durable rows a second (more is better)",
-        "cities",
-        Outcome::rows_per_second,
-        rate,
-    ),
-    ("save.svg", "Saving one row", "seconds (less is better)", "save_one", Outcome::seconds_each, time),
-    ("read.svg", "Reading a row by its key", "seconds (less is better)", "read", Outcome::seconds_each, time),
-    (
-        "open.svg",
-        "Opening again and reading a row",
-        "seconds (less is better)",
-        "open",
-        Outcome::seconds_each,
-        time,
-    ),
+const PLOTS: [(&str, &str, Axis, &str, Value, Label); 4] = [
+    ("load.svg", "Loading cities", Axis::Rate, "cities", Outcome::rows_per_second, rate),
+    ("save.svg", "Saving one row", Axis::Time, "save_one", Outcome::seconds_each, time),
+    ("read.svg", "Reading a row by its key", Axis::Time, "read", Outcome::seconds_each, time),
+    ("open.svg", "Opening again and reading a row", Axis::Time, "open", Outcome::seconds_each, time),
 ];
 
 fn bar(ran: &Ran, outcome: &Outcome, value: Value, label: Label) -> Option<Bar> {
@@ -84,7 +70,8 @@ fn results(all: &[Ran], goals: &[Goal], conditions: &Conditions) -> String {
     )];
     parts.push(grid(all, "Time", cell));
     parts.push(grid(all, "Requests and refusals", requests));
-    let plots = PLOTS.map(|(file, title, axis, ..)| format!("![{title}: {axis}](benchmarks/{file})"));
+    let plots =
+        PLOTS.map(|(file, title, axis, ..)| format!("![{title}: {}](benchmarks/{file})", axis.about()));
     parts.push(plots.join("\n\n"));
     let promises: Vec<String> = goals.iter().map(|goal| format!("- {goal}")).collect();
     parts.push(format!("**Promises**\n\n{}", promises.join("\n")));

@@ -33,8 +33,42 @@ pub(crate) struct Bar {
     pub(crate) ours: bool,
 }
 
+/// What the bars' lengths mean.
+#[derive(Clone, Copy)]
+pub(crate) enum Axis {
+    /// Rows a second.
+    Rate,
+    /// Seconds.
+    Time,
+}
+
+impl Axis {
+    /// What is written below it.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Rate => "durable rows a second (more is better)",
+            Self::Time => "time (less is better)",
+        }
+    }
+
+    /// How a power of ten is written on it.
+    fn tick(self, power: f64) -> String {
+        let (unit, least) = match (self, power) {
+            (Self::Rate, p) if p >= 6.0 => (" M", 6.0),
+            (Self::Rate, p) if p >= 3.0 => (" k", 3.0),
+            (Self::Rate, _) => ("", 0.0),
+            (Self::Time, p) if p >= 0.0 => (" s", 0.0),
+            (Self::Time, p) if p >= -3.0 => (" ms", -3.0),
+            (Self::Time, p) if p >= -6.0 => (" µs", -6.0),
+            (Self::Time, _) => (" ns", -9.0),
+        };
+        let decimals = (least - power).max(0.0) as usize;
+        format!("{:.decimals$}{unit}", 10_f64.powf(power - least))
+    }
+}
+
 /// A plot of bars; values that are not above zero have none.
-pub(crate) fn bars(title: &str, axis: &str, bars: &[Bar]) -> String {
+pub(crate) fn bars(title: &str, axis: Axis, bars: &[Bar]) -> String {
     let positive = || bars.iter().map(|bar| bar.value).filter(|value| *value > 0.0);
     let least = positive().fold(f64::INFINITY, f64::min);
     let most = positive().fold(0.0, f64::max);
@@ -61,7 +95,7 @@ pub(crate) fn bars(title: &str, axis: &str, bars: &[Bar]) -> String {
              x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
             TOP - 8.0,
             bottom + 16.0,
-            tick(power)
+            axis.tick(power)
         );
         power += ((high - low) / 8.0).ceil().max(1.0);
     }
@@ -85,18 +119,9 @@ pub(crate) fn bars(title: &str, axis: &str, bars: &[Bar]) -> String {
     let middle = LEFT + (WIDTH - LEFT - RIGHT) / 2.0;
     let _ = writeln!(
         svg,
-        "  <text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{axis}, logarithmic</text>\n</svg>",
-        bottom + 36.0
+        "  <text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}, logarithmic</text>\n</svg>",
+        bottom + 36.0,
+        axis.about()
     );
     svg
-}
-
-fn tick(power: f64) -> String {
-    let value = 10_f64.powf(power);
-    match power {
-        p if p >= 6.0 => format!("{} M", value / 1e6),
-        p if p >= 3.0 => format!("{} k", value / 1e3),
-        p if p >= 0.0 => format!("{value}"),
-        p => format!("{value:.*}", p.abs() as usize),
-    }
 }
