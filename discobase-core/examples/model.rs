@@ -1,4 +1,4 @@
-//! Explores the rules that keep one writer, in full: minutes, and some gigabytes for the largest scenarios.
+//! Explores the rules that keep one writer, in full: some minutes, and less than a gigabyte for the largest scenarios.
 //!
 //! `cargo run --release -p discobase-core --features model --example model`, with names of scenarios behind `--` to
 //! explore only those, and `LIMIT` for the most states of one (20,000,000).

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::quality::FixedState;
 
@@ -27,6 +27,11 @@ pub(super) trait System {
 
     /// What is wrong with a state.
     fn broken(&self, state: &Self::State) -> Option<String>;
+
+    /// Whether something may be wrong with a state that follows one with which nothing is.
+    fn may_break(&self, _before: &Self::State, _after: &Self::State) -> bool {
+        true
+    }
 }
 
 /// What an exploration found.
@@ -48,23 +53,27 @@ pub(super) enum Found {
 /// Sees states, depth first, until all are seen, one is wrong, or `limit` is reached; how many were seen.
 pub(super) fn explore<S: System>(system: &S, limit: usize) -> (Found, usize) {
     let first = system.initial();
-    let mut before = HashMap::from([(fingerprint(&first), 0)]);
+    let mut prints = Prints::default();
+    let start = prints.of(&first);
+    let mut before = HashMap::<u128, u128, FixedState>::default();
+    before.insert(start, 0);
     if let Some(wrong) = system.broken(&first) {
         return (Found::Broken { wrong, trace: Vec::new() }, 1);
     }
-    let mut open = vec![first];
+    let mut open = vec![(start, first)];
     let mut wrong = None;
-    while let Some(state) = open.pop() {
-        let from = fingerprint(&state);
+    while let Some((from, state)) = open.pop() {
         system.successors(&state, &mut |next, _| {
             if wrong.is_some() {
                 return;
             }
-            let to = fingerprint(&next);
+            let to = prints.of(&next);
             if let Entry::Vacant(entry) = before.entry(to) {
                 entry.insert(from);
-                wrong = system.broken(&next).map(|wrong| (wrong, to));
-                open.push(next);
+                if system.may_break(&state, &next) {
+                    wrong = system.broken(&next).map(|wrong| (wrong, to));
+                }
+                open.push((to, next));
             }
         });
         if let Some((wrong, at)) = wrong {
@@ -78,18 +87,18 @@ pub(super) fn explore<S: System>(system: &S, limit: usize) -> (Found, usize) {
 }
 
 /// How a state came about: the way back is known by fingerprints, and is walked forth again for its names.
-fn trace<S: System>(system: &S, before: &HashMap<u128, u128>, end: u128) -> Vec<String> {
+fn trace<S: System>(system: &S, before: &HashMap<u128, u128, FixedState>, end: u128) -> Vec<String> {
     let mut way = vec![end];
     while let Some(earlier) = way.last().and_then(|at| before.get(at)).filter(|at| **at != 0) {
         way.push(*earlier);
     }
     way.reverse();
-    let mut state = system.initial();
+    let (mut state, mut prints) = (system.initial(), Prints::default());
     let mut names = Vec::new();
     for wanted in way.into_iter().skip(1) {
         let mut taken = None;
         system.successors(&state, &mut |next, name| {
-            if taken.is_none() && fingerprint(&next) == wanted {
+            if taken.is_none() && prints.of(&next) == wanted {
                 names.push(name());
                 taken = Some(next);
             }
@@ -100,7 +109,30 @@ fn trace<S: System>(system: &S, before: &HashMap<u128, u128>, end: u128) -> Vec<
     names
 }
 
-fn fingerprint(state: &impl Hash) -> u128 {
-    let half = |seed| u128::from(FixedState::with_seed(seed).hash_one(state));
-    half(1) << 64 | half(2)
+/// Makes fingerprints: a state is walked through once, and what it fed is hashed twice.
+#[derive(Default)]
+struct Prints(Vec<u8>);
+
+impl Prints {
+    fn of(&mut self, state: &impl Hash) -> u128 {
+        self.0.clear();
+        state.hash(self);
+        let half = |seed| {
+            let mut hasher = FixedState::with_seed(seed).build_hasher();
+            hasher.write(&self.0);
+            u128::from(hasher.finish())
+        };
+        half(1) << 64 | half(2)
+    }
+}
+
+impl Hasher for Prints {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// What was fed is hashed by [`Prints::of`].
+    fn finish(&self) -> u64 {
+        0
+    }
 }

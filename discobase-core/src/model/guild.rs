@@ -173,7 +173,8 @@ impl Reading {
         self.0.iter().map(|link| link.message).max()
     }
 
-    fn links(&self) -> Links {
+    /// All of them, by what they follow.
+    pub(super) fn links(&self) -> Links {
         let mut links = Links::default();
         self.0.iter().for_each(|link| links.insert(Link::clone(link)));
         links

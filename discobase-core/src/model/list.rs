@@ -113,6 +113,17 @@ fn holding() -> Vec<Scenario> {
             .quick_to(6)
             .owned(&[part("a", 1), part("b", 1)])
             .followed(2),
+        long(
+            "E4",
+            "a process that opens between two checkpoints, and what the older one covers is trimmed",
+            9,
+        )
+        .laws(|laws| (laws.nonce, laws.race) = (Some(2), None))
+        .times(|times| times.window = TICK)
+        .trims(2)
+        .quick_to(6)
+        .owned(&[part("a", 1), part("b", 1)])
+        .read_by(1),
         long("C1", "a follower, an owner that looks, and a challenger", 6)
             .quick_to(5)
             .owned(&[Part("a", 1, 1, 1), part("b", 0)])
@@ -199,6 +210,23 @@ fn rules() -> Vec<Scenario> {
             .breaks()
             .owned(&[part("a", 1), part("b", 1)])
             .followed(1),
+        Scenario::long("M21", "the latest checkpoint is the root, wherever its walk leads", 9)
+            .rules(|rules| rules.latest_root = true)
+            .laws(|laws| (laws.nonce, laws.race) = (Some(2), None))
+            .times(|times| times.window = TICK)
+            .trims(2)
+            .quick_to(9)
+            .breaks()
+            .owned(&[part("a", 1), part("b", 1)])
+            .read_by(1),
+        Scenario::long("M22", "what a checkpoint covers is trimmed at once", 9)
+            .laws(|laws| (laws.nonce, laws.race) = (Some(2), None))
+            .times(|times| times.window = TICK)
+            .trims(0)
+            .quick_to(9)
+            .breaks()
+            .owned(&[part("a", 1), part("b", 1)])
+            .read_by(1),
         Scenario::long("M14", "an owner that objects does not wait before it reads", 8)
             .rules(|rules| rules.timing = Some(Timing { visibility: 0, grace: 0, ..LONG }))
             .quick_to(8)

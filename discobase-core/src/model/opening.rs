@@ -23,10 +23,14 @@ impl World {
     ) {
         let Some(process) = self.process(state, at) else { return };
         for reading in state.guild.readings(&self.laws, state.now, MessageId::default()) {
-            let base = self.base(state);
-            let (chain, holder) = reading.walk(base, self.timing);
-            let last = chain.last();
             let mut after = state.clone();
+            let Some(base) = self.start(state, &reading) else {
+                after.rootless = true;
+                next(after, &|| format!("process {at} reads, and finds no root"));
+                continue;
+            };
+            let (chain, holder) = reading.walk(&base, self.timing);
+            let last = chain.last();
             let unsure = if self.rules.any_open {
                 seen.is_none() && last.is_some_and(|last| last.kind == Kind::Open)
             } else {
@@ -46,6 +50,11 @@ impl World {
             let timing = self.timing();
             let position = Position { tip, holder, timing };
             after.rely(tip.sum);
+            if process.only_reads {
+                self.set(&mut after, at, Mode::Gone);
+                next(after, &|| format!("process {at} reads {:?}", last.map(name)));
+                continue;
+            }
             if before.is_some_and(|before| !reopens(before, &position)) {
                 self.set(&mut after, at, Mode::Gone);
                 next(after, &|| format!("process {at} reads, and gives up"));

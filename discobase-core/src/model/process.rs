@@ -24,6 +24,8 @@ pub(super) struct Rules {
     pub(super) trusts_refusals: bool,
     /// An `open` whose nonce belongs to a deleted message goes out under another.
     pub(super) second_nonce: bool,
+    /// The latest checkpoint is the root, wherever its walk leads.
+    pub(super) latest_root: bool,
     /// A read is believed that lacks the tip, or what decided who may write.
     pub(super) rootless: bool,
     /// The times that processes count with, where they are not the chain's.
@@ -43,6 +45,8 @@ pub(super) struct Process {
     pub(super) looks: u8,
     /// How often each of its posts is sent.
     pub(super) tries: u8,
+    /// Whether it only reads the journal, once.
+    pub(super) only_reads: bool,
     pub(super) mode: Mode,
 }
 
@@ -88,7 +92,13 @@ impl Process {
     /// One that will open the journal and write `frames`.
     pub(super) fn opener(owner: &str, incarnation: u8, frames: u8) -> Self {
         let mode = Mode::Reading { at: Duration::ZERO, seen: None, before: None };
-        Self { owner: owner.to_owned(), incarnation, frames, closes: false, looks: 0, tries: 1, mode }
+        let owner = owner.to_owned();
+        Self { owner, incarnation, frames, closes: false, looks: 0, tries: 1, only_reads: false, mode }
+    }
+
+    /// One that reads the journal once and relies on what it finds.
+    pub(super) fn reader() -> Self {
+        Self { only_reads: true, ..Self::opener("reader", 98, 0) }
     }
 
     /// One that holds `root` and has settled.

@@ -101,6 +101,7 @@ impl Scenario {
             end,
             deletions: 0,
             trims: None,
+            roots: false,
             deleted: false,
             refusals: 0,
         };
@@ -213,6 +214,14 @@ impl Scenario {
     /// Whose frame is so old trims what it covers.
     pub(super) fn trims(mut self, ticks: u64) -> Self {
         self.world.trims = Some(ticks);
+        self
+    }
+
+    /// Owners write checkpoints, whoever reads the whole journal chooses where to begin, and so many processes do nothing
+    /// but that. Behind the parts.
+    pub(super) fn read_by(mut self, readers: usize) -> Self {
+        self.world.roots = true;
+        self.world.processes.extend(std::iter::repeat_n(Process::reader(), readers));
         self
     }
 

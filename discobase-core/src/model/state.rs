@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::codec::frame::{Header, Kind, Sum, Timing};
 use crate::ids::MessageId;
-use crate::journal::chain::Link;
-use crate::journal::rules::{Nonce, Position};
+use crate::journal::chain::{Holder, Link};
+use crate::journal::rules::{Nonce, Position, Roots, Tip};
 use crate::model::explore::{Next, System};
-use crate::model::guild::{Guild, Laws, TICK};
+use crate::model::guild::{Guild, Laws, Reading, TICK};
 use crate::model::process::{Process, Rules};
 
 /// A guild with processes, at one moment.
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) refuted: Vec<Sum>,
     /// What the checkpoint covers whose owner has trimmed: the root is not there any more, and walks begin here.
     pub(super) base: Option<Box<Position>>,
+    /// Whether somebody read the journal and found nothing to begin with.
+    pub(super) rootless: bool,
     /// How many messages moderators may yet delete.
     pub(super) deletions: u8,
     /// How many requests the guild may yet refuse.
@@ -55,6 +57,8 @@ pub(super) struct World {
     pub(super) deletions: u8,
     /// How old a checkpoint is before its owner trims, in ticks; `None` if nobody does.
     pub(super) trims: Option<u64>,
+    /// Whether what owners write are checkpoints, and who reads the whole journal must choose where to begin.
+    pub(super) roots: bool,
     /// Whether somebody's `open` after the root was posted and deleted before all this.
     pub(super) deleted: bool,
     pub(super) refusals: u8,
@@ -117,6 +121,7 @@ impl System for World {
             relied: Vec::new(),
             refuted: Vec::new(),
             base: None,
+            rootless: false,
             deletions: self.deletions,
             refusals: self.refusals,
         }
@@ -140,8 +145,16 @@ impl System for World {
         if let Some(lost) = state.relied.iter().find(|sum| !on_chain(sum)) {
             return Some(format!("{lost:?} was relied on and is not on the chain"));
         }
+        if state.rootless {
+            return Some("a journal without a root was read".to_owned());
+        }
         let found = state.refuted.iter().find(|sum| on_chain(sum))?;
         Some(format!("{found:?} was reported as not durable and is on the chain"))
+    }
+
+    fn may_break(&self, before: &State, after: &State) -> bool {
+        let judged = |state: &State| (state.relied.len(), state.refuted.len(), state.rootless);
+        judged(before) != judged(after) || before.guild != after.guild
     }
 }
 
@@ -180,14 +193,53 @@ impl World {
         state.base.as_deref().unwrap_or(&self.root)
     }
 
+    /// Where a process begins that reads the whole journal, if it finds anything to begin with.
+    pub(super) fn start(&self, state: &State, reading: &Reading) -> Option<Position> {
+        if !self.roots {
+            return Some(self.base(state).clone());
+        }
+        let links = reading.links();
+        let mut roots = Roots::new();
+        if state.base.is_none() {
+            roots.offer(&links, &self.root, None, self.root.clone());
+        }
+        let mut checkpoints: Vec<&Link> = links.iter().filter(|link| link.kind == Kind::Checkpoint).collect();
+        checkpoints.sort_unstable_by_key(|link| link.message);
+        for checkpoint in checkpoints.into_iter().rev() {
+            let covers = self.covers(state, checkpoint);
+            if self.rules.latest_root {
+                return Some(covers);
+            }
+            roots.offer(&links, &covers, Some(checkpoint.sum), covers.clone());
+            if roots.is_final(&links) {
+                break;
+            }
+        }
+        roots.best()
+    }
+
+    /// What a checkpoint covers: everything up to the frame before it.
+    fn covers(&self, state: &State, checkpoint: &Link) -> Position {
+        let Header { epoch, incarnation, owner, prev, .. } = checkpoint.header.clone();
+        let posted = state.guild.0.iter().map(|posted| &posted.link);
+        let message = posted.filter(|link| link.sum == prev).map(|link| link.message).min();
+        let tip = Tip { sum: prev, message: message.unwrap_or(self.root.tip.message) };
+        Position { tip, holder: Holder { epoch, incarnation, owner, closed: false }, timing: self.timing }
+    }
+
+    /// What the owners of this exploration write.
+    pub(super) fn written(&self) -> Kind {
+        if self.roots { Kind::Checkpoint } else { Kind::Data }
+    }
+
     /// A data frame that somebody relies on stands for a checkpoint of the frame before it. When it is old enough, what it
-    /// covers is deleted: the chain up to there, and void frames beside it.
+    /// covers is deleted: the chain up to there, and void frames beside it. Where owners write checkpoints, those do.
     fn trim(&self, state: &State, next: Next<'_, State>) {
         let Some(ticks) = self.trims.filter(|_| state.base.is_none()) else { return };
         let (chain, _) = state.guild.all(&self.laws).walk(&self.root, self.timing);
         let (mut base, mut before) = (self.root.clone(), Vec::new());
         for link in &chain {
-            let relied = link.kind == Kind::Data && state.relied.contains(&link.sum);
+            let relied = link.kind == self.written() && state.relied.contains(&link.sum);
             if relied && state.guild.is_as_old(link.sum, state.now, ticks) {
                 let mut after = state.clone();
                 let held = [before.as_slice(), &[base.tip.sum]].concat();

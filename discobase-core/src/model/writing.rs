@@ -21,7 +21,7 @@ impl World {
             self.undertake(state.clone(), at, owner.clone(), Goal::Settle, None, &what, next);
         }
         if process.frames > 0 {
-            let kind = if process.closes && process.frames == 1 { Kind::Close } else { Kind::Data };
+            let kind = if process.closes && process.frames == 1 { Kind::Close } else { self.written() };
             let frame = self.own_frame(process, owner, kind, u64::from(process.frames));
             let goal = Goal::Append { sum: frame.sum, kind };
             let mut after = state.clone();
