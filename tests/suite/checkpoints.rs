@@ -1,7 +1,7 @@
 //! Checkpoints: what they keep is what was committed, whenever they are written and whatever interrupts them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use discobase::{Database, ErrorKind, Table};
 use discobase_guild::state::permission;
@@ -14,6 +14,8 @@ crate::in_process!(
     what_a_checkpoint_keeps_is_what_was_committed,
     deletes_and_updates_win_over_older_runs,
     the_journal_is_trimmed_behind_a_checkpoint,
+    a_database_that_is_busy_is_trimmed_all_the_same,
+    a_follower_that_takes_over_trims_nothing_that_is_young,
     random_histories_are_kept,
     a_process_may_end_at_any_moment_of_a_checkpoint,
     commits_go_on_during_a_checkpoint,
@@ -133,6 +135,74 @@ async fn the_journal_is_trimmed_behind_a_checkpoint(place: &Place) {
     let db = open(place).await;
     assert_eq!(rows(&db).await, before);
     db.close().await.unwrap();
+}
+
+/// Checkpoints follow each other faster than any of them grows old enough.
+async fn a_database_that_is_busy_is_trimmed_all_the_same(place: &Place) {
+    let db = trimming_after(place, Duration::from_millis(600)).build();
+    db.table::<User>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    let (mut written, mut most, mut segments) = (0, 0, 0);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        for _ in 0..10 {
+            User::new(written, &written.to_string(), 0).save(&db).await.unwrap();
+            written += 1;
+        }
+        db.checkpoint().await.unwrap();
+        most = most.max(journal(place, &db));
+        segments = segments.max(messages(place));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let checkpoints = db.checkpoints().unwrap();
+    assert!(checkpoints.error.is_none(), "{:?}", checkpoints.error);
+    let frames = written + checkpoints.written;
+    assert!(most as u64 * 2 < frames, "the journal had up to {most} messages of {frames} frames");
+    // Of each checkpoint the rows and three indexes, and for long enough those of the ones before.
+    let uploads = checkpoints.written * 4;
+    assert!(
+        (segments - most) as u64 * 3 < uploads * 2,
+        "{segments} messages, {most} of the journal; {uploads} uploads"
+    );
+    drop(db);
+    let db = open(place).await;
+    assert_eq!(User::count(&db).await.unwrap() as u64, written);
+    db.close().await.unwrap();
+}
+
+/// Whoever follows does not know how old a checkpoint is that another process wrote: not older than it has seen.
+async fn a_follower_that_takes_over_trims_nothing_that_is_young(place: &Place) {
+    let owner = trimming_after(place, Duration::from_secs(3_600)).build();
+    owner.table::<User>().unwrap();
+    owner.connect_guild(place.local()).await.unwrap();
+    User::new(1, "1", 1).save(&owner).await.unwrap();
+    owner.checkpoint().await.unwrap();
+    let follower = trimming_after(place, Duration::from_millis(1_000)).follower().build();
+    follower.table::<User>().unwrap();
+    follower.connect_guild(place.local()).await.unwrap();
+    // By then the first checkpoint is old.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    for id in 2..20 {
+        User::new(id, &id.to_string(), 1).save(&owner).await.unwrap();
+    }
+    let last = owner.checkpoint().await.unwrap();
+    owner.close().await.unwrap();
+    until("following", || follower.checkpoints().unwrap().complete_to == last).await;
+    follower.promote().await.unwrap();
+    let untouched = journal(place, &follower);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(untouched > 20 && journal(place, &follower) >= untouched, "the checkpoint is half a second old");
+    until("trimming", || journal(place, &follower) < 5).await;
+    assert_eq!(User::count(&follower).await.unwrap(), 19);
+    follower.close().await.unwrap();
+}
+
+/// A database that writes a checkpoint only when told to, and trims so long after it.
+fn trimming_after(place: &Place, after: Duration) -> discobase::DatabaseBuilder {
+    Database::builder(&place.name)
+        .timing(0, 0, 60_000)
+        .checkpoint_every(NEVER, NEVER)
+        .trim_after(after, Duration::from_millis(50))
 }
 
 /// How many messages an opening may have to read: those of all channels.

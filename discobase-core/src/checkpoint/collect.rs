@@ -9,14 +9,14 @@ use crate::ids::{ChannelId, Incarnation, MessageId};
 use crate::journal::reader::Reader;
 use crate::transport::{HistoryPage, Message, explain};
 
-/// Segments of earlier terms, and of this process's own that no checkpoint is preparing, that `checkpoint` does not
-/// refer to. A later term's are never among them: its owner may be about to refer to them.
+/// Segments of earlier terms, and of this process's own that no checkpoint is preparing, that are not among `used`:
+/// those of `checkpoint`, the latest, and those that are to be kept for a while. A later term's are never among them: its owner may be about to refer to them.
 pub(crate) async fn orphans(
     reader: &Reader,
     checkpoint: &Checkpoint,
+    used: &HashSet<Location>,
     own: Incarnation,
 ) -> Result<Vec<Location>> {
-    let used: HashSet<Location> = checkpoint.segments().map(|segment| segment.location).collect();
     let channels: BTreeSet<ChannelId> = checkpoint
         .tables
         .iter()

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, MessageId};
 use crate::journal::base::{Base, find_base};
 use crate::journal::chain::{Link, walk};
-use crate::journal::reader::{Reader, Scan, read_error};
+use crate::journal::reader::{Reader, Scan, is_missing_channel, read_error};
 use crate::journal::rules::Position;
 use crate::transport::explain;
 
@@ -24,12 +24,13 @@ use crate::transport::explain;
 const CONFIRMATIONS: usize = 3;
 
 /// Deletes what the checkpoint with this sum makes superfluous in the journal. Only for an owner that is certain of
-/// its term, and long enough after the checkpoint became durable that nobody still reads what is before it.
+/// its term, and long enough after the checkpoint became durable that nobody still reads what is before it. `later` are
+/// the checkpoints that it has written since.
 ///
 /// # Errors
-/// `Fenced` when the journal goes on from another root; what deleting can fail with.
-pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum) -> Result<()> {
-    let mut superfluous = look(reader, checkpoint).await?;
+/// `Fenced` when the journal goes on from a root of somebody else's; what deleting can fail with.
+pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum, later: &[Sum]) -> Result<()> {
+    let mut superfluous = look(reader, checkpoint, later).await?;
     // They may follow a root, or any other frame that goes.
     erase(reader, &superfluous.late, superfluous.now).await?;
     let mut confirmed = 0;
@@ -43,13 +44,14 @@ pub(crate) async fn trim_journal(reader: &Reader, checkpoint: Sum) -> Result<()>
             env::sleep(&*reader.env, superfluous.settle).await;
         }
         confirmed += 1;
-        superfluous = look(reader, checkpoint).await?;
+        superfluous = look(reader, checkpoint, later).await?;
     }
     erase(reader, &superfluous.late, superfluous.now).await?;
     erase(reader, &superfluous.frames, superfluous.now).await
 }
 
 /// Messages of the journal that are not needed.
+#[derive(Default)]
 struct Superfluous {
     /// Of the older roots.
     roots: Vec<MessageId>,
@@ -61,17 +63,26 @@ struct Superfluous {
     settle: std::time::Duration,
 }
 
-async fn look(reader: &Reader, checkpoint: Sum) -> Result<Superfluous> {
+async fn look(reader: &Reader, checkpoint: Sum, later: &[Sum]) -> Result<Superfluous> {
     let failed = |error| read_error(&error, reader.channel);
     let mut scan = Scan::default();
     reader.read(&mut scan, MessageId::new(0)).await.map_err(failed)?;
     let base = find_base(reader, &mut scan).await.map_err(failed)?;
-    let base = base.filter(|base| base.link.sum == checkpoint).ok_or_else(|| {
+    // A later one may not be visible yet.
+    let own = |base: &Base| base.link.sum == checkpoint || later.contains(&base.link.sum);
+    let base = base.filter(own).ok_or_else(|| {
         let text =
-            "the journal goes on from another checkpoint than this process wrote last: nothing is trimmed";
+            "the journal goes on from another checkpoint than this process has written: nothing is trimmed";
         Error::new(ErrorKind::Fenced, text).in_channel(reader.channel)
     })?;
-    Ok(superfluous(&scan, &base))
+    let link = scan.links.iter().find(|link| link.sum == checkpoint).cloned();
+    let upto = match link {
+        _ if base.link.sum == checkpoint => Some(base),
+        Some(link) if reader.load(&mut scan, &link).await.map_err(failed)? => Base::checkpoint(&link, &scan),
+        _ => None,
+    };
+    // Where somebody has deleted it, the later ones tell in their time what is not needed.
+    Ok(upto.map_or_else(Superfluous::default, |upto| superfluous(&scan, &upto)))
 }
 
 /// What the base does not need of what was read: pure.
@@ -113,7 +124,7 @@ fn superfluous(scan: &Scan, base: &Base) -> Superfluous {
     let settle = timing.settle();
     // The newest message stays, and what it follows with it: all waits until something is posted behind a late copy.
     if scan.copies().any(|(message, sum)| Some(message) == scan.newest && unneeded.contains(&sum)) {
-        return Superfluous { roots: Vec::new(), late: Vec::new(), frames: Vec::new(), now, settle };
+        return Superfluous { now, settle, ..Superfluous::default() };
     }
     let all = messages(&|sum| unneeded.contains(sum));
     let (late, frames) = all.into_iter().partition(|message| *message > covers.message);
@@ -139,19 +150,29 @@ async fn erase(reader: &Reader, messages: &[MessageId], now: u64) -> Result<()> 
     deleted.map_err(|error| explain(&error, "trimming the journal").in_channel(reader.channel))
 }
 
-/// Deletes messages of several channels.
+/// Deletes messages of several channels. A channel that can't be written to keeps the others waiting for nothing, and one
+/// that is gone has nothing left.
+///
+/// # Errors
+/// The first of what deleting failed with.
 pub(crate) async fn drop_messages(reader: &Reader, messages: &[Location], now: u64) -> Result<()> {
     let mut by_channel: BTreeMap<ChannelId, Vec<MessageId>> = BTreeMap::new();
     for location in messages {
         by_channel.entry(location.channel).or_default().push(location.message);
     }
+    let mut outcome = Ok(());
     for (channel, mut messages) in by_channel {
         messages.sort_unstable();
         messages.dedup();
-        let deleted = delete(&*reader.transport, channel, &messages, now).await;
-        deleted.map_err(|error| explain(&error, "deleting old segments").in_channel(channel))?;
+        match delete(&*reader.transport, channel, &messages, now).await {
+            Err(error) if !is_missing_channel(&error) => {
+                let error = explain(&error, "deleting old segments").in_channel(channel);
+                outcome = outcome.and(Err(error));
+            }
+            _ => {}
+        }
     }
-    Ok(())
+    outcome
 }
 
 /// The messages that `before` used and `now` does not, and those that an earlier checkpoint dropped and that are not

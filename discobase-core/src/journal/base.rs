@@ -32,7 +32,7 @@ impl Base {
     }
 
     /// The base that a checkpoint's frame is.
-    fn checkpoint(link: &Link, scan: &Scan) -> Option<Self> {
+    pub(crate) fn checkpoint(link: &Link, scan: &Scan) -> Option<Self> {
         let Summary { root, covers, .. } = match &scan.frame(link.sum)?.body {
             Body::Checkpoint(checkpoint) => checkpoint.summary(),
             Body::Sealed(sealed) => Summary::clone(sealed.summary.as_deref()?),

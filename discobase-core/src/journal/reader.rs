@@ -334,10 +334,15 @@ pub(crate) fn is_unknown_message(error: &TransportError) -> bool {
     matches!(error, TransportError::Missing(_)) && error.code() == Some(UNKNOWN_MESSAGE)
 }
 
+/// Whether a channel is not there: not only a message of it, or a file.
+pub(crate) fn is_missing_channel(error: &TransportError) -> bool {
+    matches!(error, TransportError::Missing(_)) && error.code() == Some(UNKNOWN_CHANNEL)
+}
+
 /// Whether an error says that the journal's channel is not there: not only a message of it, or a file.
 pub(crate) fn is_unknown_channel(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<TransportError>());
-    matches!(cause, Some(TransportError::Missing(failure)) if failure.code == Some(UNKNOWN_CHANNEL))
+    cause.is_some_and(is_missing_channel)
 }
 
 /// The error for a transport failure while reading the journal.

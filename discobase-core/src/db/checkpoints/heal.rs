@@ -45,9 +45,9 @@ impl Task {
         let appended = self.engine.append_mended(Box::new(checkpoint), after).await?;
         let Cut { tables, .. } = &cut;
         let checkpoint = self.finished(&cut, appended);
-        if let Some(pending) = &mut self.pending {
-            pending.dropped.retain(|dropped| !mend.gone.contains(&dropped.channel));
-        }
+        // An earlier checkpoint may be among what was deleted.
+        self.pending.unite();
+        self.pending.forget(&mend.gone);
         let (transport, genesis, bot) = (&*self.reader.transport, &checkpoint.root.genesis, self.reader.bot);
         catalog::rewrite(transport, genesis, bot, tables, Some(&checkpoint)).await;
         self.mirrored();

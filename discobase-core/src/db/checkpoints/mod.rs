@@ -1,6 +1,7 @@
 //! The task that writes checkpoints while commits go on, and afterwards deletes what they make superfluous.
 
 mod heal;
+mod pending;
 mod rotate;
 mod settings;
 mod state;
@@ -15,28 +16,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) use heal::Mend;
+use pending::{Pending, Queue};
 pub(crate) use settings::{Enough, Settings};
 pub use state::CheckpointState;
 use state::Progress;
 
-use crate::codec::checkpoint::{Location, Root};
-use crate::db::engine::{Engine, Role, read_only};
+use crate::codec::checkpoint::Root;
+use crate::db::engine::{Engine, Last, Role, read_only};
 use crate::env::{self, SharedEnv};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
 use crate::journal::reader::Reader;
 use crate::replay::Volume;
 use crate::seal::Sealing;
-
-/// What is to be deleted, and when.
-struct Pending {
-    /// On the monotonic clock.
-    at: Duration,
-    /// Messages that the checkpoint dropped.
-    dropped: Vec<Location>,
-    /// Whether the channels of tables and indexes are to be looked through for segments that nothing refers to.
-    collect: bool,
-}
 
 /// What is to be done as soon as other keys hold.
 pub(crate) type Rotated = Box<dyn FnOnce() + Send>;
@@ -70,7 +62,7 @@ struct Task {
     reader: Reader,
     root: Root,
     settings: Settings,
-    pending: Option<Pending>,
+    pending: Queue,
     /// Whether segments may lie around that no checkpoint refers to.
     orphans: bool,
     /// When a checkpoint that failed is tried again, and how often it has failed.
@@ -94,17 +86,21 @@ impl Checkpoints {
         let (requests, receiver) = mpsc::unbounded_channel();
         let leaving = watch::Sender::new(false);
         // A process before this one may have been interrupted while it trimmed, or never have come to it.
+        // What it is when this process comes to write is for then.
+        let untrimmed = untrimmed.filter(|_| engine.role() != Role::Follower);
         let pending = engine.last().zip(untrimmed).map(|(last, age)| {
             let at = env.monotonic() + settings.trim_after.saturating_sub(age);
-            Pending { at, dropped: last.checkpoint.drop.clone(), collect: false }
+            superfluous(&last, at)
         });
+        let mut queue = Queue::default();
+        pending.into_iter().for_each(|pending| queue.push(pending));
         let progress = Arc::new(Mutex::new(Progress::default()));
         let task = Task {
             engine: Arc::clone(&engine),
             reader,
             root,
             settings,
-            pending,
+            pending: queue,
             orphans: true,
             retry: None,
             requests: receiver,
@@ -188,7 +184,7 @@ impl Task {
             if self.engine.role() == Role::Follower && !self.until_writer().await {
                 return;
             }
-            let wake = self.wake_at();
+            let wake = self.pending.next_at();
             let env = Arc::clone(&self.reader.env);
             let due = due(&env, self.engine.volume(), self.settings.due, self.retry.map(|(at, _)| at));
             tokio::select! {
@@ -228,7 +224,10 @@ impl Task {
         loop {
             tokio::select! {
                 biased;
-                () = self.engine.becomes_writer() => return true,
+                () = self.engine.becomes_writer() => {
+                    self.inherit();
+                    return true;
+                }
                 request = self.requests.recv() => match request {
                     Some(Request::Write(reply) | Request::Rotate(_, _, reply) | Request::Heal(_, reply)) => {
                         let _ = reply.send(Err(read_only()));
@@ -243,8 +242,12 @@ impl Task {
         }
     }
 
-    fn wake_at(&self) -> Option<Duration> {
-        self.pending.as_ref().map(|pending| pending.at)
+    /// What the checkpoint of the process before makes superfluous is this one's to delete. It may be a moment old,
+    /// however long this process has followed.
+    fn inherit(&mut self) {
+        let at = self.reader.env.monotonic() + self.settings.trim_after;
+        self.pending = Queue::default();
+        self.engine.last().into_iter().for_each(|last| self.pending.push(superfluous(&last, at)));
     }
 
     /// Writes a checkpoint. What keeps it from being written is kept for whoever asks, and tried again later.
@@ -268,6 +271,11 @@ impl Task {
         }
         written
     }
+}
+
+/// What a checkpoint makes superfluous that another process wrote, or this one at another time.
+fn superfluous(last: &Last, at: Duration) -> Pending {
+    Pending { at, checkpoint: last.sum, dropped: last.checkpoint.drop.clone(), collect: false }
 }
 
 /// Completes when enough was written for a checkpoint, and not before the time to try again.

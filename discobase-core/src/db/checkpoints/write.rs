@@ -7,7 +7,7 @@ use super::{Pending, Task};
 use crate::checkpoint::build::{Wanted, build};
 use crate::checkpoint::trim::superseded;
 use crate::checkpoint::upload::{Uploader, upload};
-use crate::codec::checkpoint::{Checkpoint, Covers, TableCheckpoint};
+use crate::codec::checkpoint::{Checkpoint, Covers, Location, TableCheckpoint};
 use crate::db::catalog;
 use crate::db::engine::{Appended, Cut, Last};
 use crate::error::Result;
@@ -53,8 +53,7 @@ impl Task {
         self.progress.lock().mirroring = true;
         self.engine.checkpointed(cut.volume, last, &forgettable);
         let at = self.reader.env.monotonic() + self.settings.trim_after;
-        let collect = self.orphans || self.pending.as_ref().is_some_and(|pending| pending.collect);
-        self.pending = Some(Pending { at, dropped, collect });
+        self.pending.push(Pending { at, checkpoint: tip.sum, dropped, collect: self.orphans });
         self.orphans = false;
         self.progress.lock().written += 1;
         checkpoint
@@ -101,9 +100,9 @@ impl Task {
             steps: cut.tables.steps().to_vec(),
             drop: Vec::new(),
         };
-        let undeleted = self.pending.as_ref().map_or(&[][..], |pending| &pending.dropped);
+        let undeleted: Vec<Location> = self.pending.dropped().collect();
         if let Some(last) = last {
-            checkpoint.drop = superseded(&last.checkpoint, undeleted, &checkpoint);
+            checkpoint.drop = superseded(&last.checkpoint, &undeleted, &checkpoint);
         }
         checkpoint
     }

@@ -84,7 +84,7 @@ impl World {
         // What it covers is to be final, and so is the checkpoint.
         let interrupted = source.rarely(3);
         self.guild.allow_deletions(if interrupted { source.number() } else { u64::MAX });
-        let trimmed = trim_journal(&self.reader, checkpoint.sum).await;
+        let trimmed = trim_journal(&self.reader, checkpoint.sum, &[]).await;
         self.guild.allow_deletions(u64::MAX);
         // The newest message stays. A request that came so late that it follows what is trimmed looks like a hole then.
         let present = self.present();
