@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Table, update};
+use discobase_guild::Limits;
 use twilight_model::util::Timestamp;
 
 use crate::following::until;
-use crate::support::Place;
+use crate::support::{Place, limits};
 use crate::tables::User;
 
 crate::in_process!(
@@ -15,6 +16,8 @@ crate::in_process!(
     a_delete_that_only_marks_writes_nothing_else,
     what_another_process_writes_is_found,
     a_lost_file_is_named,
+    a_file_that_a_merge_replaced_is_found_in_the_new_one,
+    a_url_that_expired_is_asked_for_anew,
     a_table_that_grew_is_looked_up,
     a_cache_is_kept_within_its_budget,
     lookups_are_counted,
@@ -186,6 +189,59 @@ async fn a_lost_file_is_named(place: &Place) {
     let found = error.place();
     assert_eq!(found.channel.map(discobase::ChannelId::get), Some(channel));
     assert!(found.message.is_some() && found.table.as_deref() == Some("page"), "{error}");
+    let advice = error.to_string();
+    assert!(advice.contains("verify()") && advice.contains("heal()"), "{advice}");
+    db.close().await.unwrap();
+}
+
+/// The messages of the pages' channel, by age.
+fn files(place: &Place) -> Vec<u64> {
+    let guild = place.local();
+    guild.with_state(|state, _| {
+        let channel = state.channels_of(guild.guild_id()).find(|channel| channel.name == "page").unwrap().id;
+        state.messages_in(channel).map(|message| message.id).collect()
+    })
+}
+
+/// Whoever follows has the place of a file in mind that the owner's next checkpoint has merged away and deleted.
+async fn a_file_that_a_merge_replaced_is_found_in_the_new_one(place: &Place) {
+    filled(place, builder(place)).await;
+    // It reads the journal by itself only after half a minute, and hears of nothing.
+    let follower = open(place, builder(place).follower().gateway(false)).await;
+    assert_eq!(Page::get(&follower, 1_u64).await.unwrap().unwrap().text, page(1).text);
+    let before = files(place);
+    let owner = builder(place).trim_after(Duration::ZERO, Duration::from_millis(50)).build();
+    owner.table::<Page>().unwrap();
+    owner.connect_guild(place.local()).await.unwrap();
+    let changed =
+        update::<Page>().filter(|page| page.id.ge(0_u64)).set(|page| page.text, |page| page.text + "!");
+    assert_eq!(changed.run(&owner).await.unwrap() as u64, ROWS);
+    owner.checkpoint().await.unwrap();
+    let gone = async || !files(place).iter().any(|file| before.contains(file));
+    until("what the merge replaced is deleted", gone).await;
+    let found = Page::get(&follower, 29_000_u64).await.unwrap().unwrap();
+    assert_eq!(found.text, format!("{}!", page(29_000).text));
+    assert!(!follower.is_loaded::<Page>().unwrap());
+    owner.close().await.unwrap();
+    follower.close().await.unwrap();
+}
+
+async fn a_url_that_expired_is_asked_for_anew(_place: &Place) {
+    let lifetime = Duration::from_secs(3);
+    let limits = Limits { url_lifetime_ms: lifetime.as_millis() as u64, ..limits() };
+    let place = &Place::limited(limits).await;
+    filled(place, builder(place)).await;
+    let db = open(place, builder(place).follower().gateway(false)).await;
+    let cost = async |id: u64| {
+        let before = db.traffic().unwrap().requests;
+        assert_eq!(Page::get(&db, id).await.unwrap().unwrap().text, page(id).text);
+        db.traffic().unwrap().requests - before
+    };
+    assert_eq!(cost(1).await, 2, "a block of the index, and one of the rows");
+    tokio::time::sleep(lifetime + Duration::from_secs(1)).await;
+    assert_eq!(cost(29_000).await, 6, "both are refused, asked for anew, and downloaded");
+    assert!(cost(15_000).await <= 2, "the new ones are kept");
+    assert!(!db.is_loaded::<Page>().unwrap());
     db.close().await.unwrap();
 }
 

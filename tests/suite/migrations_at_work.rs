@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use discobase::{Database, ErrorKind, Step, Table};
+use discobase::{Database, ErrorKind, Step, Table, TableChanges};
 use discobase_guild::{Action, Rule};
 
+use crate::following::until;
 use crate::migrations::{check_two, one, steps, two, version_one, version_two};
 use crate::support::Place;
+use crate::tables::User;
 
 crate::in_process!(
     the_catalog_shows_what_a_step_made,
@@ -14,6 +16,8 @@ crate::in_process!(
     a_process_that_ends_between_steps_goes_on_where_it_was,
     a_lost_reply_does_not_apply_a_step_twice,
     a_follower_sees_what_a_step_did,
+    a_follower_goes_by_what_others_made_of_a_table,
+    a_dropped_table_holds_no_trimming_up,
     a_step_gives_way_to_writers,
     a_dropped_tables_channels_go,
     a_follower_migrates_nothing,
@@ -130,6 +134,94 @@ async fn a_follower_sees_what_a_step_did(place: &Place) {
     assert_eq!(one::Profile::count(&follower).await.unwrap(), 4);
     follower.close().await.unwrap();
     writer.close().await.unwrap();
+}
+
+/// A process whose structs are those of version 1 goes on reading what is there, by the indexes that are there; what is not
+/// there any more it does not make up.
+async fn a_follower_goes_by_what_others_made_of_a_table(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let (eager, lazy) = (place.follower(), place.follower());
+    eager.table::<one::Profile>().unwrap();
+    lazy.table_lazy::<one::Profile>().unwrap();
+    place.connect(&eager).await.unwrap();
+    place.connect(&lazy).await.unwrap();
+    let mut steps = Vec::new();
+    let mut migrate = async |step: Step| {
+        steps.push(step);
+        let db = place.builder().migrate_on_connect(false).build();
+        db.migrations(steps.clone()).unwrap();
+        place.connect(&db).await.unwrap();
+        db.migrator().up().await.unwrap();
+        db.checkpoint().await.unwrap();
+        let seq = db.stats().unwrap().seq;
+        db.close().await.unwrap();
+        for follower in [&eager, &lazy] {
+            until("the follower sees it", async || follower.stats().unwrap().seq >= seq).await;
+        }
+    };
+    let rich = async |db: &Database| {
+        let rich = one::Profile::find(db).filter(|profile| profile.points.eq(180)).all().await?;
+        Ok::<_, discobase::Error>(rich.iter().map(|profile| profile.id).collect::<Vec<_>>())
+    };
+    let others = |table: TableChanges| {
+        table.add("mail", None::<String>).drop_index(["points"]).index(["name"]).index(["points"])
+    };
+    migrate(Step::new("1.1.0", "other indexes").table("profiles", others)).await;
+    assert_eq!(rich(&eager).await.unwrap(), [3]);
+    assert_eq!(rich(&lazy).await.unwrap(), [3], "the index is at another place");
+    migrate(Step::new("1.2.0", "members").rename_table("profiles", "members")).await;
+    assert_eq!(rich(&eager).await.unwrap(), [3]);
+    assert_eq!(rich(&lazy).await.unwrap(), [3], "whatever it is called");
+    migrate(Step::new("1.3.0", "less").table("members", |table| table.drop("legacy"))).await;
+    for follower in [&eager, &lazy] {
+        let error = rich(follower).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
+        assert!(error.to_string().contains("legacy"), "{error}");
+    }
+    migrate(Step::new("1.4.0", "again").table("members", |table| table.add("legacy", None::<String>))).await;
+    assert_eq!(rich(&eager).await.unwrap(), [3]);
+    assert_eq!(rich(&lazy).await.unwrap(), [3]);
+    // It may write only what it has all fields of.
+    eager.promote().await.unwrap_err();
+    let error = one::profile(9, 9).save(&eager).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
+    eager.close().await.unwrap();
+    lazy.close().await.unwrap();
+}
+
+/// What is to be deleted of a table went with its channels; what is to be deleted of others does not wait for it.
+async fn a_dropped_table_holds_no_trimming_up(place: &Place) {
+    let build = || {
+        let db = place.builder().checkpoint_every(u64::MAX, u64::MAX);
+        db.trim_after(Duration::from_millis(700), Duration::from_millis(50)).build()
+    };
+    let db = build();
+    db.table::<one::Profile>().unwrap();
+    db.table::<User>().unwrap();
+    place.connect(&db).await.unwrap();
+    one::profile(1, 1).save(&db).await.unwrap();
+    User::new(1, "1", 1).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = build();
+    db.table::<User>().unwrap();
+    db.migrations([Step::new("2.0.0", "no profiles").drop_table("profiles")]).unwrap();
+    place.connect(&db).await.unwrap();
+    User::new(2, "2", 2).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    let segments = || {
+        place.local().with_state(|state, _| {
+            let users =
+                state.channels_of(place.local().guild_id()).filter(|one| one.name.starts_with("users"));
+            users.map(|channel| state.messages_in(channel.id).count()).sum::<usize>()
+        })
+    };
+    let before = segments();
+    until("the older segments are deleted", async || segments() < before).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let trouble = db.checkpoints().unwrap().error;
+    assert!(trouble.is_none(), "{trouble:?}");
+    db.close().await.unwrap();
 }
 
 async fn a_step_gives_way_to_writers(place: &Place) {

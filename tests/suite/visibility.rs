@@ -6,6 +6,9 @@ use std::time::Duration;
 use discobase::transport::twilight::{TwilightConfig, TwilightTransport};
 use discobase::{Database, Table};
 
+use discobase_guild::{Action, Rule};
+
+use crate::following::until;
 use crate::support::Place;
 use crate::support::lagging::Lagging;
 use crate::tables::User;
@@ -13,6 +16,7 @@ use crate::tables::User;
 crate::in_process!(
     a_last_frame_that_is_not_visible_yet_keeps_nobody_out,
     a_frame_that_is_not_visible_yet_is_not_missed,
+    a_file_that_is_not_there_yet_is_waited_for,
 );
 
 /// A database whose history lags.
@@ -51,4 +55,27 @@ async fn a_frame_that_is_not_visible_yet_is_not_missed(place: &Place) {
     }
     User::new(3, "3", 0).save(&db).await.unwrap();
     db.close().await.unwrap();
+}
+
+/// A message may be there before its file can be downloaded: nobody takes that for damage.
+async fn a_file_that_is_not_there_yet_is_waited_for(place: &Place) {
+    let open = async |db: Database| {
+        db.table::<User>().unwrap();
+        place.connect(&db).await.unwrap();
+        db
+    };
+    let owner = open(place.database()).await;
+    let follower = open(place.follower()).await;
+    let late = Rule::new(Action::LateFiles { ms: 1_200 }).on("POST", "/channels/{channel}/messages");
+    place.local().faults().push(late);
+    // More than a message has room for.
+    let all = (0..200).map(|id| User::new(id, &format!("user number {id}"), 0));
+    User::save_all(all, &owner).await.unwrap();
+    let reader = open(place.follower()).await;
+    assert_eq!(User::count(&reader).await.unwrap(), 200);
+    until("the follower sees it", async || User::count(&follower).await.unwrap() == 200).await;
+    assert!(follower.lag().is_ok());
+    for db in [reader, follower, owner] {
+        db.close().await.unwrap();
+    }
 }

@@ -175,6 +175,16 @@ pub(crate) fn changed(registered: &Registered, def: &TableDef, differences: &[Di
 }
 
 impl Difference {
+    /// Whether rows of the table can't be read as the struct: a field is gone, or may hold what the struct has no place
+    /// for.
+    pub(crate) fn keeps_from_reading(&self) -> bool {
+        match self {
+            Self::Fresh(_) | Self::Renamed { .. } => true,
+            Self::Type { .. } => !self.is_additive(),
+            _ => false,
+        }
+    }
+
     /// Whether it is no loss to anything that is in the table.
     fn is_additive(&self) -> bool {
         match self {

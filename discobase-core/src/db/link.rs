@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -15,9 +16,10 @@ use crate::db::create::Creator;
 use crate::db::engine::Engine;
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Seq;
+use crate::ids::{Seq, TableId};
 use crate::replay::Salvage;
 use crate::schema::Entity;
+use crate::tables::{Slot, Tables};
 use crate::transport::{BotUser, Guild};
 
 /// How each struct fits its table.
@@ -34,6 +36,10 @@ pub(crate) struct Link {
     pub(crate) salvaged: Option<Arc<Salvage>>,
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
+    /// Which tables the handles are of, and those that were there before.
+    known: Mutex<HashMap<TypeId, TableId>>,
+    /// How many changes of tables by other processes the handles go by.
+    redefined: AtomicU64,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     /// What else runs as long as the connection.
     helpers: Mutex<Vec<JoinHandle<()>>>,
@@ -58,6 +64,8 @@ impl Link {
             checkpoints,
             creator: tokio::sync::Mutex::new(creator),
             handles: ArcSwap::default(),
+            known: Mutex::default(),
+            redefined: AtomicU64::new(0),
             flusher: tokio::sync::Mutex::new(Some(flusher)),
             helpers: Mutex::default(),
         }
@@ -75,6 +83,7 @@ impl Link {
 
     /// Makes the handles of all registered structs whose tables exist.
     pub(crate) fn refresh(&self, registered: &[Registered]) -> Result<()> {
+        let redefined = self.engine.redefined();
         let tables = self.engine.tables();
         let mut handles = Handles::default();
         for one in registered {
@@ -82,18 +91,46 @@ impl Link {
                 handles.insert(one.type_id, Arc::new(Handle::new(one, table.def())?));
             }
         }
-        self.handles.store(Arc::new(handles));
+        self.replace_handles(handles, redefined);
         Ok(())
     }
 
     /// Makes the handles of those registered structs whose tables exist and fit.
     pub(crate) fn refresh_fitting(&self, registered: &[Registered]) {
+        let redefined = self.engine.redefined();
         let tables = self.engine.tables();
         let fitting = registered.iter().filter_map(|one| {
             let handle = Handle::new(one, tables.named(one.schema.name)?.def()).ok()?;
             Some((one.type_id, Arc::new(handle)))
         });
-        self.handles.store(Arc::new(fitting.collect()));
+        self.replace_handles(fitting.collect(), redefined);
+    }
+
+    /// Whether another process has changed tables since the handles were made.
+    pub(crate) fn is_redefined(&self) -> bool {
+        self.engine.redefined() != self.redefined.load(Ordering::Relaxed)
+    }
+
+    /// Makes the handles anew after another process has changed tables: of those structs as which rows can still be read.
+    pub(crate) fn follow_definitions(&self, registered: &[Registered]) {
+        let redefined = self.engine.redefined();
+        let tables = self.engine.tables();
+        let readable = registered.iter().filter_map(|one| {
+            Some((one.type_id, Arc::new(Handle::reading(one, self.slot(&tables, one)?.def())?)))
+        });
+        self.replace_handles(readable.collect(), redefined);
+    }
+
+    /// The table of a struct, whatever it is called by now.
+    pub(crate) fn slot<'t>(&self, tables: &'t Tables, registered: &Registered) -> Option<&'t Slot> {
+        let known = self.known.lock().get(&registered.type_id).copied();
+        known.and_then(|id| tables.get(id)).or_else(|| tables.named(registered.schema.name))
+    }
+
+    fn replace_handles(&self, handles: Handles, redefined: u64) {
+        self.known.lock().extend(handles.iter().map(|(&of, handle)| (of, handle.id)));
+        self.handles.store(Arc::new(handles));
+        self.redefined.store(redefined, Ordering::Relaxed);
     }
 
     /// Rewrites the metadata messages of the tables that changed after commit `since`, unless a checkpoint did it.

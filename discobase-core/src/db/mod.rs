@@ -171,6 +171,7 @@ impl Database {
     ) -> Result<R> {
         let connection = self.0.link.load();
         let Some(connection) = connection.as_ref() else { return Err(not_connected()) };
+        self.follow_definitions(&connection.link);
         connection.link.with_handle::<T, _>(|handle| match handle {
             Some(handle) => work(&connection.link.engine, handle),
             None => Err(self.no_table::<T>()),
@@ -185,7 +186,15 @@ impl Database {
     /// The engine, and how each struct fits its table.
     pub(crate) fn running(&self) -> Result<(Arc<engine::Engine>, Arc<Handles>)> {
         let link = &self.connection()?.link;
+        self.follow_definitions(link);
         Ok((Arc::clone(&link.engine), link.handles()))
+    }
+
+    /// Goes by what another process has made of the tables.
+    fn follow_definitions(&self, link: &Link) {
+        if link.is_redefined() {
+            link.follow_definitions(&self.0.registry.lock().tables);
+        }
     }
 
     /// The time that a write of `T` gets, in microseconds since the Unix epoch.
@@ -200,14 +209,14 @@ impl Database {
         let registered = registered.tables.iter().find(|table| table.type_id == std::any::TypeId::of::<T>());
         let unfit = registered.and_then(|one| {
             let connection = self.0.link.load();
-            let tables = connection.as_ref()?.link.engine.tables();
-            Handle::new(one, tables.named(name)?.def()).err()
+            let link = &connection.as_ref()?.link;
+            Handle::new(one, link.slot(&link.engine.tables(), one)?.def()).err()
         });
         if let Some(error) = unfit {
             return migrate::unfit(error);
         }
         let error = if registered.is_some() {
-            let text = "the table was registered after connecting: call db.build_tables().await first";
+            let text = "the table was registered after connecting, or was dropped since: call db.build_tables().await first";
             Error::new(ErrorKind::TableNotReady, text)
         } else {
             let text = format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::db::engine::{Lag, Role};
+use crate::db::link::Link;
 use crate::db::{Connection, Database};
 use crate::error::Result;
 
@@ -49,7 +50,12 @@ impl Database {
         let _turn = self.0.turn.lock().await;
         let connection = self.connection()?;
         connection.link.engine.promote().await?;
-        self.make_ready(&connection.link).await
+        self.make_ready(&connection.link).await.inspect_err(|_| self.write_fitting(&connection.link))
+    }
+
+    /// What could be read as a struct that differs from its table can't be written as it.
+    fn write_fitting(&self, link: &Link) {
+        link.refresh_fitting(&self.0.registry.lock().tables);
     }
 
     /// Creates what is missing once this process has taken the database over by itself.
@@ -58,7 +64,9 @@ impl Database {
         connection.link.keep(tokio::spawn(async move {
             engine.becomes_writer().await;
             let Some(inner) = inner.upgrade() else { return };
-            if let Err(error) = Self(inner).build_tables().await {
+            let db = Self(inner);
+            if let Err(error) = db.build_tables().await {
+                db.connection().into_iter().for_each(|connection| db.write_fitting(&connection.link));
                 tracing::warn!(
                     name: "tables_not_built", target: "discobase::engine", %error,
                     "the tables could not be built after taking the database over"

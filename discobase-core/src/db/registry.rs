@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::batch::TableDef;
-use crate::db::difference::{changed, differences};
+use crate::db::difference::{Difference, changed, differences};
 use crate::decode::Stored;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::FieldError;
@@ -102,21 +102,32 @@ impl Handle {
     /// # Errors
     /// `SchemaChanged` with everything that differs.
     pub(crate) fn new(registered: &Registered, def: &Arc<TableDef>) -> Result<Self> {
-        let schema = registered.schema;
         let differences = differences(registered, def);
         if !differences.is_empty() {
             return Err(changed(registered, def, &differences));
         }
+        Ok(Self::unchecked(registered, def))
+    }
+
+    /// As [`Handle::new`], for a process that only reads: the table may have more than the struct. `None` if its rows can't be
+    /// read as the struct.
+    pub(crate) fn reading(registered: &Registered, def: &Arc<TableDef>) -> Option<Self> {
+        let readable = !differences(registered, def).iter().any(Difference::keeps_from_reading);
+        readable.then(|| Self::unchecked(registered, def))
+    }
+
+    fn unchecked(registered: &Registered, def: &Arc<TableDef>) -> Self {
+        let schema = registered.schema;
         let column = |name: &str| def.columns.iter().position(|column| column.name == name).unwrap_or(0);
         let position = |name: &str| schema.columns.iter().position(|column| column.name == name);
-        Ok(Self {
+        Self {
             id: def.id,
             columns: schema.columns.iter().map(|one| column(one.name)).collect(),
             positions: def.columns.iter().map(|one| position(&one.name)).collect(),
             bounded: schema.columns.iter().any(|one| one.max_len.is_some()),
             key: schema.key().map_or(&[], |index| index.columns),
             def: Arc::clone(def),
-        })
+        }
     }
 
     /// The column id of the field at `position`.

@@ -296,7 +296,10 @@ fn no_file(segment: &Segment) -> Lost {
 /// A segment is not what the checkpoint says.
 pub(super) fn damaged(segment: &Segment, what: &str) -> Lost {
     let Location { channel, message } = segment.location;
-    let text = format!("a segment of the table can't be read: {what}");
+    let text = format!(
+        "a segment of the table can't be read: {what}. If a process has the table in memory, db.heal().await writes it \
+         anew there; db.verify().await says what else is missing"
+    );
     let error = Error::new(ErrorKind::Damaged, text);
     Lost::Segment(error.in_channel(channel).in_message(message))
 }

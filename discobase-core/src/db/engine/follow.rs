@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::batch::Commit;
+use crate::batch::{Commit, Op};
 use crate::codec::binary::commit_size;
 use crate::codec::checkpoint::Wrote;
 use crate::codec::frame::{Body, Frame};
@@ -236,9 +237,15 @@ impl Engine {
         let sum = replayed.base.link.sum;
         replayed.checkpoint.into_iter().for_each(|checkpoint| self.reached(Last { sum, checkpoint }));
         self.show_difference(replayed.tables);
+        self.redefined.fetch_add(1, Ordering::Release);
         follower.sealing = replayed.sealing;
         follower.restart(replayed.position, replayed.newest, began);
         Ok(())
+    }
+
+    /// How often another process's commits have changed tables, as far as is visible.
+    pub(crate) fn redefined(&self) -> u64 {
+        self.redefined.load(Ordering::Acquire)
     }
 
     /// Keeps what is known of following.
@@ -304,6 +311,10 @@ impl Engine {
             self.newest.lock().remember(past);
             self.counters.followed.add(commits.len() as u64);
             self.show(after, &commits);
+            let redefines = |op: &Op| matches!(op, Op::Schema(_) | Op::Alter(_) | Op::Drop { .. });
+            if commits.iter().any(|commit| commit.ops.iter().any(redefines)) {
+                self.redefined.fetch_add(1, Ordering::Release);
+            }
         }
         Ok(())
     }

@@ -88,6 +88,8 @@ pub(crate) struct Engine {
     queue_limit: usize,
     /// What finds rows of tables that are not loaded.
     lookups: Arc<Lookups>,
+    /// How often another process's commits have changed tables.
+    redefined: AtomicU64,
 }
 
 /// What an engine starts from.
@@ -149,6 +151,7 @@ impl Engine {
             covered: AtomicU64::new(covered.get()),
             queue_limit,
             lookups,
+            redefined: AtomicU64::new(0),
         });
         // Made before it is spawned, so that even a task that never runs ends as it should.
         let task = Task(Arc::clone(&engine));
