@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use discobase_core::transport::Transport;
 use discobase_core::transport::twilight::{Token, TwilightConfig, TwilightTransport};
+use discobase_core::transport::{Transport, Wrapped};
 use discobase_core::{Database, DatabaseBuilder, Error, ErrorKind, GuildId};
 
 use crate::config::{BotConfig, DbUrl};
@@ -76,7 +76,9 @@ impl Place {
     pub(crate) async fn connect(&self, db: &Database) -> discobase_core::Result<()> {
         match self {
             Self::None(reason) => Err(Error::new(ErrorKind::NotConnected, reason.clone())),
-            Self::Discord { transport, .. } => db.connect_over(Arc::new(Shared(Arc::clone(transport)))).await,
+            Self::Discord { transport, .. } => {
+                db.connect_over(Arc::new(Wrapped(Shared(Arc::clone(transport))))).await
+            }
             #[cfg(feature = "local")]
             Self::Local(guild) => db.connect_guild(guild).await,
         }

@@ -8,6 +8,8 @@
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
+#[path = "../measure/choice.rs"]
+mod choice;
 #[path = "../cities/city.rs"]
 mod city;
 mod contestant;
@@ -28,6 +30,7 @@ use clap::Parser;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
+use choice::Choice;
 use contestant::{CONTESTANTS, Kind, Part};
 use outcome::Ran;
 
@@ -37,15 +40,8 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Compares discobase with other databases and other stores in Discord.
 #[derive(Parser)]
 struct Arguments {
-    /// Compare only these; may be given several times
-    #[arg(long, value_name = "NAME")]
-    only: Vec<String>,
-    /// Name the contestants and compare none
-    #[arg(long)]
-    list: bool,
-    /// Print everything as one line of JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// Put tables and plots into docs/benchmarks.md
     #[arg(long)]
     write: bool,
@@ -55,12 +51,6 @@ struct Arguments {
     /// How long the other stores in Discord may try each task, in seconds; then the rows are counted that they got to
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     budget: u64,
-    /// How often what takes no long time is run; the median counts
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// What one of the processes is to do that this program starts, as JSON
-    #[arg(long, hide = true)]
-    part: Option<String>,
 }
 
 /// The conditions of a comparison.
@@ -75,29 +65,20 @@ pub(crate) struct Conditions {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    if let Some(part) = &arguments.part {
+    let Arguments { choice, write, round_trip, budget } = Arguments::parse();
+    if let Some(part) = &choice.part {
         return Part::run(part).await;
     }
-    if arguments.list {
-        for contestant in &CONTESTANTS {
-            println!("{:16} {}", contestant.name, contestant.about);
-        }
-        return Ok(());
-    }
-    let is_asked_for = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|one| one == name);
-    if let Some(unknown) = arguments.only.iter().find(|name| CONTESTANTS.iter().all(|one| one.name != **name))
-    {
-        return Err(format!("there is no contestant {unknown:?}; --list names them").into());
-    }
+    let chosen = choice.among(&CONTESTANTS, "contestant", |one| (one.name, one.about))?;
+    let Some(chosen) = chosen else { return Ok(()) };
     let conditions = Conditions {
-        round_trip: Duration::from_millis(arguments.round_trip),
-        budget: Duration::from_secs(arguments.budget),
-        runs: arguments.runs.max(1),
+        round_trip: Duration::from_millis(round_trip),
+        budget: Duration::from_secs(budget),
+        runs: choice.runs(),
         target: install::target()?,
     };
     let mut all: Vec<Ran> = Vec::new();
-    let asked_for = || CONTESTANTS.iter().filter(|one| is_asked_for(one.name));
+    let asked_for = || chosen.iter().copied();
     for contestant in asked_for().filter(|one| one.kind != Kind::Python) {
         all.push(race::run(contestant, &conditions).await?);
     }
@@ -108,10 +89,10 @@ async fn main() -> Result<()> {
     let others = asked_for().filter(|one| one.kind == Kind::Python);
     all.extend(try_join_all(others.map(|one| race::run(one, &conditions))).await?);
     let goals = goals::of(&all);
-    if arguments.write {
+    if write {
         page::write(&all, &goals, &conditions)?;
     }
-    if arguments.json {
+    if choice.json {
         println!("{}", json!({ "contestants": all, "goals": goals }));
     } else {
         println!("{}", page::text(&all));

@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
+mod choice;
 #[path = "../cities/city.rs"]
 mod city;
 mod concurrency;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde_json::json;
 
+use choice::Choice;
 use measurements::{MEASUREMENTS, Scale};
 use part::Part;
 
@@ -43,61 +45,36 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Measures speed, cost and memory on a local guild that keeps Discord's limits.
 #[derive(Parser)]
 struct Arguments {
-    /// Make only this measurement; may be given several times
-    #[arg(long, value_name = "NAME")]
-    only: Vec<String>,
-    /// Name the measurements and make none
-    #[arg(long)]
-    list: bool,
-    /// Print the figures as one line of JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// Rows of the large table
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
-    /// How often what can be repeated is repeated; medians are reported, with the lowest and the highest
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
     /// Cities to open instead of the ones that come with the project: JSON lines, plain or .gz
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// What one of the processes is to do that this program starts, as JSON
-    #[arg(long, hide = true)]
-    part: Option<String>,
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    if let Some(part) = &arguments.part {
+    let Arguments { choice, rows, data } = Arguments::parse();
+    if let Some(part) = &choice.part {
         return Part::run(part);
     }
-    if arguments.list {
-        for measurement in &MEASUREMENTS {
-            println!("{:12} {}", measurement.name, measurement.about);
-        }
-        return Ok(());
-    }
-    if let Some(unknown) =
-        arguments.only.iter().find(|name| MEASUREMENTS.iter().all(|known| known.name != **name))
-    {
-        return Err(format!("there is no measurement {unknown:?}; --list names them").into());
-    }
-    let scale = Scale { rows: arguments.rows, runs: arguments.runs.max(1), cities: arguments.data };
-    let chosen = MEASUREMENTS
-        .iter()
-        .filter(|known| arguments.only.is_empty() || arguments.only.iter().any(|name| *name == known.name));
+    let chosen = choice.among(&MEASUREMENTS, "measurement", |one| (one.name, one.about))?;
+    let Some(chosen) = chosen else { return Ok(()) };
+    let scale = Scale { rows, runs: choice.runs(), cities: data };
     let mut report = Vec::new();
     for measurement in chosen {
         let figures = (measurement.make)(&scale)?;
         let conditions = (measurement.conditions)(&scale);
-        if arguments.json {
+        if choice.json {
             report.push(json!({ "name": measurement.name, "conditions": conditions, "figures": figures }));
         } else {
             println!("{}: {}\n{conditions}", measurement.name, measurement.about);
             println!("{}\n", figure::grid(&figures));
         }
     }
-    if arguments.json {
+    if choice.json {
         println!("{}", json!({ "measurements": report }));
     }
     Ok(())

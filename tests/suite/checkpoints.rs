@@ -1,7 +1,7 @@
 //! Checkpoints: what they keep is what was committed, whenever they are written and whatever interrupts them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use discobase::{Database, ErrorKind, Table};
 use discobase_guild::state::permission;
@@ -143,8 +143,7 @@ async fn a_database_that_is_busy_is_trimmed_all_the_same(place: &Place) {
     db.table::<User>().unwrap();
     db.connect_guild(place.local()).await.unwrap();
     let (mut written, mut most, mut segments) = (0, 0, 0);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(4) {
+    for _ in 0..25 {
         for _ in 0..10 {
             User::new(written, &written.to_string(), 0).save(&db).await.unwrap();
             written += 1;

@@ -164,7 +164,7 @@ async fn an_owner_whose_successor_trims_is_told_that_it_is_fenced(place: &Place)
     User::new(1, "first", 1).save(&first).await.unwrap();
     let journal = first.journal().unwrap().get();
     let hello = place.local().post_as(place.local().owner_id(), journal, "hello").unwrap();
-    place.local().faults().push(Rule::new(Action::SwallowEvent).on_event("MESSAGE_CREATE"));
+    place.local().faults().push(Rule::new(Action::SwallowEvent).on_event("MESSAGE_CREATE").times(1_000));
     let second = short(&place.name);
     second.connect_guild(place.local()).await.unwrap();
     User::new(2, "second", 1).save(&second).await.unwrap();

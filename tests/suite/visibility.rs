@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use discobase::transport::Wrapped;
 use discobase::transport::twilight::{TwilightConfig, TwilightTransport};
 use discobase::{Database, Table};
 
@@ -28,7 +29,7 @@ async fn open_lagging(place: &Place) -> Database {
     let lagging = Lagging { inner: TwilightTransport::new(config).unwrap(), lag: Duration::from_millis(900) };
     let db = Database::builder(&place.name).timing(1_000, 1_000, 60_000).build();
     db.table::<User>().unwrap();
-    db.connect_over(Arc::new(lagging)).await.unwrap();
+    db.connect_over(Arc::new(Wrapped(lagging))).await.unwrap();
     db
 }
 

@@ -19,12 +19,14 @@ mod error;
 mod limits;
 pub mod twilight;
 mod types;
+mod wrapper;
 
 pub use error::{Failure, TransportError, TransportResult, explain};
 pub use types::{
     Attachment, BotUser, Channel, ChannelRole, Event, Events, Guild, HistoryPage, Message, NewAttachment,
     NewChannel, NewMessage, Overwrite, Permissions, Room, Traffic,
 };
+pub use wrapper::{Wrapped, Wrapper};
 
 use std::future::Future;
 use std::pin::Pin;
