@@ -93,7 +93,7 @@ impl Pass<'_> {
         let checkpoint = match self.checkpoint(&scan, &walked.base.link, sealing.as_deref()) {
             Ok(checkpoint) => checkpoint,
             Err(deviation) => {
-                self.found(deviation);
+                self.found(*deviation);
                 return Ok((site.memory(), None));
             }
         };
@@ -143,7 +143,7 @@ impl Pass<'_> {
         scan: &Scan,
         base: &Link,
         sealing: Option<&Sealing>,
-    ) -> Result<Option<Arc<Checkpoint>>, Deviation> {
+    ) -> Result<Option<Arc<Checkpoint>>, Box<Deviation>> {
         let channel = self.site.reader.channel;
         let Some(frame) = scan.frame(base.sum) else { return Ok(None) };
         match sealed::open(frame, sealing, channel) {
@@ -151,7 +151,7 @@ impl Pass<'_> {
                 Body::Checkpoint(checkpoint) => Some(Arc::from(checkpoint)),
                 _ => None,
             }),
-            Err(error) => Err(unfit(&unopened(&error), channel, base.message)),
+            Err(error) => Err(Box::new(unfit(&unopened(&error), channel, base.message))),
         }
     }
 

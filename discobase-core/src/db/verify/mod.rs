@@ -8,6 +8,7 @@ mod catalog;
 mod channels;
 mod contents;
 mod journal;
+mod references;
 mod report;
 mod rows;
 mod segments;
@@ -64,8 +65,8 @@ impl Database {
     ///
     /// It reads the journal and walks along it, downloads every segment of the newest checkpoint and compares its rows
     /// with those in memory as of the same commit, each index with the rows, each channel with what it has to be, and the
-    /// catalog with the tables; and it looks for segments that nothing names and for messages that are not the
-    /// database's. Nothing is changed. What it finds it looks at twice, so that nothing is taken for damage that is only
+    /// catalog with the tables; it looks whether every record that refers to another finds it; and it looks for segments
+    /// that nothing names and for messages that are not the database's. Nothing is changed. What it finds it looks at twice, so that nothing is taken for damage that is only
     /// on its way: commits and checkpoints go on meanwhile, here and in other processes.
     ///
     /// It costs about a request for each hundred messages and two for each segment, within Discord's rate limits, and
@@ -175,6 +176,7 @@ impl Pass<'_> {
         }
         let Some(mut journal) = journal else { return Ok(()) };
         self.vanished(&journal, &memory);
+        self.references(&memory).await?;
         self.counts.rows += journal.commits.ops;
         if memory.seq() < journal.since() {
             let text = format!(

@@ -82,6 +82,10 @@ pub struct Deviation {
     pub kind: DeviationKind,
     /// The table it concerns.
     pub table: Option<String>,
+    /// The field, or fields.
+    pub field: Option<String>,
+    /// The key of the record.
+    pub key: Option<String>,
     /// The channel.
     pub channel: Option<ChannelId>,
     /// The message; of a hole in the journal the one behind it.
@@ -116,6 +120,8 @@ pub enum DeviationKind {
     RowsDiffer,
     /// An index's segments do not say what the rows' do.
     IndexDiffers,
+    /// A record refers to one that is not there.
+    BrokenReference,
     /// A table's definition in the guild is not the one in memory.
     DefinitionDiffers,
     /// What this process has in memory is too old to be compared.
@@ -145,6 +151,8 @@ impl fmt::Display for Deviation {
         f.write_str(&self.text)?;
         let mut parts = Vec::new();
         self.table.iter().for_each(|table| parts.push(format!("table {table}")));
+        self.field.iter().for_each(|field| parts.push(format!("field {field}")));
+        self.key.iter().for_each(|key| parts.push(format!("key {key}")));
         self.channel.iter().for_each(|channel| parts.push(format!("channel {channel}")));
         self.message.iter().for_each(|message| parts.push(format!("message {message}")));
         if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
@@ -153,11 +161,20 @@ impl fmt::Display for Deviation {
 
 impl Deviation {
     pub(super) fn new(kind: DeviationKind, text: impl Into<String>) -> Self {
-        Self { kind, table: None, channel: None, message: None, text: text.into() }
+        let text = text.into();
+        Self { kind, table: None, field: None, key: None, channel: None, message: None, text }
     }
 
     pub(super) fn table(self, table: &str) -> Self {
         Self { table: Some(table.to_owned()), ..self }
+    }
+
+    pub(super) fn field(self, field: String) -> Self {
+        Self { field: Some(field), ..self }
+    }
+
+    pub(super) fn key(self, key: String) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     pub(super) fn channel(self, channel: ChannelId) -> Self {
@@ -170,7 +187,7 @@ impl Deviation {
 }
 
 /// So many deviations are kept of each kind.
-const KEPT: usize = 200;
+pub(super) const KEPT: usize = 200;
 
 /// What one walk through the guild found.
 #[derive(Debug, Clone, Default)]
@@ -184,6 +201,11 @@ impl Findings {
     pub(super) fn also_in(&self, other: &Self) -> Self {
         let list = self.list.intersection(&other.list).cloned().collect();
         Self { list, omitted: self.omitted.min(other.omitted) }
+    }
+
+    /// There are so many more than can be listed.
+    pub(super) fn omit(&mut self, more: u64) {
+        self.omitted += more;
     }
 
     pub(super) fn add(&mut self, deviation: Deviation) {

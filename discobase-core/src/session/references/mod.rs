@@ -4,18 +4,26 @@
 //! [act](act) on the rows that refer to what they deleted, and then everything that is in doubt is [looked at](verify).
 //! So the order of the writes does not matter: a child may come before its parent, and a parent may be replaced.
 
+mod definitions;
+mod errors;
+mod rows;
+
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::batch::{Op, TableDef};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ids::{RowId, TableId};
-use crate::row::{Row, RowRef, RowWriter};
+use crate::row::Row;
 use crate::schema::OnDelete;
-use crate::session::check::{key_text, state};
+use crate::session::check::state;
 use crate::session::{Change, Write};
-use crate::tables::{KeyValues, Reference, SortKey, TableState, Tables, comparable, value_in};
-use crate::value::ValueRef;
+use crate::tables::{Reference, Tables};
+
+pub(crate) use definitions::check_definitions;
+pub(crate) use rows::orphans;
+
+use errors::{no_parent, still_referenced};
+use rows::{check_rows, referring, refers, values_of, without};
 
 /// What a commit has done so far that references have to do with. Each with the place of the write.
 #[derive(Default)]
@@ -218,210 +226,4 @@ impl Touched {
             false => still_referenced(children, parents, reference, &values),
         })
     }
-}
-
-/// Whether values that refer to rows of `parents` are right: one is null, or there is a row with this key.
-fn refers(parents: &TableState, values: &KeyValues<'_>) -> bool {
-    values.iter().any(|value| value.is_null()) || parents.by_key(values).is_some()
-}
-
-/// The values of a row in the columns of an index.
-fn values_of<'a>(state: &'a TableState, index: usize, row: RowRef<'a>) -> KeyValues<'a> {
-    let def = state.def();
-    let columns = def.indexes.get(index).map_or(&[][..], |index| &index.columns);
-    columns.iter().map(|&column| value_in(def, row, column)).collect()
-}
-
-/// The rows that have these values in the columns of an index.
-fn referring(children: &TableState, index: usize, values: &KeyValues<'_>) -> Vec<RowId> {
-    let (def, mut key) = (children.def(), SortKey::default());
-    let Some((known, state)) = def.indexes.get(index).zip(children.index(index)) else { return Vec::new() };
-    for (&column, value) in known.columns.iter().zip(values) {
-        key.push(comparable(def, column, *value));
-    }
-    state.equal(&key)
-}
-
-/// The row with null in the columns of an index that allow it. One null is enough to refer to nothing.
-fn without(def: &TableDef, index: usize, row: RowRef<'_>) -> Row {
-    let columns = def.indexes.get(index).map_or(&[][..], |index| &index.columns);
-    let cleared = |column: usize| {
-        columns.contains(&column) && def.columns.get(column).is_some_and(|column| column.nullable)
-    };
-    let mut changed = RowWriter::new(def.columns.len());
-    for column in 0..def.columns.len() {
-        changed.put(if cleared(column) { ValueRef::Null } else { value_in(def, row, column) });
-    }
-    changed.finish()
-}
-
-/// Whether the references of all tables have a meaning: the tables that are referred to are there, their keys are of
-/// the types of the columns that refer, and no delete goes in a circle of tables.
-pub(crate) fn check_definitions(defs: &[&TableDef]) -> Result<(), Error> {
-    for def in defs {
-        for (_, index, reference) in def.references() {
-            let fields = def.names(&index.columns).join(", ");
-            let refuse = |kind: ErrorKind, text: String| {
-                Err(Error::new(kind, text).in_table(&def.name).in_field(fields.clone()))
-            };
-            let Some(parent) = defs.iter().find(|parent| parent.name == reference.table) else {
-                let text = format!(
-                    "the field refers to table {}, which is not there: register its struct, too, with db.table",
-                    reference.table
-                );
-                return refuse(ErrorKind::UnknownTable, text);
-            };
-            let Some((_, key)) = parent.key() else {
-                let text = format!("the field refers to table {}, which has no key", parent.name);
-                return refuse(ErrorKind::SchemaChanged, text);
-            };
-            let types = |def: &TableDef, columns: &[usize]| {
-                let column = |column: &usize| def.columns.get(*column);
-                let found = columns.iter().filter_map(column);
-                found.map(|column| (column.ty.clone(), column.variants.clone())).collect::<Vec<_>>()
-            };
-            if types(def, &index.columns) != types(parent, &key.columns) {
-                let text = format!(
-                    "the field refers to table {}, and is not of the type of its key ({})",
-                    parent.name,
-                    parent.names(&key.columns).join(", ")
-                );
-                return refuse(ErrorKind::SchemaChanged, text);
-            }
-            let nullable = |column: &usize| def.columns.get(*column).is_some_and(|column| column.nullable);
-            if reference.on_delete == OnDelete::SetNull && !index.columns.iter().any(nullable) {
-                let text =
-                    "on_delete = set_null needs a field that may be null: make it an Option".to_owned();
-                return refuse(ErrorKind::SchemaChanged, text);
-            }
-        }
-    }
-    check_circles(defs)
-}
-
-/// Refuses deletes that would go from table to table in a circle.
-fn check_circles(defs: &[&TableDef]) -> Result<(), Error> {
-    for start in defs {
-        let mut path = vec![start.name.as_str()];
-        if leads_back(defs, &start.name, &start.name, &mut path) {
-            let text = format!(
-                "deletes would cascade in a circle, {}, so that one delete could empty all these tables: choose restrict \
-                 or set_null for one of the references",
-                path.join(" <- ")
-            );
-            return Err(Error::new(ErrorKind::CyclicCascade, text).in_table(&start.name));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a delete in `table` cascades to `start` through other tables; `path` is how.
-fn leads_back<'a>(defs: &[&'a TableDef], table: &str, start: &str, path: &mut Vec<&'a str>) -> bool {
-    for child in defs {
-        let mut cascades = child
-            .references()
-            .filter(|(_, _, reference)| reference.table == table && reference.on_delete == OnDelete::Cascade);
-        // Rows of one table may refer to each other: each is deleted once, and a tree has an end.
-        if child.name == table || cascades.next().is_none() {
-            continue;
-        }
-        if child.name == start {
-            path.push(&child.name);
-            return true;
-        }
-        if !path.contains(&child.name.as_str()) {
-            path.push(&child.name);
-            if leads_back(defs, &child.name, start, path) {
-                return true;
-            }
-            path.pop();
-        }
-    }
-    false
-}
-
-/// How many of the rows that refer to nothing are named.
-const NAMED: usize = 3;
-
-/// Whether all rows of a table refer to rows that are there.
-fn check_rows(tables: &Tables, table: TableId) -> Result<(), Error> {
-    let children = state(tables, table)?;
-    for reference in tables.references().from(table) {
-        let parents = state(tables, reference.parent)?;
-        let mut wrong = children.rows().filter(|(_, stored)| {
-            let values = values_of(children, reference.index, stored.row);
-            !refers(parents, &values)
-        });
-        let Some((_, first)) = wrong.next() else { continue };
-        let named = |row: RowRef<'_>| key_text(children.def(), key_position(children.def()), row);
-        let rest: Vec<String> = wrong.by_ref().take(NAMED - 1).map(|(_, stored)| named(stored.row)).collect();
-        let more = wrong.count();
-        let error = no_parent(children, parents.def(), reference, first.row);
-        let text = match (rest.is_empty(), more) {
-            (true, _) => format!("the reference can't be added, and was not: {}", error.text()),
-            (false, 0) => format!(
-                "the reference can't be added, and was not: {}; so do the records {}",
-                error.text(),
-                rest.join(", ")
-            ),
-            (false, more) => format!(
-                "the reference can't be added, and was not: {}; so do the records {} and {more} more",
-                error.text(),
-                rest.join(", ")
-            ),
-        };
-        return Err(error.saying(text));
-    }
-    Ok(())
-}
-
-fn key_position(def: &TableDef) -> Option<usize> {
-    def.key().map(|(position, _)| position)
-}
-
-/// The error of a row that refers to none.
-fn no_parent(children: &Arc<TableState>, parent: &TableDef, reference: &Reference, row: RowRef<'_>) -> Error {
-    let def = children.def();
-    let fields = def
-        .indexes
-        .get(reference.index)
-        .map_or_else(String::new, |index| def.names(&index.columns).join(", "));
-    let text = format!(
-        "a record of {} refers to a record of {} that is not there, by {fields} {}: save that one first, or both in one \
-         session",
-        def.name,
-        parent.name,
-        key_text(def, Some(reference.index), row)
-    );
-    let error = Error::new(ErrorKind::NoParent, text).in_table(&def.name).in_field(fields);
-    match key_position(def) {
-        Some(key) => error.with_key(key_text(def, Some(key), row)),
-        None => error,
-    }
-}
-
-/// The error of a row that can't be deleted, because others refer to it.
-fn still_referenced(
-    children: &Arc<TableState>,
-    parents: &Arc<TableState>,
-    reference: &Reference,
-    values: &KeyValues<'_>,
-) -> Error {
-    let (def, parent) = (children.def(), parents.def());
-    let fields = def
-        .indexes
-        .get(reference.index)
-        .map_or_else(String::new, |index| def.names(&index.columns).join(", "));
-    let count = referring(children, reference.index, values).len();
-    let records = if count == 1 { "a record".to_owned() } else { format!("{count} records") };
-    let text = format!(
-        "{records} of {} would refer by {fields} to a record of {} that is deleted: delete or change what refers to it \
-         first, or in the same session",
-        def.name, parent.name
-    );
-    let key: Vec<String> = values.iter().map(ToString::to_string).collect();
-    let error = Error::new(ErrorKind::StillReferenced, text).in_table(&parent.name);
-    error
-        .in_field(parent.key().map_or_else(String::new, |(_, key)| parent.names(&key.columns).join(", ")))
-        .with_key(key.join(", "))
 }
