@@ -74,7 +74,7 @@ fn found(guild: &LocalGuild) -> BTreeMap<u64, Vec<Json>> {
 
 fn found_by(reader: &Guild, guild: &LocalGuild) -> BTreeMap<u64, Vec<Json>> {
     let tables = reader.read(guild.guild_id(), "shop");
-    tables["thing"].values().map(|row| (row[0].as_u64().unwrap(), row.clone())).collect()
+    tables["thing"].rows.values().map(|row| (row[0].as_u64().unwrap(), row.clone())).collect()
 }
 
 async fn guild() -> LocalGuild {
@@ -123,4 +123,65 @@ async fn the_page_is_enough_to_read_checkpoints_and_segments() {
     assert_eq!(reader.filters.get(), 1, "the second run's file has one");
     db.close().await.unwrap();
     assert_eq!(found(&guild), kept, "after it was closed");
+}
+
+#[derive(Debug, Clone, Table)]
+struct Owner {
+    #[table(key)]
+    id: u64,
+}
+
+#[derive(Debug, Clone, Table)]
+struct Pet {
+    #[table(key)]
+    name: String,
+    #[table(references = Owner)]
+    owner_id: u64,
+    #[table(unique, references = Owner, on_delete = set_null)]
+    friend_id: Option<u64>,
+    #[table(references = Pet, on_delete = cascade)]
+    mother_id: Option<String>,
+}
+
+fn pet(name: &str, owner_id: u64, friend_id: Option<u64>, mother_id: Option<&str>) -> Pet {
+    Pet { name: name.to_owned(), owner_id, friend_id, mother_id: mother_id.map(str::to_owned) }
+}
+
+/// What of the two tables is in the guild: their references, and the pets.
+fn pets(guild: &LocalGuild) -> Vec<Vec<Json>> {
+    let tables = reader(guild).read(guild.guild_id(), "shop");
+    let reference =
+        |column, table: &str, on_delete: &str| (vec![column], table.to_owned(), on_delete.to_owned());
+    let mut references = tables["pet"].references.clone();
+    references.sort_unstable();
+    let expected = [
+        reference(1, "owner", "restrict"),
+        reference(2, "owner", "set_null"),
+        reference(3, "pet", "cascade"),
+    ];
+    assert_eq!(references, expected);
+    assert_eq!(tables["owner"].references, []);
+    tables["pet"].rows.values().cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_is_enough_to_read_references() {
+    let guild = guild().await;
+    let db = Database::new("shop");
+    db.table::<Owner>().unwrap();
+    db.table::<Pet>().unwrap();
+    db.connect_guild(&guild).await.unwrap();
+    assert_eq!(pets(&guild), Vec::<Vec<Json>>::new(), "of the tables there is nothing but their definitions");
+    Owner::save_all((1..=3).map(|id| Owner { id }), &db).await.unwrap();
+    let all = [pet("a", 1, Some(2), None), pet("b", 1, None, Some("a")), pet("c", 1, Some(3), None)];
+    Pet::save_all(all, &db).await.unwrap();
+    // What a delete leads to stands in its commit: a reader derives none of it.
+    Pet::get(&db, "a").await.unwrap().unwrap().delete().await.unwrap();
+    Owner::get(&db, 3).await.unwrap().unwrap().delete().await.unwrap();
+    let left = [vec![json!("c"), json!(1), Json::Null, Json::Null]];
+    assert_eq!(pets(&guild), left, "from the journal");
+    db.checkpoint().await.unwrap();
+    assert_eq!(pets(&guild), left, "from a checkpoint");
+    db.close().await.unwrap();
+    assert_eq!(pets(&guild), left, "after it was closed");
 }

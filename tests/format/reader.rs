@@ -7,8 +7,17 @@ use std::net::TcpStream;
 
 use serde_json::{Value as Json, json};
 
-/// The rows of each table by row id, by the table's name.
-pub(crate) type Tables = BTreeMap<String, BTreeMap<u64, Vec<Json>>>;
+/// The tables by their names.
+pub(crate) type Tables = BTreeMap<String, Table>;
+
+#[derive(Default)]
+pub(crate) struct Table {
+    name: String,
+    /// Its rows by row id.
+    pub(crate) rows: BTreeMap<u64, Vec<Json>>,
+    /// 4.4: of each reference the columns, the table that they refer to, and what a delete there does.
+    pub(crate) references: Vec<(Vec<u64>, String, String)>,
+}
 
 pub(crate) struct Guild {
     pub(crate) api: String,
@@ -50,7 +59,7 @@ impl Guild {
             }
             frame.text("sum").clone_into(&mut tip);
         }
-        state.tables.into_values().collect()
+        state.tables.into_values().map(|table| (table.name.clone(), table)).collect()
     }
 
     /// 15, step 1: of several journals the one with the oldest genesis; there is one here.
@@ -136,15 +145,15 @@ impl Guild {
         state.seq = body.varint();
         body.varint();
         for _ in 0..body.varint() {
-            let (table, name) = body.definition();
+            let (id, mut table) = body.definition();
             body.varint();
-            let (count, mut rows) = (body.varint(), BTreeMap::new());
+            let count = body.varint();
             for segment in body.runs() {
-                self.segment(&segment, &mut rows);
+                self.segment(&segment, &mut table.rows);
             }
-            assert_eq!(rows.len() as u64, count, "{name}");
+            assert_eq!(table.rows.len() as u64, count, "{}", table.name);
             (0..body.varint()).for_each(|_| _ = body.runs());
-            state.tables.insert(table, (name, rows));
+            state.tables.insert(id, table);
         }
     }
 
@@ -252,10 +261,10 @@ impl Frame {
     }
 }
 
-/// Tables by id: their names, their rows, and the last commit that is in them.
+/// Tables by id, and the last commit that is in them.
 #[derive(Default)]
 struct State {
-    tables: BTreeMap<u64, (String, BTreeMap<u64, Vec<Json>>)>,
+    tables: BTreeMap<u64, Table>,
     seq: u64,
 }
 
@@ -285,12 +294,10 @@ impl State {
 
     fn apply_text(&mut self, seq: u64, op: &Json) {
         if op[0] == "schema" {
-            let name = op[1]["name"].as_str().unwrap().to_owned();
-            return self.create(seq, op[1]["table"].as_u64().unwrap(), name);
+            return self.create(seq, op[1]["table"].as_u64().unwrap(), definition(&op[1]));
         }
         if op[0] == "alter" {
-            let name = op[1]["name"].as_str().unwrap().to_owned();
-            return self.rename(seq, op[1]["table"].as_u64().unwrap(), name);
+            return self.alter(seq, op[1]["table"].as_u64().unwrap(), definition(&op[1]));
         }
         if op[0] == "applied" || op[0] == "reverted" {
             return;
@@ -305,12 +312,12 @@ impl State {
     fn apply_binary(&mut self, seq: u64, body: &mut In<'_>) {
         let code = body.byte();
         if code == 4 {
-            let (table, name) = body.definition();
-            return self.create(seq, table, name);
+            let (id, table) = body.definition();
+            return self.create(seq, id, table);
         }
         if code == 5 {
-            let (table, name) = body.definition();
-            return self.rename(seq, table, name);
+            let (id, table) = body.definition();
+            return self.alter(seq, id, table);
         }
         if code == 6 {
             return self.end(seq, body.varint());
@@ -331,15 +338,16 @@ impl State {
         self.put(seq, table, id, row);
     }
 
-    fn create(&mut self, seq: u64, table: u64, name: String) {
+    fn create(&mut self, seq: u64, id: u64, table: Table) {
         if seq > self.seq {
-            self.tables.insert(table, (name, BTreeMap::new()));
+            self.tables.insert(id, table);
         }
     }
 
-    fn rename(&mut self, seq: u64, table: u64, name: String) {
+    fn alter(&mut self, seq: u64, id: u64, table: Table) {
         if seq > self.seq {
-            self.tables.get_mut(&table).unwrap().0 = name;
+            let known = self.tables.get_mut(&id).unwrap();
+            *known = Table { rows: std::mem::take(&mut known.rows), ..table };
         }
     }
 
@@ -353,7 +361,7 @@ impl State {
         if seq <= self.seq {
             return;
         }
-        let rows = &mut self.tables.get_mut(&table).unwrap().1;
+        let rows = &mut self.tables.get_mut(&table).unwrap().rows;
         match row {
             Some(row) => drop(rows.insert(id, row)),
             None => drop(rows.remove(&id)),
@@ -441,9 +449,9 @@ impl<'a> In<'a> {
         segments
     }
 
-    /// A table's definition: its id and its name.
-    fn definition(&mut self) -> (u64, String) {
-        let (table, name) = (self.varint(), self.text());
+    /// 4: a table's definition: its id, and what is said of it here.
+    fn definition(&mut self) -> (u64, Table) {
+        let (id, name) = (self.varint(), self.text());
         self.varint();
         self.varint();
         for _ in 0..self.varint() {
@@ -456,12 +464,36 @@ impl<'a> In<'a> {
                 self.value();
             }
         }
+        let mut references = Vec::new();
         for _ in 0..self.varint() {
-            self.byte();
-            (0..=self.varint()).for_each(|_| _ = self.varint());
+            let kind = self.byte();
+            let columns = (0..self.varint()).map(|_| self.varint()).collect();
+            self.varint();
+            if kind & 16 != 0 {
+                let parent = self.text();
+                let on_delete = match self.byte() {
+                    1 => "restrict",
+                    2 => "cascade",
+                    3 => "set_null",
+                    other => panic!("no reference has {other}"),
+                };
+                references.push((columns, parent, on_delete.to_owned()));
+            }
         }
-        (table, name)
+        (id, Table { name, references, ..Table::default() })
     }
+}
+
+/// 5: the same as text.
+fn definition(json: &Json) -> Table {
+    let reference = |index: &Json| {
+        let to = index.get("references")?;
+        let columns = index["columns"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
+        let text = |field: &str| to[field].as_str().unwrap().to_owned();
+        Some((columns, text("table"), text("on_delete")))
+    };
+    let references = json["indexes"].as_array().unwrap().iter().filter_map(reference).collect();
+    Table { name: json["name"].as_str().unwrap().to_owned(), references, ..Table::default() }
 }
 
 fn hex(bytes: &[u8]) -> String {
