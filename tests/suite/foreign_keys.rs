@@ -1,6 +1,8 @@
 //! Foreign keys: no record refers to one that is not there.
 
-use discobase::{Database, ErrorKind, OnDelete, Step, Table, delete, update};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use discobase::{Database, ErrorKind, OnDelete, Step, Table, Transaction, delete, update};
 use twilight_model::util::Timestamp;
 
 use crate::support::Place;
@@ -83,9 +85,15 @@ crate::everywhere!(
     a_reference_needs_its_table,
     a_reference_is_added_only_to_rows_that_keep_it,
     a_table_that_is_referred_to_can_be_renamed_not_dropped,
+    a_transaction_that_lost_a_parent_or_met_a_child_is_done_again,
+    a_transaction_that_breaks_references_by_itself_is_told_at_once,
 );
 
-crate::in_process!(lazy_tables_are_loaded_for_it, a_marked_parent_is_still_there);
+crate::in_process!(
+    lazy_tables_are_loaded_for_it,
+    a_marked_parent_is_still_there,
+    transactions_on_lazy_tables
+);
 
 async fn a_child_needs_its_parent(place: &Place) {
     let db = open(place).await;
@@ -477,4 +485,152 @@ async fn a_marked_parent_is_still_there(place: &Place) {
     club.delete_forever().await.unwrap();
     assert_eq!(Member::find(&db).with_deleted().count().await.unwrap(), 0);
     db.close().await.unwrap();
+}
+
+/// The first time, before the work commits, somebody else does something.
+struct Once(AtomicU32);
+
+impl Once {
+    const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    fn attempts(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    async fn meanwhile(&self, other: impl Future<Output = discobase::Result<()>>) {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            other.await.unwrap();
+        }
+    }
+}
+
+async fn gone(db: &Database, id: u64) -> discobase::Result<()> {
+    User::get(db, id).await?.unwrap().delete().await.map(|_| ())
+}
+
+/// What the session saw was right: somebody else was faster, and the next attempt sees what they did.
+async fn a_transaction_that_lost_a_parent_or_met_a_child_is_done_again(place: &Place) {
+    let db = open(place).await;
+    racing(&db).await;
+    db.close().await.unwrap();
+}
+
+async fn racing(db: &Database) {
+    User::save_all([user(1), user(2), user(3)], db).await.unwrap();
+    for flush in [false, true] {
+        // A parent that was there is gone.
+        let (once, other) = (Once::new(), 1 + u64::from(flush));
+        let parent = db.transaction(|s| {
+            let once = &once;
+            async move {
+                let parent = if s.get::<User>(other).await?.is_some() { other } else { 3 };
+                s.add(order(other, parent)).await?;
+                once.meanwhile(gone(db, other)).await;
+                if flush {
+                    s.flush().await?;
+                }
+                Ok(parent)
+            }
+        });
+        assert_eq!(parent.await.unwrap(), 3);
+        assert_eq!(once.attempts(), 2);
+    }
+    assert_eq!(ids(db).await, (vec![3], vec![1, 2], vec![]));
+
+    // A parent that nothing referred to has a child.
+    delete::<Order>().run(db).await.unwrap();
+    let once = Once::new();
+    let children = db.transaction(|s| {
+        let once = &once;
+        async move {
+            let children = delete::<Order>().filter(|o| o.user_id.eq(3)).run(&s).await?;
+            delete::<User>().filter(|u| u.id.eq(3)).run(&s).await?;
+            once.meanwhile(async { order(4, 3).save(db).await.map(|_| ()) }).await;
+            Ok(children)
+        }
+    });
+    assert_eq!(children.await.unwrap(), 1);
+    assert_eq!(once.attempts(), 2);
+    assert_eq!(ids(db).await, (vec![], vec![], vec![]));
+
+    // It ends with the error if the same happens each time.
+    user(1).save(db).await.unwrap();
+    let attempts = Once::new();
+    let three = Transaction::new().attempts(3);
+    let error = three.run(db, |s| {
+        let attempts = &attempts;
+        async move {
+            let id = u64::from(attempts.0.fetch_add(1, Ordering::Relaxed)) + 1;
+            s.add(order(1, id)).await?;
+            user(id + 1).save(db).await?;
+            gone(db, id).await
+        }
+    });
+    assert_eq!(error.await.unwrap_err().kind(), ErrorKind::NoParent);
+    assert_eq!(attempts.attempts(), 3);
+}
+
+/// No other attempt would change it.
+async fn a_transaction_that_breaks_references_by_itself_is_told_at_once(place: &Place) {
+    let db = open(place).await;
+    mistaken(&db).await;
+    db.close().await.unwrap();
+}
+
+async fn mistaken(db: &Database) {
+    User::save_all([user(1), user(2)], db).await.unwrap();
+    order(1, 1).save(db).await.unwrap();
+    for flush in [false, true] {
+        let attempts = Once::new();
+        let work = db.transaction(|s| {
+            let attempts = &attempts;
+            async move {
+                attempts.meanwhile(async { Ok(()) }).await;
+                s.add(order(2, 7)).await?;
+                if flush { s.flush().await } else { Ok(()) }
+            }
+        });
+        assert_eq!(work.await.unwrap_err().kind(), ErrorKind::NoParent);
+        assert_eq!(attempts.attempts(), 1);
+    }
+    // It saw the child. That another one comes meanwhile does not matter.
+    let once = Once::new();
+    let work = db.transaction(|s| {
+        let once = &once;
+        async move {
+            s.delete(s.get::<User>(1).await?.unwrap()).await?;
+            once.meanwhile(async { order(3, 1).save(db).await.map(|_| ()) }).await;
+            Ok(())
+        }
+    });
+    assert_eq!(work.await.unwrap_err().kind(), ErrorKind::StillReferenced);
+    assert_eq!(once.attempts(), 1);
+    assert_eq!(ids(db).await, (vec![1, 2], vec![1, 3], vec![]));
+}
+
+async fn transactions_on_lazy_tables(place: &Place) {
+    let lazy = async |name: &str| {
+        let db = place.database_named(name);
+        db.table_lazy::<Order>().unwrap();
+        db.table_lazy::<Item>().unwrap();
+        db.table_lazy::<User>().unwrap();
+        place.connect(&db).await.unwrap();
+        db
+    };
+    for mistake in [false, true] {
+        let name = format!("{}-{mistake}", place.name);
+        let db = lazy(&name).await;
+        db.checkpoint().await.unwrap();
+        db.close().await.unwrap();
+        let db = lazy(&name).await;
+        assert!(!db.is_loaded::<User>().unwrap());
+        if mistake {
+            mistaken(&db).await;
+        } else {
+            racing(&db).await;
+        }
+        db.close().await.unwrap();
+    }
 }

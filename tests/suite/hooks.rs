@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use discobase::{Change, Database, Error, ErrorKind, Hooks, Outcome, Result, Table, Watched};
+use discobase::{Change, Database, Error, ErrorKind, Hooks, Outcome, Result, Table, Watched, delete, update};
 use discobase_guild::{Action, Rule};
 use twilight_model::util::Timestamp;
 
@@ -107,6 +107,8 @@ crate::everywhere!(
     what_a_hook_changed_stays_when_the_write_fails,
     rules_see_what_the_hook_made,
     watched_records_are_loaded,
+    hooks_run_for_no_row_that_a_delete_reaches,
+    a_session_runs_no_hooks_for_what_statements_do,
 );
 
 crate::in_process!(an_unknown_outcome_runs_no_after_hook);
@@ -229,5 +231,125 @@ async fn an_unknown_outcome_runs_no_after_hook(place: &Place) {
     }
     assert_eq!(Account::count(&db).await.unwrap(), 1, "it was saved after all");
     assert_eq!(take(&db), ["before_save 0 a@b"]);
+    db.close().await.unwrap();
+}
+
+#[derive(Debug, Clone, Table)]
+struct Shelf {
+    #[table(key)]
+    id: u64,
+}
+
+#[derive(Debug, Clone, Table)]
+#[table(hooks)]
+struct Book {
+    #[table(key)]
+    id: u64,
+    #[table(references = Shelf, on_delete = cascade)]
+    shelf_id: u64,
+    #[table(references = Book, on_delete = set_null)]
+    sequel_id: Option<u64>,
+    pages: u32,
+}
+
+impl Hooks for Book {
+    async fn before_delete(&mut self, db: &Database) -> Result<()> {
+        ran(db, format!("before_delete {}", self.id));
+        Ok(())
+    }
+
+    async fn after_save(&self, db: &Database) {
+        ran(db, format!("after_save {}", self.id));
+    }
+
+    async fn after_update(&self, db: &Database) {
+        ran(db, format!("after_update {} {}", self.id, self.pages));
+    }
+
+    async fn after_delete(&self, db: &Database) {
+        ran(db, format!("after_delete {}", self.id));
+    }
+}
+
+fn book(id: u64, shelf_id: u64, sequel_id: Option<u64>) -> Book {
+    Book { id, shelf_id, sequel_id, pages: 0 }
+}
+
+async fn library(place: &Place, books: impl IntoIterator<Item = Book> + Send) -> Database {
+    let db = place.database();
+    db.table::<Shelf>().unwrap();
+    db.table::<Book>().unwrap();
+    place.connect(&db).await.unwrap();
+    Shelf::save_all((1..=3).map(|id| Shelf { id }), &db).await.unwrap();
+    Book::save_all(books, &db).await.unwrap();
+    take(&db);
+    db
+}
+
+/// Also in a session that has written other rows of the same table by itself.
+async fn hooks_run_for_no_row_that_a_delete_reaches(place: &Place) {
+    let books = [book(1, 1, None), book(2, 2, None), book(3, 2, None), book(4, 3, None), book(5, 3, Some(4))];
+    let db = library(place, books).await;
+    Shelf::get(&db, 1).await.unwrap().unwrap().delete().await.unwrap();
+    assert_eq!(take(&db), Vec::<String>::new(), "a commit of its own");
+
+    let s = db.session().unwrap();
+    s.add(book(6, 3, None)).await.unwrap();
+    // Added, and changed, and then reached by a delete.
+    s.add(book(7, 2, None)).await.unwrap();
+    let mut second = s.get::<Book>(2).await.unwrap().unwrap();
+    second.pages = 2;
+    s.update(&mut second).await.unwrap();
+    s.delete(s.get::<Shelf>(2).await.unwrap().unwrap()).await.unwrap();
+    // Book 5 loses its sequel.
+    s.delete(s.get::<Book>(4).await.unwrap().unwrap()).await.unwrap();
+    assert_eq!(take(&db), ["before_delete 4"]);
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["after_delete 4", "after_save 6"]);
+    let left = Book::find(&db).order_by(|b| b.id.asc()).all().await.unwrap();
+    let left: Vec<_> = left.iter().map(|book| (book.id, book.sequel_id)).collect();
+    assert_eq!(left, [(5, None), (6, None)]);
+
+    // One that the session has changed itself, and that a delete changes, too, was changed by itself.
+    let s = db.session().unwrap();
+    let mut fifth = s.get::<Book>(5).await.unwrap().unwrap();
+    fifth.sequel_id = Some(6);
+    fifth.pages = 5;
+    s.update(&mut fifth).await.unwrap();
+    s.delete(s.get::<Book>(6).await.unwrap().unwrap()).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["before_delete 6", "after_delete 6", "after_update 5 5"]);
+    db.close().await.unwrap();
+}
+
+async fn a_session_runs_no_hooks_for_what_statements_do(place: &Place) {
+    let db = library(place, (1..=4).map(|id| book(id, 1, None))).await;
+    let s = db.session().unwrap();
+    let mut first = s.get::<Book>(1).await.unwrap().unwrap();
+    first.pages = 10;
+    s.update(&mut first).await.unwrap();
+    update::<Book>().set(|b| b.pages, |b| b.pages + 1).run(&s).await.unwrap();
+    delete::<Book>().filter(|b| b.id.eq(2)).run(&s).await.unwrap();
+    s.delete(s.get::<Book>(3).await.unwrap().unwrap()).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["before_delete 3", "after_delete 3", "after_update 1 11"]);
+    db.close().await.unwrap();
+
+    // The same where a delete only marks.
+    let db = place.database();
+    db.table::<Account>().unwrap();
+    place.connect(&db).await.unwrap();
+    for email in ["a@b", "c@d", "e@f"] {
+        save(&db, email).await.unwrap();
+    }
+    take(&db);
+    let s = db.session().unwrap();
+    let mut first = s.get::<Account>(1).await.unwrap().unwrap();
+    first.email = "g@h".into();
+    s.update(&mut first).await.unwrap();
+    delete::<Account>().filter(|a| a.id.le(2)).run(&s).await.unwrap();
+    s.delete(s.get::<Account>(3).await.unwrap().unwrap()).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["before_update g@h", "before_delete e@f", "after_delete e@f true"]);
     db.close().await.unwrap();
 }

@@ -83,8 +83,9 @@ impl Transaction {
     /// Does the work in a session and commits it; if others got in its way, all of it again, in a new session.
     ///
     /// # Errors
-    /// What the work gave: nothing is written then. `Conflict`, `DuplicateKey` or `UniqueViolated` when others got in
-    /// the way each time. Otherwise as [`Session::commit`].
+    /// What the work gave: nothing is written then. `Conflict`, `DuplicateKey`, `UniqueViolated`, `NoParent` or
+    /// `StillReferenced` when others got in the way each time; the last two at once, if they are true of what the
+    /// session saw, because no other attempt would change that. Otherwise as [`Session::commit`].
     pub async fn run<R, W>(&self, db: &Database, work: impl Fn(Session) -> W) -> Result<R>
     where
         W: Future<Output = Result<R>>,
@@ -102,19 +103,20 @@ impl Transaction {
             if let Some(left) = left() {
                 session = session.deadline(left);
             }
-            let done = work(session.lend()).await;
-            let failed = match done {
+            let lent = session.lend();
+            let failed = match work(session.lend()).await {
                 // The work has ended it itself.
                 Ok(result) if session.has_ended() => return Ok(result),
                 Ok(result) => match session.commit().await {
                     Ok(_) => return Ok(result),
-                    Err(error) if in_the_way(&error) => error,
-                    Err(error) => return Err(error),
+                    Err(error) => error,
                 },
-                // What flushing or committing found is no mistake of the work.
-                Err(error) if session.is_beaten() && in_the_way(&error) => error,
-                Err(error) => return Err(error),
+                Err(error) => error,
             };
+            // What flushing or committing found may be no mistake of the work.
+            if !lent.is_beaten() || !in_the_way(&failed) {
+                return Err(failed);
+            }
             if attempt >= self.attempts || left().is_some_and(|left| left.is_zero()) {
                 return Err(failed);
             }
@@ -167,10 +169,17 @@ impl Database {
     }
 }
 
-/// Whether an error says that somebody else was faster. A key that was free in the session's snapshot and is taken now
-/// was taken by somebody else.
+/// Whether an error is of a kind that says that somebody else was faster, if a session found it when it was flushed or
+/// committed.
 fn in_the_way(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::DuplicateKey | ErrorKind::UniqueViolated)
+    matches!(
+        error.kind(),
+        ErrorKind::Conflict
+            | ErrorKind::DuplicateKey
+            | ErrorKind::UniqueViolated
+            | ErrorKind::NoParent
+            | ErrorKind::StillReferenced
+    )
 }
 
 /// A random wait, so that those who met do not meet again.

@@ -20,7 +20,7 @@ use crate::ids::{RowId, Seq, TableId};
 use crate::orm::draft::{Draft, Fate, Landed, Ticket};
 use crate::orm::model::hooks;
 use crate::orm::record::Record;
-use crate::orm::session::after::{After, AfterHooks};
+use crate::orm::session::after::{After, AfterHooks, Own};
 use crate::orm::snapshot::Snapshot;
 use crate::orm::source::{Reading, sealed};
 use crate::orm::write::Done;
@@ -73,6 +73,8 @@ struct Pending {
     added: Seq,
     /// The last write of it.
     last: Seq,
+    /// What a struct's own write made of it. Statements and cascades have no hooks.
+    own: Option<Own>,
 }
 
 /// A point to go back to. All of it is shared with what came after.
@@ -261,8 +263,10 @@ impl Shared {
         let prepared = prepare_partly(&mut state.tables, seq, set, &terms, &state.facts)?;
         let Some(Prepared { commit, written }) = prepared else { return Ok(None) };
         state.next = seq.next();
+        let of_struct = set.writes.first().filter(|write| !matches!(write, Write::Statement(_)));
+        let own = of_struct.and_then(Write::table).zip(written.first().map(|written| written.row));
         for op in commit.ops {
-            state.changed(self.snapshot.tables(), seq, op);
+            state.changed(self.snapshot.tables(), seq, op, own);
         }
         Ok(Some(written))
     }
@@ -301,10 +305,36 @@ impl Shared {
     pub(super) async fn flush(&self) -> Result<()> {
         let set = self.outcome(self.state.lock().open()?).set;
         let checked = self.engine.would_accept(&set).await;
-        if checked.is_err() {
-            self.state.lock().beaten = true;
+        if let Err(error) = &checked {
+            self.note_beaten(error, &set).await;
         }
         checked
+    }
+
+    /// Keeps whether an error, which the newest state gave, says that somebody else was faster. A key or a unique value
+    /// that was free in the snapshot was taken by somebody else. A reference may be the session's own mistake: it is if
+    /// what the session saw refuses it as well.
+    async fn note_beaten(&self, error: &Error, set: &WriteSet) {
+        let beaten = match error.kind() {
+            ErrorKind::Conflict | ErrorKind::DuplicateKey | ErrorKind::UniqueViolated => true,
+            ErrorKind::NoParent | ErrorKind::StillReferenced => self.was_allowed(set).await,
+            _ => false,
+        };
+        self.state.lock().beaten = beaten;
+    }
+
+    /// Whether the snapshot, had nobody else committed since, would have accepted this.
+    async fn was_allowed(&self, set: &WriteSet) -> bool {
+        let (mut facts, next) = {
+            let state = self.state.lock();
+            (state.facts.clone(), state.next)
+        };
+        if self.engine.learn_in(self.snapshot.tables(), &set.writes, &mut facts).await.is_err() {
+            return false;
+        }
+        let mut tables = Tables::clone(self.snapshot.tables());
+        let prepared = prepare_partly(&mut tables, next, set, &self.engine.terms(), &facts);
+        matches!(prepared, Ok(Some(_)))
     }
 
     pub(super) fn is_beaten(&self) -> bool {
@@ -340,16 +370,17 @@ impl Shared {
             Err(error) => {
                 let unknown = error.kind() == ErrorKind::UnknownOutcome;
                 self.ticket.decide(if unknown { Fate::Unknown } else { Fate::Ended });
-                self.state.lock().beaten = true;
+                let set = self.outcome(&self.state.lock()).set;
+                self.note_beaten(&error, &set).await;
                 return Err(error);
             }
         };
-        let tables: Vec<TableId> = rows.iter().map(|((table, _), _)| *table).collect();
+        let own: Vec<_> = rows.iter().map(|((table, _), row)| (*table, row.own)).collect();
         self.ticket.decide(Fate::Committed(landed(&committed, rows, unchanged)));
         drop(undecided);
-        for (table, written) in tables.iter().zip(&committed.written) {
-            if let Some(hooks) = hooks.get(table) {
-                hooks.run(self.snapshot.db(), written).await;
+        for ((table, own), written) in own.iter().zip(&committed.written) {
+            if let Some((hooks, own)) = hooks.get(table).zip(*own) {
+                hooks.run(self.snapshot.db(), written, own).await;
             }
         }
         Ok(committed.seq)
@@ -448,31 +479,37 @@ impl State {
         Ok(self)
     }
 
-    /// Keeps that write `seq` did this to a row.
-    fn changed(&mut self, snapshot: &Tables, seq: Seq, op: Op) {
-        match op {
-            Op::Insert { table, row, values } => {
-                let values = Some(values);
-                self.changed.insert((table, row), Pending { base: None, values, added: seq, last: seq });
-            }
-            Op::Update { table, row, values } => self.wrote(snapshot, seq, (table, row), Some(values)),
-            Op::Delete { table, row } => self.wrote(snapshot, seq, (table, row), None),
+    /// Keeps that write `seq` did this to a row. `own` is the row that a struct's own write is about, if it is one.
+    fn changed(&mut self, snapshot: &Tables, seq: Seq, op: Op, own: Option<(TableId, RowId)>) {
+        let (key, values, is_new) = match op {
+            Op::Insert { table, row, values } => ((table, row), Some(values), true),
+            Op::Update { table, row, values } => ((table, row), Some(values), false),
+            Op::Delete { table, row } => ((table, row), None, false),
             // Sessions change no definitions.
-            _ => {}
-        }
-    }
-
-    fn wrote(&mut self, snapshot: &Tables, seq: Seq, key: (TableId, RowId), values: Option<Row>) {
-        let base = || before(snapshot, &self.facts, key.0, key.1).map(|(version, _)| version);
-        let (base, added) = match self.changed.get(&key) {
+            _ => return,
+        };
+        let known = self.changed.get(&key).filter(|_| !is_new);
+        let (base, added) = match known {
             Some(known) => (known.base, known.added),
-            None => (base(), Seq::default()),
+            None if is_new => (None, seq),
+            None => {
+                let before = before(snapshot, &self.facts, key.0, key.1);
+                (before.map(|(version, _)| version), Seq::default())
+            }
         };
         if base.is_none() && values.is_none() {
             // It came and went in the session: nobody else ever hears of it.
             self.changed.remove(&key);
-        } else {
-            self.changed.insert(key, Pending { base, values, added, last: seq });
+            return;
         }
+        let marked =
+            |values: &Row| self.hooks.get(&key.0).is_some_and(|hooks| hooks.is_marked(values.borrow()));
+        let own = match (own == Some(key), values.as_ref().is_none_or(marked)) {
+            (true, false) => Some(Own::Written),
+            (true, true) => Some(Own::Deleted),
+            (false, false) => known.and_then(|known| known.own),
+            (false, true) => None,
+        };
+        self.changed.insert(key, Pending { base, values, added, last: seq, own });
     }
 }
