@@ -23,7 +23,7 @@ pub use crate::orm::{Find, FindLenient};
 pub use crate::orm::{Save, Source, Table, Writable};
 use crate::query::column::Operand;
 pub use crate::query::column::{Column, Json};
-pub use crate::query::projection::{Projected, Projection, projected};
+pub use crate::query::projection::{Parts, Projected, Projection, projected};
 pub use crate::query::with::{Converts, With, converted, decode_with, default_with, encode_with};
 pub use crate::row::RowWriter;
 pub use crate::schema::column;

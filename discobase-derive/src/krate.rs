@@ -1,7 +1,7 @@
 //! The path under which the deriving crate knows discobase.
 
 use proc_macro_crate::{FoundCrate, crate_name};
-use proc_macro2::Span;
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::format_ident;
 use syn::{Path, parse_quote};
 
@@ -36,4 +36,19 @@ mod tests {
         assert_eq!(name(core), "discobase_core");
         assert_eq!(name(|_| None), "discobase");
     }
+}
+
+/// The same tokens, located at a place in the user's code: what is wrong with them is shown there. What they mean stays.
+pub(crate) fn at(span: Span, tokens: TokenStream) -> TokenStream {
+    let moved = tokens.into_iter().map(|token| {
+        let mut token = match token {
+            TokenTree::Group(group) => {
+                TokenTree::Group(Group::new(group.delimiter(), at(span, group.stream())))
+            }
+            token => token,
+        };
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    moved.collect()
 }

@@ -1,7 +1,7 @@
 //! `#[derive(Projection)]`: a struct of some columns of a table.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
@@ -81,38 +81,52 @@ impl<'a> Model<'a> {
             return TokenStream::new();
         };
         let [columns, values] = ["columns", "values"].map(|name| Ident::new(name, Span::mixed_site()));
-        let (positions, project) = if correct {
-            let all = quote!(let #columns = <#table as #krate::private::Entity>::columns(););
-            let positions = self.fields.iter().map(|field| {
-                let path = &field.column;
-                quote!(#columns #(.#path)*.position())
-            });
-            let fields = self.fields.iter().enumerate().map(|(place, field)| {
-                let (ident, path, place) = (field.ident, &field.column, Literal::usize_suffixed(place));
-                let read = quote_spanned!(field.ty.span()=> #krate::private::projected);
-                quote!(#ident: #read(#columns #(.#path)*, #values, #place)?)
-            });
-            (
-                quote!(#all ::std::vec![#(#positions),*]),
-                quote!(#all ::core::result::Result::Ok(Self { #(#fields,)* })),
-            )
-        } else {
-            (quote!(::core::unreachable!()), quote!(::core::unreachable!()))
-        };
+        let parts =
+            if correct { self.parts(table, &columns, &values) } else { quote!(::core::unreachable!()) };
         quote! {
             #[automatically_derived]
             #[allow(deprecated, unused_variables)]
             impl #krate::private::Projection for #ident {
                 type Table = #table;
-                fn positions() -> ::std::vec::Vec<::core::primitive::usize> {
-                    #positions
-                }
-                fn project(
-                    #values: &[#krate::private::ValueRef<'_>],
-                ) -> ::core::result::Result<Self, (::core::primitive::usize, #krate::private::FieldError)> {
-                    #project
+                fn parts(
+                    #values: ::core::option::Option<&[#krate::private::ValueRef<'_>]>,
+                ) -> ::core::result::Result<
+                    #krate::private::Parts<Self>,
+                    (::core::primitive::usize, #krate::private::FieldError),
+                > {
+                    #parts
                 }
             }
+        }
+    }
+
+    /// Names each column once: one that is not there is reported once.
+    fn parts(&self, table: &Type, columns: &Ident, values: &Ident) -> TokenStream {
+        let krate = &self.krate;
+        let column = |place: usize| Ident::new(&format!("column_{place}"), Span::mixed_site());
+        let all = self.fields.iter().enumerate().map(|(place, field)| {
+            let (column, path) = (column(place), &field.column);
+            quote!(let #column = #columns #(.#path)*;)
+        });
+        let positions = (0..self.fields.len()).map(|place| {
+            let column = column(place);
+            quote!(#column.position())
+        });
+        let fields = self.fields.iter().enumerate().map(|(place, field)| {
+            let (ident, column, place) = (field.ident, column(place), Literal::usize_suffixed(place));
+            let read = quote!(#krate::private::projected(#column, #values, #place)?);
+            let read = krate::at(field.ty.span(), read);
+            quote!(#ident: #read)
+        });
+        quote! {
+            let #columns = <#table as #krate::private::Entity>::columns();
+            #(#all)*
+            let ::core::option::Option::Some(#values) = #values else {
+                return ::core::result::Result::Ok(
+                    #krate::private::Parts::Positions(::std::vec![#(#positions),*]),
+                );
+            };
+            ::core::result::Result::Ok(#krate::private::Parts::Struct(Self { #(#fields,)* }))
         }
     }
 }

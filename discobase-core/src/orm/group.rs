@@ -11,6 +11,7 @@ use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::orm::aggregate::{in_column, unanswered};
 use crate::orm::find::Find;
+use crate::orm::select::Select;
 use crate::query::aggregate::{Ask, Group, GroupKey, Grouping};
 use crate::query::expr::Expr;
 use crate::query::measure::{Aggregates, Columns, Condition, GroupOrder, GroupedBy};
@@ -23,6 +24,20 @@ pub struct Grouped<T, K> {
     find: Find<T>,
     shape: Shape,
     key: PhantomData<fn() -> K>,
+}
+
+/// What can be selected of groups: nothing.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "groups have no columns that can be selected",
+    label = "columns are of single records",
+    note = "ask about each group instead: `.group_by(|s| s.shop).aggregate(|s| (count(), sum(s.euros)))`",
+    note = "each answer comes with the values that the group was made by; `select` without `group_by` gives columns of \
+            single records"
+)]
+pub trait OfOneRecord {
+    /// Never called.
+    fn never<R>(self) -> R;
 }
 
 /// A grouping whose columns are positions in the struct's schema.
@@ -147,6 +162,13 @@ impl<T: Entity, K: Columns<T>> Grouped<T, K> {
                 A::answers(&group.answers).map_err(|(place, error)| unanswered::<T>(&asks, place, &error))?;
             Ok((key, answers))
         })
+    }
+
+    /// Groups have answers and no columns of their own: what `select` is called for is [`Grouped::aggregate`]. It is here
+    /// so that the compiler can say so.
+    #[doc(hidden)]
+    pub fn select<C: OfOneRecord>(self, columns: impl FnOnce(T::Columns) -> C) -> Select<T, C> {
+        columns(T::columns()).never()
     }
 
     /// How many groups there are, limit and offset counted in.

@@ -20,14 +20,41 @@ pub trait Projection: Sized + Send {
     /// The table whose columns they are.
     type Table: Entity;
 
+    /// The struct, of the values of its columns in the order of the fields; without values, where the columns are. Both
+    /// in one function, so that a column which is not there is reported once.
+    ///
+    /// # Errors
+    /// The place of a value that its field can't hold, and what is wrong with it.
+    fn parts(values: Option<&[ValueRef<'_>]>) -> Result<Parts<Self>, (usize, FieldError)>;
+
     /// The positions of the columns in the table's schema, in the order of the fields.
-    fn positions() -> Vec<usize>;
+    #[must_use]
+    fn positions() -> Vec<usize> {
+        match Self::parts(None) {
+            Ok(Parts::Positions(positions)) => positions,
+            Ok(Parts::Struct(_)) | Err(_) => Vec::new(),
+        }
+    }
 
     /// The struct, of the values of these columns.
     ///
     /// # Errors
-    /// The place of a value that its field can't hold, and what is wrong with it.
-    fn project(values: &[ValueRef<'_>]) -> Result<Self, (usize, FieldError)>;
+    /// As [`Projection::parts`].
+    fn project(values: &[ValueRef<'_>]) -> Result<Self, (usize, FieldError)> {
+        match Self::parts(Some(values))? {
+            Parts::Struct(value) => Ok(value),
+            Parts::Positions(_) => Err((0, FieldError("no value was read".to_owned()))),
+        }
+    }
+}
+
+/// What a [`Projection`] says of itself: where its columns are, or the struct.
+#[derive(Debug)]
+pub enum Parts<P> {
+    /// The positions of the columns in the table's schema.
+    Positions(Vec<usize>),
+    /// The struct.
+    Struct(P),
 }
 
 /// A field's type that a column of `V` can be read into.

@@ -16,11 +16,37 @@ pub(super) fn table(item: Item, errors: &mut Errors) -> Option<(Ident, Path)> {
             Some((item.name, path.path))
         }
         _ => {
-            let message =
-                "`references` takes the struct of the table that the field refers to: `references = User`";
+            let message = match item.value.as_ref().and_then(of_fields) {
+                Some(table) => format!(
+                    "a reference is to the key of a table, which is one field: `references = {table}`. To refer to its \
+                     records by other fields, make the table's key of one field that says who they are, and the others \
+                     unique"
+                ),
+                None => {
+                    "`references` takes the struct of the table that the field refers to: `references = User`"
+                        .to_owned()
+                }
+            };
             errors.at(tokens(&item), message);
             None
         }
+    }
+}
+
+/// The struct whose fields somebody would refer to: `User.email`, `User(a, b)`, `(User.a, User.b)`.
+fn of_fields(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Field(field) => match &*field.base {
+            Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+            _ => None,
+        },
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+            _ => None,
+        },
+        Expr::Tuple(tuple) => tuple.elems.first().and_then(of_fields),
+        Expr::Array(array) => array.elems.first().and_then(of_fields),
+        _ => None,
     }
 }
 

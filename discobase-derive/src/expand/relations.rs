@@ -10,6 +10,7 @@ use super::columns::replace_self;
 use super::header;
 use crate::ast::{Field, Table};
 use crate::attr::{By, OnDelete, Relation};
+use crate::krate::at;
 
 /// The methods that lead from a record to others.
 pub(crate) fn expand(table: &Table<'_>) -> TokenStream {
@@ -165,7 +166,7 @@ fn referring<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (usize, &'t Field
     table.columns().enumerate().filter(|(_, field)| field.options.references.is_some())
 }
 
-fn parent(table: &Table<'_>, at: usize, field: &Field<'_>) -> TokenStream {
+fn parent(table: &Table<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let (Some((_, parent)), Some(name)) = (&field.options.references, field.relation()) else {
         return TokenStream::new();
     };
@@ -175,15 +176,14 @@ fn parent(table: &Table<'_>, at: usize, field: &Field<'_>) -> TokenStream {
          field is an `Option`.",
         field.name.text
     );
-    let at = Literal::usize_unsuffixed(at);
+    let place = Literal::usize_unsuffixed(position);
     let key = quote!(<#parent as #krate::private::Entity>::Key);
     // At the field's type in the user's code: there it is said if that can't refer to the key.
-    let refers = quote_spanned!(ty.span()=> <#ty as #krate::private::RefersTo<#key>>);
+    let found = at(ty.span(), quote!(<#ty as #krate::private::RefersTo<#key>>::Found<#parent>));
+    let find = at(ty.span(), quote!({ #krate::private::parent::<Self, #parent, #ty>(self, #place, source) }));
     quote! {
         #[doc = #docs]
-        #vis fn #name(&self, source: &impl #krate::private::Source) -> #refers::Found<#parent> {
-            #krate::private::parent::<Self, #parent, #ty>(self, #at, source)
-        }
+        #vis fn #name(&self, source: &impl #krate::private::Source) -> #found #find
     }
 }
 

@@ -44,6 +44,10 @@ struct Wrong {
     e_id: u64,
     #[table(references = User, created_at)]
     f_id: u64,
+    #[table(references = User.email)]
+    g_id: String,
+    #[table(references = User(id, email))]
+    h_id: u64,
 }
 
 #[derive(Table)]

@@ -15,7 +15,8 @@ use crate::value::Value;
 #[diagnostic::on_unimplemented(
     message = "a field of type `{Self}` can't refer to a key `{K}`",
     label = "the key it refers to is `{K}`",
-    note = "a field that `references` another table has the type of that table's key, or is an Option of it"
+    note = "a field that `references` another table has the type of that table's key, or is an Option of it; a key of \
+            several fields can't be referred to"
 )]
 pub trait RefersTo<K>: ColumnValue {
     /// What finds the record: one that has to be there, or one that may be.
