@@ -55,8 +55,17 @@ fn followed(source: &mut Source<'_>, links: &[Link], holder: &Holder, timing: Ti
                 && other.header.incarnation == link.header.incarnation
                 && other.sum != link.sum
         };
+        // Two processes of one owner name don't start within the grace of each other.
+        let namesake = |other: &&Link| {
+            holder.closed
+                && other.header.prev == GENESIS
+                && other.kind == Kind::Open
+                && other.header.owner == holder.owner
+                && other.sum != link.sum
+                && other.time().abs_diff(link.time()) <= timing.grace
+        };
         let lowest = links.iter().filter(|other| other.sum == link.sum).map(|other| other.message).min();
-        let fair = links.iter().filter(own).count() == 0 && lowest == Some(link.message);
+        let fair = !links.iter().any(|other| own(&other) || namesake(&other)) && lowest == Some(link.message);
         let mut heard = track.clone();
         if heard.hear(link) == Step::Take && fair && timing.visibility <= timing.grace {
             let after = next(&all, GENESIS, holder, timing);
