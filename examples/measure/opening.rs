@@ -1,5 +1,8 @@
 //! Opening a database that holds many rows, cold: nothing of it is in the process that opens it.
 
+use std::fs;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -28,19 +31,21 @@ pub(crate) struct Opened {
     peak_megabytes: f64,
 }
 
-/// Makes the figures: fills a guild's file once, and opens it several times.
+/// Makes the figures: fills a guild's file once, and opens a copy of it several times, because who opens a database may
+/// write a checkpoint.
 pub(crate) fn figures(contents: &Contents, checkpoints: usize, runs: usize) -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
-    let guild =
-        |unlimited| Guild { data: Some(folder.path().join("guild.redb")), unlimited, ..Guild::default() };
+    let (file, copy) = (folder.path().join("guild.redb"), folder.path().join("copy.redb"));
+    let guild = |data: &Path, unlimited| Guild { data: Some(data.to_owned()), unlimited, ..Guild::default() };
     let filled: Loaded = {
-        let guild = guild(true).start()?;
+        let guild = guild(&file, true).start()?;
         Part::Load(Load { guild: guild.address.clone(), contents: contents.clone(), checkpoints })
             .measure()?
     };
     let mut all = Vec::new();
     for _ in 0..runs {
-        let guild = guild(false).start()?;
+        fs::copy(&file, &copy)?;
+        let guild = guild(&copy, false).start()?;
         let open = Open { guild: guild.address.clone(), contents: contents.clone() };
         let opened: Opened = Part::Open(open).measure()?;
         if opened.rows != filled.rows {
