@@ -115,12 +115,11 @@ async fn a_hole_is_named_although_a_lost_open_leads_around_it(place: &Place) {
 
 /// Each read finds the hole before another frame, because somebody goes on deleting: none of these frames is young.
 async fn a_hole_is_named_although_it_grows_while_it_is_read(place: &Place) {
-    let short = || {
-        let db = Database::builder(&place.name).timing(100, 300, 60_000).build();
+    let timed = || Database::builder(&place.name).timing(100, 300, 60_000);
+    let (db, again, follower) = (timed().build(), timed().build(), timed().follower().build());
+    for db in [&db, &again, &follower] {
         db.table::<User>().unwrap();
-        db
-    };
-    let db = short();
+    }
     place.connect(&db).await.unwrap();
     let journal = db.journal().unwrap();
     for id in 0..40 {
@@ -129,16 +128,18 @@ async fn a_hole_is_named_although_it_grows_while_it_is_read(place: &Place) {
     db.close().await.unwrap();
     let ids = messages(place, journal);
     place.local().delete_as_moderator(journal.get(), ids[5]).unwrap();
-    let (again, left) = (short(), &ids[6..ids.len() - 5]);
+    let left = &ids[6..ids.len() - 5];
     let deleting = async {
         for id in left {
             place.local().delete_as_moderator(journal.get(), *id).unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(60)).await;
         }
     };
-    let (opened, ()) = tokio::join!(place.connect(&again), deleting);
-    let error = opened.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let (opened, followed, ()) = tokio::join!(place.connect(&again), place.connect(&follower), deleting);
+    for opened in [opened, followed] {
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    }
 }
 
 /// The text of an `open` that follows a frame of epoch 1.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Table, update};
+use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Step, Table, update};
 use discobase_guild::Limits;
 use twilight_model::util::Timestamp;
 
@@ -18,6 +18,7 @@ crate::in_process!(
     a_lost_file_is_named,
     a_file_that_a_merge_replaced_is_found_in_the_new_one,
     a_url_that_expired_is_asked_for_anew,
+    a_table_that_was_dropped_is_none_that_is_damaged,
     a_table_that_grew_is_looked_up,
     a_cache_is_kept_within_its_budget,
     lookups_are_counted,
@@ -222,6 +223,30 @@ async fn a_file_that_a_merge_replaced_is_found_in_the_new_one(place: &Place) {
     let found = Page::get(&follower, 29_000_u64).await.unwrap().unwrap();
     assert_eq!(found.text, format!("{}!", page(29_000).text));
     assert!(!follower.is_loaded::<Page>().unwrap());
+    owner.close().await.unwrap();
+    follower.close().await.unwrap();
+}
+
+/// Its channels went with it, and whoever has not heard of that is about to look into them.
+async fn a_table_that_was_dropped_is_none_that_is_damaged(place: &Place) {
+    filled(place, builder(place)).await;
+    // A second large run, so that looking one up reads the channel.
+    let owner = builder(place).build();
+    owner.table::<Page>().unwrap();
+    owner.connect_guild(place.local()).await.unwrap();
+    let some =
+        update::<Page>().filter(|page| page.id.lt(12_000_u64)).set(|page| page.text, |page| page.text + "!");
+    assert_eq!(some.run(&owner).await.unwrap(), 12_000);
+    owner.checkpoint().await.unwrap();
+    owner.close().await.unwrap();
+    let follower = open(place, builder(place).follower().gateway(false)).await;
+    assert!(Page::get(&follower, 1_u64).await.unwrap().is_some());
+    let owner = builder(place).build();
+    owner.migrations([Step::new("2.0.0", "no pages").drop_table("page")]).unwrap();
+    owner.connect_guild(place.local()).await.unwrap();
+    assert!(Page::get(&follower, 29_000_u64).await.unwrap().is_none());
+    let error = Page::get(&follower, 29_000_u64).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TableNotReady, "{error}");
     owner.close().await.unwrap();
     follower.close().await.unwrap();
 }

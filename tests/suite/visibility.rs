@@ -18,6 +18,8 @@ crate::in_process!(
     a_last_frame_that_is_not_visible_yet_keeps_nobody_out,
     a_frame_that_is_not_visible_yet_is_not_missed,
     a_file_that_is_not_there_yet_is_waited_for,
+    a_file_that_was_trimmed_is_waited_for_no_longer,
+    frames_that_come_out_of_order_are_no_damage,
 );
 
 /// A database whose history lags.
@@ -79,4 +81,54 @@ async fn a_file_that_is_not_there_yet_is_waited_for(place: &Place) {
     for db in [reader, follower, owner] {
         db.close().await.unwrap();
     }
+}
+
+/// What a follower has heard of and could not download is behind a checkpoint and gone when it is tried again.
+async fn a_file_that_was_trimmed_is_waited_for_no_longer(place: &Place) {
+    let trimming = place.builder().checkpoint_every(u64::MAX, u64::MAX);
+    let owner = trimming.trim_after(Duration::ZERO, Duration::from_millis(50)).build();
+    owner.table::<User>().unwrap();
+    place.connect(&owner).await.unwrap();
+    User::new(1_000, "first", 0).save(&owner).await.unwrap();
+    let follower = place.follower();
+    follower.table::<User>().unwrap();
+    place.connect(&follower).await.unwrap();
+    let late = Rule::new(Action::LateFiles { ms: 60_000 }).on("POST", "/channels/{channel}/messages");
+    place.local().faults().push(late);
+    let all = (0..200).map(|id| User::new(id, &format!("user number {id}"), 0));
+    User::save_all(all, &owner).await.unwrap();
+    // By then it is trying.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    owner.checkpoint().await.unwrap();
+    until("the follower goes on behind it", async || User::count(&follower).await.unwrap() == 201).await;
+    follower.close().await.unwrap();
+    owner.close().await.unwrap();
+}
+
+/// Every second frame of a busy writer becomes visible later than the one behind it, so that each read of the journal shows
+/// a hole, another one each time.
+async fn frames_that_come_out_of_order_are_no_damage(place: &Place) {
+    let timed = || Database::builder(&place.name).timing(400, 400, 60_000);
+    let owner = timed().build();
+    owner.table::<User>().unwrap();
+    place.connect(&owner).await.unwrap();
+    let writing = async {
+        for id in 0..60 {
+            if id % 2 == 0 {
+                let hidden = Rule::new(Action::HideMessage { ms: 350 });
+                place.local().faults().push(hidden.on("POST", "/channels/{channel}/messages"));
+            }
+            User::new(id, &id.to_string(), 0).save(&owner).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let reading = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let follower = timed().follower().gateway(false).build();
+        follower.table::<User>().unwrap();
+        place.connect(&follower).await.map(|()| follower)
+    };
+    let ((), follower) = tokio::join!(writing, reading);
+    follower.unwrap().close().await.unwrap();
+    owner.close().await.unwrap();
 }

@@ -202,7 +202,8 @@ fn unusable(kind: ErrorKind, segment: &Segment, table: &TableCheckpoint, what: &
 }
 
 fn failed(error: &TransportError, table: &TableCheckpoint) -> Lost {
-    Lost::Failed(
-        explain(error, "loading a table's segments").in_table(&table.def.name).in_channel(table.def.channel),
-    )
+    let told = explain(error, "loading a table's segments").in_table(&table.def.name);
+    let told = told.in_channel(table.def.channel);
+    // It was deleted with the table, if a newer checkpoint does without it.
+    if error.is_unknown_channel() { Lost::Segment(told) } else { Lost::Failed(told) }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, MessageId};
 use crate::journal::base::{Base, find_base};
 use crate::journal::chain::{Link, walk};
-use crate::journal::reader::{Reader, Scan, is_missing_channel, read_error};
+use crate::journal::reader::{Reader, Scan, read_error};
 use crate::journal::rules::Position;
 use crate::transport::explain;
 
@@ -165,7 +165,7 @@ pub(crate) async fn drop_messages(reader: &Reader, messages: &[Location], now: u
         messages.sort_unstable();
         messages.dedup();
         match delete(&*reader.transport, channel, &messages, now).await {
-            Err(error) if !is_missing_channel(&error) => {
+            Err(error) if !error.is_unknown_channel() => {
                 let error = explain(&error, "deleting old segments").in_channel(channel);
                 outcome = outcome.and(Err(error));
             }

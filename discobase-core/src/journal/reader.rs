@@ -20,9 +20,6 @@ use crate::transport::{Attachment, HistoryPage, Message, Transport, TransportErr
 /// The most messages one history request gives (Discord docs, "Message": Get Channel Messages).
 const PAGE: usize = 100;
 
-/// Discord's code for a channel that is not there (Discord docs, "Opcodes and Status Codes": JSON).
-const UNKNOWN_CHANNEL: u64 = 10_003;
-
 /// Why a text that claims to be a frame of this version is none.
 const CHECKSUM: &str = "its checksum does not match its text";
 
@@ -334,15 +331,10 @@ pub(crate) fn is_unknown_message(error: &TransportError) -> bool {
     matches!(error, TransportError::Missing(_)) && error.code() == Some(UNKNOWN_MESSAGE)
 }
 
-/// Whether a channel is not there: not only a message of it, or a file.
-pub(crate) fn is_missing_channel(error: &TransportError) -> bool {
-    matches!(error, TransportError::Missing(_)) && error.code() == Some(UNKNOWN_CHANNEL)
-}
-
 /// Whether an error says that the journal's channel is not there: not only a message of it, or a file.
 pub(crate) fn is_unknown_channel(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<TransportError>());
-    cause.is_some_and(is_missing_channel)
+    cause.is_some_and(TransportError::is_unknown_channel)
 }
 
 /// The error for a transport failure while reading the journal.

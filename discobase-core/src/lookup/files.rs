@@ -306,5 +306,7 @@ pub(super) fn damaged(segment: &Segment, what: &str) -> Lost {
 
 fn failed(location: Location, error: &TransportError) -> Lost {
     let Location { channel, message } = location;
-    Lost::Failed(explain(error, "looking up a record").in_channel(channel).in_message(message))
+    let told = explain(error, "looking up a record").in_channel(channel).in_message(message);
+    // It was deleted with the table, if a newer checkpoint does without it.
+    if error.is_unknown_channel() { Lost::Segment(told) } else { Lost::Failed(told) }
 }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Permissions;
 
+/// Discord's code for a channel that is not there (Discord docs, "Opcodes and Status Codes": JSON).
+const UNKNOWN_CHANNEL: u64 = 10_003;
+
 /// A result of a [`Transport`](super::Transport).
 pub type TransportResult<T> = Result<T, TransportError>;
 
@@ -63,6 +66,11 @@ impl TransportError {
     #[must_use]
     pub fn code(&self) -> Option<u64> {
         self.failure().code
+    }
+
+    /// Whether a channel is not there: not only a message of it, or a file.
+    pub(crate) fn is_unknown_channel(&self) -> bool {
+        matches!(self, Self::Missing(_)) && self.code() == Some(UNKNOWN_CHANNEL)
     }
 }
 
