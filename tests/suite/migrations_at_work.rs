@@ -18,6 +18,7 @@ crate::in_process!(
     a_follower_sees_what_a_step_did,
     a_follower_goes_by_what_others_made_of_a_table,
     a_dropped_table_holds_no_trimming_up,
+    a_new_table_may_have_the_name_that_another_had,
     a_step_gives_way_to_writers,
     a_dropped_tables_channels_go,
     a_follower_migrates_nothing,
@@ -221,6 +222,37 @@ async fn a_dropped_table_holds_no_trimming_up(place: &Place) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let trouble = db.checkpoints().unwrap().error;
     assert!(trouble.is_none(), "{trouble:?}");
+    db.close().await.unwrap();
+}
+
+/// A renamed table keeps its channels, with the old name in their topics; whoever has that name later gets others.
+async fn a_new_table_may_have_the_name_that_another_had(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    let renaming = || Step::new("2.0.0", "members").rename_table("profiles", "members");
+    let dropping = || Step::new("3.0.0", "no members").drop_table("members");
+    let open = async |steps: Vec<Step>| {
+        let db = place.database();
+        db.table::<one::Profile>().unwrap();
+        db.migrations(steps).unwrap();
+        place.connect(&db).await.unwrap();
+        db
+    };
+    let db = open(vec![renaming()]).await;
+    assert_eq!(one::Profile::count(&db).await.unwrap(), 0, "it is another table");
+    one::profile(7, 70).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    db.close().await.unwrap();
+    // What goes with the older table is not the newer one's.
+    let db = open(vec![renaming(), dropping()]).await;
+    one::profile(8, 80).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    let db = open(vec![renaming(), dropping()]).await;
+    assert_eq!(one::Profile::count(&db).await.unwrap(), 2);
+    let report = db.verify().await.unwrap();
+    assert!(report.is_clean(), "{report}");
     db.close().await.unwrap();
 }
 

@@ -196,6 +196,7 @@ impl HashIndex {
     }
 
     /// How many bytes of memory the index takes, about.
+    #[cfg(test)]
     pub(crate) fn footprint(&self) -> usize {
         self.shards.iter().map(|(_, shard)| size_of_val::<[u64]>(shard) + 16 + 16).sum()
     }

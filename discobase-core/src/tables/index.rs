@@ -124,11 +124,6 @@ impl IndexState {
         self.walk(&bound, &bound, false, visit).break_value()
     }
 
-    /// How many bytes of memory it takes, about.
-    pub(crate) fn footprint(&self) -> usize {
-        self.ordered.footprint() + self.hashed.as_ref().map_or(0, HashIndex::footprint)
-    }
-
     /// Whether the index says of these rows what it should.
     #[cfg(test)]
     pub(crate) fn check_invariants(&self, table: &TableDef, def: &IndexDef, rows: &Rows) {

@@ -147,6 +147,7 @@ impl Ordered {
     }
 
     /// How many bytes of memory the index takes, about.
+    #[cfg(test)]
     pub(crate) fn footprint(&self) -> usize {
         self.root.footprint()
     }

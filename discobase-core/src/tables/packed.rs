@@ -212,6 +212,7 @@ impl Packed {
     }
 
     /// How many bytes of memory it takes.
+    #[cfg(test)]
     pub(crate) fn footprint(&self) -> usize {
         let ends = if let Shape::Ends(ends) = &self.shape { ends.capacity() * 4 } else { 0 };
         size_of::<Self>() + self.prefix.capacity() + self.bytes.capacity() + ends

@@ -94,11 +94,6 @@ impl Page {
         }
     }
 
-    /// How many bytes of memory it takes.
-    pub(crate) fn footprint(&self) -> usize {
-        self.0.len() + 16
-    }
-
     fn splice(&mut self, slot: usize, head: &[u8], tail: &[u8]) {
         let (Some((start, end)), Some(used)) = (self.span(slot), self.end(PAGE_ROWS - 1)) else { return };
         let middle = start + head.len();

@@ -164,10 +164,4 @@ impl Rows {
         self.len -= 1;
         true
     }
-
-    /// How many bytes of memory the rows take, about.
-    pub(crate) fn footprint(&self) -> usize {
-        let pages = self.pages.iter().map(|(_, page)| page.footprint() + 24);
-        pages.chain(self.long.iter().map(|(_, row)| row.len() + 48)).sum()
-    }
 }

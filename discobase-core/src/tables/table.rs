@@ -327,13 +327,6 @@ impl TableState {
         self.rows.remove(id)
     }
 
-    /// How many bytes of memory the table takes, about.
-    #[allow(dead_code, reason = "memory is measured with it")]
-    pub(crate) fn footprint(&self) -> usize {
-        let indexes = self.indexes.iter().map(IndexState::footprint).sum::<usize>();
-        self.rows.footprint() + indexes + self.deleted.len() * size_of::<(RowId, Seq)>()
-    }
-
     /// Whether rows, indexes and counters agree.
     #[cfg(test)]
     pub(crate) fn check_invariants(&self) {

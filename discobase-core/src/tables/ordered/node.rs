@@ -153,6 +153,7 @@ impl Node {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
         match self {
             Self::Leaf(strings) => 24 + strings.footprint(),
