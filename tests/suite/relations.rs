@@ -1,6 +1,8 @@
 //! Relations: from records to those they refer to and that refer to them, one by one, in filters, and all at once.
 
 use discobase::{Database, ErrorKind, Table, delete, update};
+use futures_util::future::try_join_all;
+use twilight_model::util::Timestamp;
 
 use crate::support::Place;
 
@@ -118,11 +120,16 @@ crate::everywhere!(
     statements_ask_other_tables,
     what_is_related_comes_with_one_query,
     what_comes_is_of_one_state,
+    links_made_at_once_are_made_once,
     links_are_made_and_taken_away,
     a_tree_leads_both_ways,
 );
 
-crate::in_process!(filters_ask_lazy_tables, sessions_ask_other_tables);
+crate::in_process!(
+    filters_ask_lazy_tables,
+    sessions_ask_other_tables,
+    what_comes_while_others_write_is_of_one_state
+);
 
 async fn a_record_leads_to_others(place: &Place) {
     let db = filled(place).await;
@@ -345,5 +352,94 @@ async fn sessions_ask_other_tables(place: &Place) {
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::Conflict);
     let mut changes = Order::watch(&db).unwrap().filter(|o| o.user.has(|u| u.id.eq(1)));
     assert_eq!(changes.records().unwrap_err().kind(), ErrorKind::Invalid);
+    db.close().await.unwrap();
+}
+
+#[derive(Debug, Clone, Table)]
+#[table(has_many(entries = Entry.account_id))]
+struct Account {
+    #[table(key)]
+    id: u64,
+    /// How many entries there are: written in their commits.
+    count: u64,
+}
+
+#[derive(Debug, Clone, Table)]
+struct Entry {
+    #[table(key, auto)]
+    id: u64,
+    #[table(references = Account, on_delete = cascade)]
+    account_id: u64,
+}
+
+async fn what_comes_while_others_write_is_of_one_state(place: &Place) {
+    let db = place.database();
+    db.table::<Account>().unwrap();
+    db.table::<Entry>().unwrap();
+    place.connect(&db).await.unwrap();
+    Account { id: 1, count: 0 }.save(&db).await.unwrap();
+    let writing = tokio::spawn({
+        let db = db.clone();
+        async move {
+            for _ in 0..100 {
+                let session = db.session().unwrap();
+                session.add(Entry { id: 0, account_id: 1 }).await.unwrap();
+                update::<Account>().set(|a| a.count, |a| a.count + 1).run(&session).await.unwrap();
+                session.commit().await.unwrap();
+            }
+        }
+    });
+    let mut reads = 0;
+    while !writing.is_finished() {
+        let (account, entries) = Account::find(&db).with(|a| a.entries).first().await.unwrap().unwrap();
+        assert_eq!(account.count, entries.len() as u64, "read {reads}");
+        reads += 1;
+        if reads % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    writing.await.unwrap();
+    assert!(reads > 100, "{reads} reads");
+    db.close().await.unwrap();
+}
+
+/// Links whose key is a number: nothing but the look at what is linked already keeps them from being doubled.
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(many_to_many(badges = Badge, through = Award(person_id, badge_id)))]
+struct Person {
+    #[table(key)]
+    id: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Table)]
+struct Badge {
+    #[table(key)]
+    id: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Table)]
+struct Award {
+    #[table(key, auto)]
+    id: u64,
+    #[table(references = Person, on_delete = cascade)]
+    person_id: u64,
+    #[table(references = Badge, on_delete = cascade)]
+    badge_id: u64,
+    #[table(created_at)]
+    at: Timestamp,
+}
+
+async fn links_made_at_once_are_made_once(place: &Place) {
+    let db = place.database();
+    db.table::<Person>().unwrap();
+    db.table::<Badge>().unwrap();
+    db.table::<Award>().unwrap();
+    place.connect(&db).await.unwrap();
+    let person = Person { id: 1 }.save(&db).await.unwrap().into_inner();
+    let badges = Badge::save_all((1..=3).map(|id| Badge { id }), &db).await.unwrap();
+    let linking = (0..4).map(|_| person.link_badges(&db, &badges));
+    let made: u64 = try_join_all(linking).await.unwrap().into_iter().sum();
+    assert_eq!((made, Award::count(&db).await.unwrap()), (3, 3));
+    assert_eq!(person.badges(&db).count().await.unwrap(), 3);
     db.close().await.unwrap();
 }

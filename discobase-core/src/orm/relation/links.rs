@@ -140,12 +140,15 @@ impl<P: Entity, L: Entity, T: Entity> Links<P, L, T> {
     fn row(&self, to_key: ValueRef<'_>) -> Result<L> {
         let (from, to) = self.by.link();
         let columns = L::SCHEMA.columns;
+        // Saving it fills these where they are 0.
+        let filled = [L::MODEL.auto, L::MODEL.created_at, L::MODEL.updated_at];
         let mut row = RowWriter::new(columns.len());
         for position in 0..columns.len() {
             let default = L::default_value(position);
             row.put(match position {
                 _ if position == from => self.from.as_ref(),
                 _ if position == to => to_key,
+                _ if filled.contains(&Some(position)) => ValueRef::Int(0),
                 _ => default.as_ref().map_or(ValueRef::Null, Value::as_ref),
             });
         }
