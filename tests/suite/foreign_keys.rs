@@ -78,6 +78,7 @@ crate::everywhere!(
     deletes_set_null,
     the_order_of_a_sessions_writes_does_not_matter,
     a_session_sees_what_its_deletes_do,
+    what_is_saved_with_a_reference_is_not_deleted_with_it,
     a_parent_that_is_replaced_keeps_its_children,
     a_child_of_a_process_that_knows_less_is_checked_too,
     a_deleted_parent_and_its_new_child_never_both_are,
@@ -220,6 +221,26 @@ async fn a_session_sees_what_its_deletes_do(place: &Place) {
     db.close().await.unwrap();
 }
 
+/// A record that refers to what the same commit deletes is refused: nobody would expect it to vanish.
+async fn what_is_saved_with_a_reference_is_not_deleted_with_it(place: &Place) {
+    let db = open(place).await;
+    user(1).save(&db).await.unwrap();
+    Order::save_all([order(1, 1), order(2, 1)], &db).await.unwrap();
+    let mut moved = item(2, 1).save(&db).await.unwrap();
+    item(1, 1).save(&db).await.unwrap();
+    let session = db.session().unwrap();
+    delete::<Order>().filter(|o| o.id.eq(1)).run(&session).await.unwrap();
+    session.add(item(1, 2)).await.unwrap();
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NoParent);
+    let session = db.session().unwrap();
+    delete::<Order>().filter(|o| o.id.eq(1)).run(&session).await.unwrap();
+    moved.of_order_id = 1;
+    session.update(&mut moved).await.unwrap();
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NoParent);
+    assert_eq!(ids(&db).await, (vec![1], vec![1, 2], vec![(1, 1), (2, 1)]));
+    db.close().await.unwrap();
+}
+
 async fn a_parent_that_is_replaced_keeps_its_children(place: &Place) {
     let db = open(place).await;
     user(1).save(&db).await.unwrap();
@@ -230,6 +251,14 @@ async fn a_parent_that_is_replaced_keeps_its_children(place: &Place) {
     session.commit().await.unwrap();
     let order = Order::get(&db, 1).await.unwrap().unwrap();
     assert_eq!(order.user(&db).await.unwrap().name, "another");
+    // What a delete leads to the session sees at once, so that is gone; what somebody adds meanwhile has a parent.
+    item(1, 1).save(&db).await.unwrap();
+    let session = db.session().unwrap();
+    delete::<Order>().run(&session).await.unwrap();
+    session.add(self::order(1, 1)).await.unwrap();
+    item(1, 2).save(&db).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(ids(&db).await, (vec![1], vec![1], vec![(1, 2)]));
     db.close().await.unwrap();
 }
 
@@ -449,7 +478,8 @@ async fn lazy_tables_are_loaded_for_it(place: &Place) {
     db.close().await.unwrap();
 }
 
-#[derive(Debug, Table)]
+#[derive(Debug, Clone, Table)]
+#[table(has_many(members = Member.club_id))]
 struct Club {
     #[table(key)]
     id: u64,
@@ -480,6 +510,17 @@ async fn a_marked_parent_is_still_there(place: &Place) {
     member.left_at = None;
     member.update().await.unwrap();
     assert_eq!(member.club(&db).await.unwrap().id, 1);
+    assert_eq!(Member::find(&db).filter(|m| m.club.exists()).count().await.unwrap(), 1);
+    let (_, found) = Member::find(&db).with(|m| m.club).first().await.unwrap().unwrap();
+    assert!(found.id == 1 && found.closed_at.is_some());
+    // A marked child is none.
+    let clubs = || Club::find(&db).with_deleted();
+    assert_eq!(clubs().filter(|c| c.members.exist()).count().await.unwrap(), 1);
+    member.clone().delete().await.unwrap();
+    assert_eq!(clubs().filter(|c| c.members.exist()).count().await.unwrap(), 0);
+    assert_eq!(clubs().filter(|c| c.members.all(|m| m.id.eq(9))).count().await.unwrap(), 1);
+    let (_, members) = clubs().with(|c| c.members).first().await.unwrap().unwrap();
+    assert!(members.is_empty());
     Member { id: 2, club_id: 1, left_at: None }.save(&db).await.unwrap().delete().await.unwrap();
     let club = Club::find(&db).with_deleted().first().await.unwrap().unwrap();
     club.delete_forever().await.unwrap();
