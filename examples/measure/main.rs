@@ -20,6 +20,7 @@ mod grouping;
 mod guild;
 mod latency;
 mod loading;
+mod lookup;
 mod measurements;
 mod member;
 mod memory;

@@ -6,7 +6,7 @@ use crate::contents::Contents;
 use crate::figure::Figure;
 use crate::guild::ROUND_TRIP_MS;
 use crate::{
-    Result, concurrency, encryption, grouping, latency, loading, memory, opening, reading, updating,
+    Result, concurrency, encryption, grouping, latency, loading, lookup, memory, opening, reading, updating,
 };
 
 /// How large and how often.
@@ -35,7 +35,7 @@ impl Scale {
     }
 }
 
-pub(crate) const MEASUREMENTS: [Measurement; 9] = [
+pub(crate) const MEASUREMENTS: [Measurement; 10] = [
     Measurement {
         name: "saturation",
         about: "callers who save one record each, again and again",
@@ -91,6 +91,19 @@ pub(crate) const MEASUREMENTS: [Measurement; 9] = [
             }
             Ok(figures)
         },
+    },
+    Measurement {
+        name: "lookup",
+        about: "records of a table that is not loaded",
+        conditions: |scale| {
+            format!(
+                "{} rows with a key and a unique field in one run, {} lookups of each kind, in turns; nothing of what they \
+                 read is kept. No distance; Discord's limits.",
+                scale.rows,
+                lookup::LOOKUPS
+            )
+        },
+        make: |scale| lookup::figures(scale.rows),
     },
     Measurement {
         name: "reading",

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result, concurrency, encryption, grouping, guild, latency, loading, memory, opening, reading, updating,
+    Result, concurrency, encryption, grouping, guild, latency, loading, lookup, memory, opening, reading,
+    updating,
 };
 
 /// What a process does. It prints what came out as one line of JSON.
@@ -19,6 +20,7 @@ pub(crate) enum Part {
     Latency(latency::Latency),
     Load(loading::Load),
     Open(opening::Open),
+    Lookup(lookup::Lookup),
     Reading(reading::Reading),
     Memory(memory::Memory),
     Encryption(encryption::Encryption),
@@ -38,6 +40,7 @@ impl Part {
                 Self::Latency(part) => print(&part.run().await?),
                 Self::Load(part) => print(&part.run().await?),
                 Self::Open(part) => print(&part.run().await?),
+                Self::Lookup(part) => print(&part.run().await?),
                 Self::Reading(part) => print(&part.run().await?),
                 Self::Memory(part) => print(&part.run().await?),
                 Self::Encryption(part) => print(&part.run().await?),
