@@ -243,6 +243,15 @@ async fn a_new_table_may_have_the_name_that_another_had(place: &Place) {
     db.checkpoint().await.unwrap();
     let report = db.verify().await.unwrap();
     assert!(report.is_clean(), "{report}");
+    // Nor does healing give it what the older one has.
+    let named = place.local().with_state(|state, _| {
+        let all = state.channels_of(place.local().guild_id()).filter(|channel| channel.name == "profiles");
+        all.map(|channel| channel.id).collect::<Vec<_>>()
+    });
+    assert_eq!(named.len(), 2);
+    place.local().delete_channel_as_owner(*named.iter().max().unwrap()).unwrap();
+    let healed = db.heal().await.unwrap();
+    assert!(healed.left.is_clean(), "{}", healed.left);
     db.close().await.unwrap();
     // What goes with the older table is not the newer one's.
     let db = open(vec![renaming(), dropping()]).await;

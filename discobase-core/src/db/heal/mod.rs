@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub use healed::Healed;
 
 use crate::batch::TableDef;
+use crate::db::build::in_use;
 use crate::db::checkpoints::Mend;
 use crate::db::create::Creator;
 use crate::db::engine::{Role as Part, read_only};
@@ -164,8 +165,9 @@ impl Link {
         let mut creator = self.creator.lock().await;
         creator.look().await?;
         creator.home.adopt(&genesis);
-        creator.home.check_room(mend.gone.len())?;
         let tables = Arc::clone(&self.engine.tables());
+        creator.home.leave(&in_use(&tables));
+        creator.home.check_room(mend.gone.len())?;
         for table in tables.iter() {
             let def = table.def();
             if Role::of_table(def).iter().any(|(channel, _)| mend.gone.contains(channel)) {

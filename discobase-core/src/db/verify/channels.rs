@@ -52,9 +52,9 @@ impl Pass<'_> {
                 }
             }
         }
-        for (id, role) in &home.tagged {
-            let first = wanted.iter().find(|(_, (_, known))| known == role);
-            if let Some((first, (table, _))) = first.filter(|(first, _)| *first != id) {
+        // The channels of a renamed table still say its old name, which another one may have by now.
+        for (id, role) in home.tagged.iter().filter(|(id, _)| !wanted.contains_key(id)) {
+            if let Some((first, (table, _))) = wanted.iter().find(|(_, (_, known))| known == role) {
                 let text = format!(
                     "the topic says that this channel is what channel {first} is: a process that was interrupted may \
                      have made it. It is not used: delete it"
