@@ -23,7 +23,19 @@ impl<T: Entity> Find<T> {
         self.limit(1).count().map_ok(|count| count > 0)
     }
 
-    /// The sum of a column; 0 if no record matches. See [`aggregate::sum`](crate::aggregate::sum).
+    /// The sum of a column; 0 if no record matches, so it is no `Option`. See [`aggregate::sum`](crate::aggregate::sum).
+    ///
+    /// ```no_run
+    /// # use discobase_core as discobase;
+    /// # use discobase::{Database, Result, Table};
+    /// # #[derive(Table)]
+    /// # #[table(crate = "discobase_core")]
+    /// # struct Sale { #[table(key)] id: u64, euros: i32 }
+    /// # async fn run(db: &Database) -> Result<()> {
+    /// let euros: i64 = Sale::find(db).sum(|s| s.euros).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `Arithmetic` when the sum does not fit; otherwise as [`Find::all`].
