@@ -459,7 +459,8 @@ async fn records_that_refer_to_lost_ones_are_named(place: &Place) {
     let journal = db.journal().unwrap();
     let before = messages(place, journal).len();
     let (club, sponsor) = tokio::join!(Club { id: 2 }.save(&db), member("Ann", 1, None).save(&db));
-    (club.unwrap(), sponsor.unwrap());
+    club.unwrap();
+    sponsor.unwrap();
     let after = messages(place, journal).len();
     for one in [member("Bob", 1, None), member("Cid", 1, Some("Ann")), member("Dan", 2, Some("Bob"))] {
         one.save(&db).await.unwrap();
