@@ -5,8 +5,9 @@ use std::cell::Cell;
 use serde::de::DeserializeOwned;
 
 use crate::field::{ColumnValue, FieldError};
-use crate::row::{Row, RowRef, Values};
+use crate::row::{Row, RowRef};
 use crate::value::{Value, ValueRef};
+use crate::wire::{Reader, number, skip_many};
 
 /// One row that is made into a struct: its values by the position of the struct's field, and the defaults of the
 /// columns it is older than.
@@ -15,7 +16,12 @@ use crate::value::{Value, ValueRef};
 /// value twice.
 pub struct Stored<'a> {
     row: RowRef<'a>,
-    next: Cell<Values<'a>>,
+    /// What was not read yet, from the value of column `at` on. Cells of their own: the processor would wait for what is
+    /// written to memory in parts and read as one.
+    rest: Cell<&'a [u8]>,
+    at: Cell<usize>,
+    /// How many values the row has.
+    count: usize,
     /// Column ids by the position of the field.
     columns: &'a [usize],
     default: fn(usize) -> Option<Value>,
@@ -27,7 +33,8 @@ type Wrong = (usize, FieldError);
 impl<'a> Stored<'a> {
     #[inline]
     pub(crate) fn new(row: RowRef<'a>, columns: &'a [usize], default: fn(usize) -> Option<Value>) -> Self {
-        Self { row, next: Cell::new(row.read()), columns, default }
+        let (count, rest) = number(row.as_bytes()).unwrap_or_default();
+        Self { row, rest: Cell::new(rest), at: Cell::new(0), count: count as usize, columns, default }
     }
 
     /// A row, the column of each field, and the struct's `default_value`.
@@ -40,16 +47,29 @@ impl<'a> Stored<'a> {
     ///
     /// # Errors
     /// The position, and what is wrong with the value.
-    #[inline]
+    #[inline(always)]
     pub fn read<V: ColumnValue>(&self, position: usize) -> Result<V, Wrong> {
-        let mut next = self.next.get();
-        match next.open(self.column(position)).and_then(V::read) {
-            Some(value) => {
-                self.next.set(next);
-                Ok(value)
-            }
+        match self.read_next(self.column(position)) {
+            Some(value) => Ok(value),
             None => self.field(position, V::decode),
         }
+    }
+
+    /// The value of a column that was not passed yet, if it can be read by the short way.
+    #[inline(always)]
+    fn read_next<V: ColumnValue>(&self, column: usize) -> Option<V> {
+        let (at, mut rest) = (self.at.get(), self.rest.get());
+        if column >= self.count || column < at {
+            return None;
+        }
+        if column > at {
+            rest = skip_many(rest, column - at)?;
+        }
+        let mut reader = Reader::new(rest);
+        let value = V::read(&mut reader)?;
+        self.rest.set(reader.rest());
+        self.at.set(column + 1);
+        Some(value)
     }
 
     /// The field at `position`, as `decode` makes it of the value: the way that works for all columns, those in another
@@ -62,10 +82,11 @@ impl<'a> Stored<'a> {
         position: usize,
         decode: fn(ValueRef<'_>) -> Result<V, FieldError>,
     ) -> Result<V, Wrong> {
-        let mut next = self.row.read();
-        let decoded = match next.at(self.column(position)) {
+        let (mut next, column) = (self.row.read(), self.column(position));
+        let decoded = match next.at(column) {
             Some(value) => {
-                self.next.set(next);
+                self.rest.set(next.rest());
+                self.at.set(column + 1);
                 decode(value)
             }
             None => decode((self.default)(position).as_ref().map_or(ValueRef::Null, Value::as_ref)),

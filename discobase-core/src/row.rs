@@ -103,18 +103,10 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The reader in front of the value of a column that was not passed yet: the caller has to read it. `None` when it
-    /// was passed, and when the row is older than the column.
+    /// The encodings of the values that were not passed yet.
     #[inline]
-    pub(crate) fn open(&mut self, column: usize) -> Option<&mut Reader<'a>> {
-        if column >= self.count || column < self.column {
-            return None;
-        }
-        for _ in self.column..column {
-            self.reader.skip_value()?;
-        }
-        self.column = column + 1;
-        Some(&mut self.reader)
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
     }
 
     /// Reads the value of a column that was not passed yet, or `None` when the row is older than the column.
@@ -127,7 +119,7 @@ impl<'a> Values<'a> {
             self.reader.skip_value()?;
         }
         self.column = column + 1;
-        self.reader.value().ok()
+        self.reader.checked_value()
     }
 }
 

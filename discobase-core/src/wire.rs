@@ -204,6 +204,16 @@ impl<'a> Reader<'a> {
         Some((negative, number))
     }
 
+    /// Reads a value that was checked before: as [`Reader::value`], but faster.
+    #[inline]
+    pub(crate) fn checked_value(&mut self) -> Option<ValueRef<'a>> {
+        match self.integer() {
+            Some((false, number)) => Some(ValueRef::Int(i128::from(number))),
+            Some((true, number)) => Some(ValueRef::Int(-1 - i128::from(number))),
+            None => self.value().ok(),
+        }
+    }
+
     /// Passes over a null, if the next value is one.
     #[inline]
     pub(crate) fn null(&mut self) -> Option<()> {
@@ -294,6 +304,16 @@ pub(crate) fn skip(bytes: &[u8]) -> Option<&[u8]> {
     } else {
         (tag <= TRUE).then_some(behind)
     }
+}
+
+/// What is behind so many values.
+// Not inlined: what surrounds it needs the registers that this loop does not have to share then.
+#[inline(never)]
+pub(crate) fn skip_many(mut bytes: &[u8], count: usize) -> Option<&[u8]> {
+    for _ in 0..count {
+        bytes = skip(bytes)?;
+    }
+    Some(bytes)
 }
 
 /// The value at the front, if it is an integer: whether it is negative, and what is encoded of it, -1 less the integer

@@ -279,7 +279,7 @@ impl<T: Entity> Find<T> {
     fn run(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
         let found = self.on_table(|reading, query, table| {
             let (mut records, mut failed) = (Vec::new(), None);
-            let _ = query.each(table, |(id, stored)| match reading.record(id, stored) {
+            let _ = query.each_of(table, &mut |(id, stored)| match reading.record(id, stored) {
                 Ok(record) => {
                     records.push(record);
                     ControlFlow::Continue(())
@@ -317,12 +317,13 @@ impl<T: Entity> Find<T> {
         match now {
             Ok(Now::Done(done)) => Either::Left(ready(Ok(done))),
             Err(error) => Either::Left(ready(Err(error))),
-            Ok(Now::Later(later, mut query, work)) => Either::Right(async move {
+            // Boxed, because it is large: every query would copy so much.
+            Ok(Now::Later(later, mut query, work)) => Either::Right(Box::pin(async move {
                 later.resolve(&mut query).await?;
                 let wanted = query.wanted(&later.handle().def);
                 let table = later.table(wanted.as_ref()).await?;
                 table.map(|table| work(&later.reading(), &query, &table)).transpose()
-            }),
+            })),
         }
     }
 

@@ -38,8 +38,21 @@ pub struct Record<T> {
 }
 
 impl<T> Record<T> {
+    #[inline]
     pub(crate) fn new(db: Database, journal: ChannelId, id: RowId, version: Seq, value: T) -> Self {
         Self { db, journal, id, version, draft: None, value }
+    }
+
+    /// A record of a session, if there is a draft.
+    #[inline]
+    pub(crate) fn drafted_as(
+        db: Database,
+        journal: ChannelId,
+        (id, version): (RowId, Seq),
+        draft: Option<Draft>,
+        value: T,
+    ) -> Self {
+        Self { db, journal, id, version, draft: draft.map(Box::new), value }
     }
 
     /// Makes it a record of a session, if it is one.
@@ -100,6 +113,7 @@ impl<T> Record<T> {
 
     /// The struct alone.
     #[must_use]
+    #[inline]
     pub fn into_inner(self) -> T {
         self.value
     }
@@ -207,6 +221,7 @@ impl<T: Entity> Record<T> {
         later.reading().record(row, table.row(row).ok_or_else(gone)?)
     }
 
+    #[inline]
     pub(crate) fn from_stored(
         db: &Database,
         journal: ChannelId,
@@ -222,30 +237,38 @@ impl<T: Entity> Record<T> {
         source: &S,
         key: &[ValueRef<'_>],
     ) -> impl Future<Output = Result<Option<Self>>> + Send + use<T, S> {
-        let now = source.read::<T, _>(|reading| {
+        let mut found = None;
+        let later = source.read::<T, _>(|reading| {
             note_key(reading, key);
             match reading.slot().map(Slot::loaded) {
-                None => Ok(Ok(None)),
-                Some(Some(table)) => Self::by_key(reading, table, key).map(Ok),
+                None => Ok(None),
+                Some(Some(table)) => {
+                    found = Self::by_key(reading, table, key)?;
+                    Ok(None)
+                }
                 Some(None) => {
-                    Ok(Err((reading.later(), key.iter().map(|value| value.to_value()).collect::<Vec<_>>())))
+                    let key = key.iter().map(|value| value.to_value()).collect::<Vec<_>>();
+                    Ok(Some(Box::new((reading.later(), key))))
                 }
             }
         });
-        match now {
+        match later {
             Err(error) => Either::Left(ready(Err(error))),
-            Ok(Ok(found)) => Either::Left(ready(Ok(found))),
-            Ok(Err((later, key))) => Either::Right(async move {
+            Ok(None) => Either::Left(ready(Ok(found))),
+            // Boxed, because it is large: every read would copy so much.
+            Ok(Some(later)) => Either::Right(Box::pin(async move {
+                let (later, key) = *later;
                 let values = || key.iter().map(Value::as_ref).collect::<KeyValues<'_>>();
                 let wanted = wanted_key(later.handle(), &values());
                 match later.table(wanted.as_ref()).await? {
                     Some(table) => Self::by_key(&later.reading(), &table, &values()),
                     None => Ok(None),
                 }
-            }),
+            })),
         }
     }
 
+    #[inline]
     fn by_key(reading: &Reading<'_>, table: &TableState, key: &[ValueRef<'_>]) -> Result<Option<Self>> {
         let Some((_, index)) = reading.handle.def.key() else { return Ok(None) };
         match table.by_key(&key_values(reading.handle, index, key)) {

@@ -69,10 +69,12 @@ impl Reading<'_> {
     }
 
     /// The record of a row.
+    // Inlined, because what it gives is large: handed from function to function it would be copied by each.
+    #[inline]
     pub(crate) fn record<T: Entity>(&self, id: RowId, stored: Stored<'_>) -> Result<Record<T>> {
-        let record: Record<T> = Record::from_stored(self.db, self.engine.journal(), self.handle, id, stored)?;
         let draft = self.session.and_then(|session| session.draft(self.handle.id, stored.version));
-        Ok(record.drafted(draft.as_ref()))
+        let value = self.handle.decode(stored.row)?;
+        Ok(Record::drafted_as(self.db.clone(), self.engine.journal(), (id, stored.version), draft, value))
     }
 
     /// Evaluates the queries in a query's condition; false if a table that they read is not in memory.

@@ -34,7 +34,7 @@ pub(crate) struct Query {
 /// More keys than this are not looked up one by one.
 const FEW_KEYS: usize = 16;
 
-type Found<'a> = (RowId, Stored<'a>);
+pub(crate) type Found<'a> = (RowId, Stored<'a>);
 
 /// The rows of a page: what comes before it is left out, and when it is full nothing more is looked for.
 struct Page<V> {
@@ -116,6 +116,16 @@ impl Query {
             Some(ordered) => self.walk(table, &plan, &ordered, |found| page.push(found)),
             None => self.sorted(table, &plan).into_iter().try_for_each(|found| page.push(found)),
         }
+    }
+
+    /// [`Query::each`] for whoever is compiled once for each struct: what goes through the rows is not, and is one piece of
+    /// code that way, in which nothing is called for the rows that don't match.
+    pub(crate) fn each_of<'a>(
+        &self,
+        table: &'a TableState,
+        visit: &mut dyn FnMut(Found<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.each(table, visit)
     }
 
     /// Counts a row that is looked at, if anybody wants to know.

@@ -6,7 +6,7 @@ use crate::query::expr::{Columns, Compare, Expr};
 use crate::row::RowRef;
 use crate::tables::{comparable, value_in};
 use crate::value::{Value, ValueRef};
-use crate::wire::{Reader, integer, number, skip, text};
+use crate::wire::{Reader, integer, number, skip_many, text};
 
 /// Integers from one to another, as they are encoded: natural ones as they are, negative ones by how far they are below
 /// -1. Where the first is above the last there is none.
@@ -106,7 +106,7 @@ impl<'a> Matcher<'a> {
     fn columns_hold(&self, row: RowRef<'_>) -> Option<bool> {
         let (count, mut bytes) = match row.as_bytes().split_first()? {
             (&count, behind) if count < 0x80 => (count.into(), behind),
-            _ => number(row.as_bytes())?,
+            _ => count_of_many(row)?,
         };
         let mut at = 0;
         for column in &self.columns {
@@ -117,13 +117,13 @@ impl<'a> Matcher<'a> {
                 }
                 continue;
             }
-            while at < column.id {
-                bytes = skip(bytes)?;
-                at += 1;
+            if at < column.id {
+                bytes = skip_many(bytes, column.id - at)?;
+                at = column.id;
             }
             let holds = match column.quick.holds(bytes) {
                 Some(holds) => holds,
-                None => column.holds(self.table, Reader::new(bytes).value().ok()?),
+                None => column.holds_encoded(self.table, bytes)?,
             };
             if !holds {
                 return Some(false);
@@ -133,10 +133,22 @@ impl<'a> Matcher<'a> {
     }
 }
 
+/// How many values a row of more than a byte can count has, and what is behind that number.
+#[cold]
+fn count_of_many(row: RowRef<'_>) -> Option<(u64, &[u8])> {
+    number(row.as_bytes())
+}
+
 impl Column<'_> {
     fn holds(&self, table: &TableDef, value: ValueRef<'_>) -> bool {
         let value = if self.is_enum { comparable(table, self.id, value) } else { value };
         self.tests.iter().all(|test| test.test(value))
+    }
+
+    /// As [`Column::holds`], of the value at the front.
+    #[inline(never)]
+    fn holds_encoded(&self, table: &TableDef, bytes: &[u8]) -> Option<bool> {
+        Some(self.holds(table, Reader::new(bytes).checked_value()?))
     }
 }
 

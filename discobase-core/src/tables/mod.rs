@@ -19,6 +19,7 @@ mod rows;
 mod slot;
 mod sort_key;
 mod table;
+mod touch;
 mod trie;
 mod unloaded;
 

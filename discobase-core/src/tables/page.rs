@@ -49,12 +49,18 @@ impl Page {
         self.0.get(start..end).filter(|bytes| !bytes.is_empty())
     }
 
-    /// Has memory fetch the line that most likely holds a slot's bytes, for whoever reads them soon. Where they are stands
-    /// in the head, which may be far away too: both are waited for at once if the place is guessed.
-    #[inline]
-    pub(crate) fn touch(&self, slot: usize) {
+    /// A byte of the line that most likely holds a slot's bytes. Where they are stands in the head, which may be far away
+    /// too: both are waited for at once if the place is guessed.
+    #[inline(always)]
+    pub(crate) fn guess(&self, slot: usize) -> u8 {
         let room = self.0.len().saturating_sub(HEAD);
-        std::hint::black_box(self.0.get(HEAD + room * slot / PAGE_ROWS).copied());
+        self.0.get(HEAD + room * slot / PAGE_ROWS).copied().unwrap_or_default()
+    }
+
+    /// A byte of the line that says where a slot's bytes are.
+    #[inline(always)]
+    pub(crate) fn head(&self, slot: usize) -> u8 {
+        self.0.get(slot * 2).copied().unwrap_or_default()
     }
 
     /// All slots that are not empty.

@@ -10,6 +10,7 @@ use crate::ids::{RowId, Seq};
 use crate::row::RowRef;
 use crate::tables::page::{LONGEST, PAGE_ROWS, Page, version_and_row};
 use crate::tables::table::Stored;
+use crate::tables::touch::touch;
 use crate::tables::trie::Trie;
 
 /// No row has this id or a higher one: an index keeps an id in five bytes. A table that gave out a million ids every
@@ -50,7 +51,7 @@ impl Rows {
     fn slot(&self, id: RowId) -> Option<&[u8]> {
         let (page, slot) = place(id);
         let page = self.pages.get(page)?;
-        page.touch(slot);
+        touch(std::iter::once(page.guess(slot)));
         page.slot(slot)
     }
 
@@ -62,21 +63,25 @@ impl Rows {
         Some(Stored { version, row: RowRef::new(row) })
     }
 
-    /// Visits the rows with these ids, in the order given, until `visit` breaks.
-    ///
-    /// Rows that lie here and there are each a wait for memory. A processor waits for many at once, but not across
-    /// what is done with each row; so the rows of a group are all touched before the first is visited.
+    /// Visits the rows with these ids, in the order given, until `visit` breaks. What leads to the rows of a group, and
+    /// they themselves, are [touched](touch) before the first of them is visited.
     pub(crate) fn visit<'a, B>(
         &'a self,
         ids: &[RowId],
         mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         for ids in ids.chunks(TOGETHER) {
-            let slots: SmallVec<[Option<&[u8]>; TOGETHER]> = ids.iter().map(|id| self.slot(*id)).collect();
-            let touched = slots.iter().flatten().fold(0_u8, |sum, slot| {
-                sum ^ slot.first().copied().unwrap_or_default() ^ slot.last().copied().unwrap_or_default()
-            });
-            std::hint::black_box(touched);
+            let pages: SmallVec<[Option<(&Page, usize)>; TOGETHER]> = ids
+                .iter()
+                .map(|id| {
+                    let (page, slot) = place(*id);
+                    Some((self.pages.get(page)?, slot))
+                })
+                .collect();
+            touch(pages.iter().flatten().map(|(page, slot)| page.head(*slot) ^ page.guess(*slot)));
+            let slots: SmallVec<[Option<&[u8]>; TOGETHER]> =
+                pages.iter().map(|place| place.and_then(|(page, slot)| page.slot(slot))).collect();
+            touch(slots.iter().flatten().filter_map(|slot| Some(slot.first()? ^ slot.last()?)));
             for (id, slot) in ids.iter().zip(slots) {
                 if let Some(stored) = slot.and_then(|slot| self.stored(*id, slot)) {
                     visit(*id, stored)?;
@@ -113,7 +118,7 @@ impl Rows {
         // Memory fetches the next page while this one is visited.
         let mut next: Option<(u64, &Page)> = None;
         self.pages.walk(|number, page| {
-            page.touch(0);
+            touch(std::iter::once(page.head(0)));
             match next.replace((number, page)) {
                 Some((number, page)) => visit(number, page),
                 None => ControlFlow::Continue(()),
