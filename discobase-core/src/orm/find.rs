@@ -279,15 +279,18 @@ impl<T: Entity> Find<T> {
     fn run(self) -> impl Future<Output = Result<Vec<Record<T>>>> + Send {
         let found = self.on_table(|reading, query, table| {
             let (mut records, mut failed) = (Vec::new(), None);
-            let _ = query.each_of(table, &mut |(id, stored)| match reading.record(id, stored) {
-                Ok(record) => {
-                    records.push(record);
-                    ControlFlow::Continue(())
+            let _ = query.in_groups(table, &mut |group| {
+                records.reserve(group.len());
+                for &(id, stored) in group {
+                    match reading.record(id, stored) {
+                        Ok(record) => records.push(record),
+                        Err(error) => {
+                            failed = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
                 }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+                ControlFlow::Continue(())
             });
             failed.map_or(Ok(records), Err)
         });

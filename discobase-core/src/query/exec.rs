@@ -4,6 +4,8 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use smallvec::SmallVec;
+
 use crate::batch::{IndexDef, TableDef};
 use crate::ids::RowId;
 use crate::lookup::Wanted;
@@ -60,7 +62,7 @@ impl<'a, V: FnMut(Found<'a>) -> ControlFlow<()>> Page<V> {
 
 /// Ids that an index gives one after the other, gathered so that their rows can be fetched together.
 struct Group {
-    ids: Vec<RowId>,
+    ids: SmallVec<[RowId; Group::SIZE]>,
     size: usize,
 }
 
@@ -70,7 +72,7 @@ impl Group {
 
     fn new(wanted: usize) -> Self {
         let size = wanted.clamp(1, Self::SIZE);
-        Self { ids: Vec::with_capacity(size), size }
+        Self { ids: SmallVec::new(), size }
     }
 }
 
@@ -118,14 +120,26 @@ impl Query {
         }
     }
 
-    /// [`Query::each`] for whoever is compiled once for each struct: what goes through the rows is not, and is one piece of
-    /// code that way, in which nothing is called for the rows that don't match.
-    pub(crate) fn each_of<'a>(
+    /// [`Query::each`] for whoever is compiled once for each struct, in groups: what goes through the rows is one piece of
+    /// code that way, in which nothing is called for the rows that don't match, and who makes something of them knows
+    /// beforehand of how many.
+    pub(crate) fn in_groups<'a>(
         &self,
         table: &'a TableState,
-        visit: &mut dyn FnMut(Found<'a>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&[Found<'a>]) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        self.each(table, visit)
+        let mut group: SmallVec<[Found<'a>; Group::SIZE]> = SmallVec::new();
+        let ended = self.each(table, |found| {
+            group.push(found);
+            if group.len() < Group::SIZE {
+                return ControlFlow::Continue(());
+            }
+            let more = visit(&group);
+            group.clear();
+            more
+        });
+        // It ends at a full page, too.
+        if group.is_empty() { ended } else { visit(&group) }
     }
 
     /// Counts a row that is looked at, if anybody wants to know.
