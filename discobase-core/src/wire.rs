@@ -270,7 +270,7 @@ fn short_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 
 /// What is behind a number.
 #[inline(always)]
-fn skip_number(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn skip_number(bytes: &[u8]) -> Option<&[u8]> {
     match bytes.first_chunk::<8>().map(|chunk| !u64::from_le_bytes(*chunk) & HIGHEST) {
         Some(0) if *bytes.get(8)? < 0x80 => bytes.get(9..),
         Some(0) => bytes.get(10..),

@@ -216,8 +216,7 @@ impl Query {
         mut visit: impl FnMut(Found<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let matcher = Matcher::new(table.def(), &plan.rest);
-        let visit = |id, stored: Stored<'a>| {
-            self.look();
+        let mut visit = |id, stored: Stored<'a>| {
             if matcher.holds(stored.row) && self.is_behind(table.def(), id, stored.row) {
                 visit((id, stored))
             } else {
@@ -225,11 +224,18 @@ impl Query {
             }
         };
         if plan.access == Access::Scan {
-            return self.walk_behind(table, visit);
+            let wanted = |row| {
+                self.look();
+                matcher.may_hold(row)
+            };
+            return self.walk_behind(table, wanted, visit);
         }
         let mut ids = candidates(table, &plan.access);
         ids.sort_unstable();
-        table.visit(&ids, visit)
+        table.visit(&ids, |id, stored| {
+            self.look();
+            visit(id, stored)
+        })
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.

@@ -44,8 +44,17 @@ impl Between {
 pub(crate) struct Matcher<'a> {
     table: &'a TableDef,
     columns: Vec<Column<'a>>,
+    /// What is said of the first of them, if it is an integer.
+    first: Option<First>,
     /// What is about several columns, or about one in several ways.
     rest: Vec<&'a Expr>,
+}
+
+/// The integers that the value of a column must be between.
+#[derive(Clone, Copy)]
+struct First {
+    column: usize,
+    between: Between,
 }
 
 /// What must hold of a column.
@@ -70,9 +79,13 @@ enum Quick<'a> {
 impl<'a> Matcher<'a> {
     /// All terms must hold. Columns in them are column ids, and operands are as they compare.
     pub(crate) fn new(table: &'a TableDef, terms: &[&'a Expr]) -> Self {
-        let mut matcher = Self { table, columns: Vec::new(), rest: Vec::new() };
+        let mut matcher = Self { table, columns: Vec::new(), first: None, rest: Vec::new() };
         terms.iter().for_each(|term| matcher.add(term));
         matcher.columns.sort_by_key(|column| column.id);
+        matcher.first = matcher.columns.first().and_then(|column| match column.quick {
+            Quick::Integers(between) => Some(First { column: column.id, between }),
+            _ => None,
+        });
         matcher
     }
 
@@ -94,9 +107,20 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// Whether the row may satisfy the filter: what can be told of most rows that do not, and so little that a scan has it
+    /// inside of its loop.
+    #[inline(always)]
+    pub(crate) fn may_hold(&self, row: RowRef<'_>) -> bool {
+        let Some(First { column, between }) = &self.first else { return true };
+        integer_at(row, *column).is_none_or(|(negative, number)| between.has(negative, number))
+    }
+
     /// Whether the row satisfies the filter.
     #[inline]
     pub(crate) fn holds(&self, row: RowRef<'_>) -> bool {
+        if self.columns.is_empty() && self.rest.is_empty() {
+            return true;
+        }
         (self.columns.is_empty() || self.columns_hold(row).unwrap_or(false))
             && self.rest.iter().all(|expr| expr.holds(&RowColumns { table: self.table, row }))
     }
@@ -131,6 +155,18 @@ impl<'a> Matcher<'a> {
         }
         Some(true)
     }
+}
+
+/// The integer in a column. `None` if something else is there, and in a row that is older than the column or has so many
+/// that it takes longer to tell.
+#[inline(always)]
+fn integer_at(row: RowRef<'_>, column: usize) -> Option<(bool, u64)> {
+    let (&count, bytes) = row.as_bytes().split_first()?;
+    if count >= 0x80 || usize::from(count) <= column {
+        return None;
+    }
+    let (negative, number, _) = integer(skip_many(bytes, column)?)?;
+    Some((negative, number))
 }
 
 /// How many values a row of more than a byte can count has, and what is behind that number.

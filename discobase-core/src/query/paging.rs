@@ -56,21 +56,25 @@ impl Query {
         id > *last
     }
 
-    /// Visits the rows behind the beginning in the order of their ids until `visit` breaks.
+    /// Visits the rows behind the beginning that are wanted in the order of their ids until `visit` breaks.
+    #[inline]
     pub(super) fn walk_behind<'a>(
         &self,
         table: &'a TableState,
+        wanted: impl Fn(RowRef<'a>) -> bool,
         mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         // Of an order only its columns say where it begins.
         let Some(After { id, .. }) = self.after.as_ref().filter(|_| self.order.is_empty()) else {
-            return table.walk(visit);
+            return table.walk(wanted, visit);
         };
         let (mut next, end) = (id.get().saturating_add(1), table.next_row().get());
         while next < end {
             let upto = end.min(next.saturating_add(TOGETHER));
             let ids: Vec<RowId> = (next..upto).map(RowId::new).collect();
-            table.visit(&ids, &mut visit)?;
+            table.visit(&ids, |id, stored| {
+                if wanted(stored.row) { visit(id, stored) } else { ControlFlow::Continue(()) }
+            })?;
             next = upto;
         }
         ControlFlow::Continue(())

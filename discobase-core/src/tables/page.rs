@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::ids::Seq;
-use crate::wire::{number, varint};
+use crate::wire::{number, skip_number, varint};
 
 /// How many ids share a page.
 pub(crate) const PAGE_ROWS: usize = 64;
@@ -132,4 +132,10 @@ impl Page {
 #[inline(always)]
 pub(crate) fn version_and_row(slot: &[u8]) -> Option<(Seq, &[u8])> {
     number(slot).map(|(version, row)| (Seq::new(version), row))
+}
+
+/// The row in a slot's bytes, which is empty if it is kept elsewhere.
+#[inline(always)]
+pub(crate) fn row_in(slot: &[u8]) -> Option<&[u8]> {
+    skip_number(slot)
 }

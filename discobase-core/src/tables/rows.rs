@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::ids::{RowId, Seq};
 use crate::row::RowRef;
-use crate::tables::page::{LONGEST, PAGE_ROWS, Page, version_and_row};
+use crate::tables::page::{LONGEST, PAGE_ROWS, Page, row_in, version_and_row};
 use crate::tables::table::Stored;
 use crate::tables::touch::touch;
 use crate::tables::trie::Trie;
@@ -101,19 +101,26 @@ impl Rows {
         })
     }
 
-    /// Visits all rows in the order of their ids until `visit` breaks.
+    /// Visits the rows that are wanted in the order of their ids until `visit` breaks. Of a row that is not wanted nothing
+    /// but what `wanted` looks at is read.
+    #[inline]
     pub(crate) fn walk<'a, B>(
         &'a self,
+        wanted: impl Fn(RowRef<'a>) -> bool,
         mut visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let mut visit = |number, page: &'a Page| {
-            page.slots().try_for_each(|(slot, bytes)| {
-                let id = id_of(number, slot);
-                match self.stored(id, bytes) {
-                    Some(stored) => visit(id, stored),
-                    None => ControlFlow::Continue(()),
+            for (slot, bytes) in page.slots() {
+                let Some(row) = row_in(bytes) else { continue };
+                // Of a long row it is not known here.
+                if (row.is_empty() || wanted(RowRef::new(row)))
+                    && let Some(stored) = self.stored(id_of(number, slot), bytes)
+                    && (!row.is_empty() || wanted(stored.row))
+                {
+                    visit(id_of(number, slot), stored)?;
                 }
-            })
+            }
+            ControlFlow::Continue(())
         };
         // Memory fetches the next page while this one is visited.
         let mut next: Option<(u64, &Page)> = None;

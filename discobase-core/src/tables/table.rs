@@ -132,12 +132,15 @@ impl TableState {
         self.rows.iter()
     }
 
-    /// Visits all rows in the order they were first saved until `visit` breaks: [`TableState::rows`], faster.
+    /// Visits the rows that are wanted in the order they were first saved until `visit` breaks: [`TableState::rows`],
+    /// faster.
+    #[inline]
     pub(crate) fn walk<'a, B>(
         &'a self,
+        wanted: impl Fn(RowRef<'a>) -> bool,
         visit: impl FnMut(RowId, Stored<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        self.rows.walk(visit)
+        self.rows.walk(wanted, visit)
     }
 
     /// Visits the rows with these ids, in the order given, until `visit` breaks.

@@ -1,17 +1,18 @@
 //! Groups in the making: rows are added one after the other.
 
-use std::collections::HashMap;
-
 use smallvec::SmallVec;
 
-use super::tally::Tally;
+use super::numbers::Numbers;
+use super::tally::{Cell, Tallies};
 use super::{Ask, Group};
 use crate::batch::TableDef;
-use crate::query::cells::{Cells, cells};
 use crate::row::RowRef;
 use crate::tables::value_in;
 use crate::value::{Value, ValueRef};
-use crate::wire::{Reader, put_value};
+use crate::wire::{Reader, integer, number, put_value, skip, skip_many};
+
+/// The values of a row in the columns that are read.
+type Cells<'a> = SmallVec<[Cell<'a>; 8]>;
 
 /// What is known of the groups so far.
 pub(super) struct Gathered<'a> {
@@ -23,10 +24,8 @@ pub(super) struct Gathered<'a> {
     /// Of each column of `by` and of each question, its place among the columns.
     key_places: Vec<usize>,
     ask_places: Vec<Option<usize>>,
-    /// Groups by the encoded values that they have in common: each value has one encoding.
-    numbers: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
-    /// For each group an entry for each question.
-    tallies: Vec<Tally>,
+    numbers: Numbers,
+    tallies: Tallies,
 }
 
 impl<'a> Gathered<'a> {
@@ -39,8 +38,8 @@ impl<'a> Gathered<'a> {
         let mut gathered = Self {
             key_places: by.iter().filter_map(|column| place(*column)).collect(),
             ask_places: asks.iter().map(|ask| ask.column().and_then(place)).collect(),
-            numbers: HashMap::default(),
-            tallies: Vec::new(),
+            numbers: Numbers::default(),
+            tallies: Tallies::new(asks),
             columns,
             table,
             by,
@@ -54,62 +53,83 @@ impl<'a> Gathered<'a> {
 
     #[inline]
     pub(super) fn add(&mut self, row: RowRef<'_>) {
-        match cells(row, &self.columns) {
+        match self.cells(row) {
             Some(cells) => self.add_cells(&cells),
-            // The row is older than one of the columns.
-            None => {
-                let value = |&column| {
-                    let mut bytes = Vec::new();
-                    put_value(&mut bytes, value_in(self.table, row, column));
-                    bytes
-                };
-                let owned: Vec<Vec<u8>> = self.columns.iter().map(value).collect();
-                self.add_cells(&owned.iter().map(Vec::as_slice).collect());
-            }
+            None => self.add_old(row),
         }
+    }
+
+    /// The row's values in the columns, in one pass over it; `None` if it is older than one of them.
+    #[inline]
+    fn cells<'r>(&self, row: RowRef<'r>) -> Option<Cells<'r>> {
+        let (count, mut bytes) = number(row.as_bytes())?;
+        if self.columns.last().is_some_and(|last| *last as u64 >= count) {
+            return None;
+        }
+        let (mut cells, mut at) = (Cells::new(), 0);
+        for &column in &self.columns {
+            if at < column {
+                bytes = skip_many(bytes, column - at)?;
+            }
+            let (number, behind) = match integer(bytes) {
+                Some((negative, number, behind)) => (Some((negative, number)), behind),
+                None => (None, skip(bytes)?),
+            };
+            cells.push(Cell { bytes: bytes.get(..bytes.len() - behind.len())?, number });
+            (bytes, at) = (behind, column + 1);
+        }
+        Some(cells)
+    }
+
+    /// Adds a row that is older than one of the columns.
+    #[cold]
+    fn add_old(&mut self, row: RowRef<'_>) {
+        let value = |&column: &usize| {
+            let mut bytes = Vec::new();
+            put_value(&mut bytes, value_in(self.table, row, column));
+            bytes
+        };
+        let owned: Vec<Vec<u8>> = self.columns.iter().map(value).collect();
+        self.add_cells(&owned.iter().map(|bytes| Cell::of(bytes)).collect());
     }
 
     #[inline]
     fn add_cells(&mut self, cells: &Cells<'_>) {
-        let cell = |place: &usize| cells.get(*place).copied().unwrap_or_default();
-        let number = match self.key_places.as_slice() {
+        let bytes = |place: &usize| cells.get(*place).map_or(&[][..], |cell| cell.bytes);
+        let group = match self.key_places.as_slice() {
             [] => 0,
-            [place] => self.group(cell(place)),
+            [place] => self.group(bytes(place)),
             places => {
                 let mut key: SmallVec<[u8; 64]> = SmallVec::new();
-                places.iter().for_each(|place| key.extend_from_slice(cell(place)));
+                places.iter().for_each(|place| key.extend_from_slice(bytes(place)));
                 self.group(&key)
             }
         };
-        let first = number * self.asks.len();
-        let tallies = self.tallies.get_mut(first..first + self.asks.len()).unwrap_or_default();
-        for ((ask, place), tally) in self.asks.iter().zip(&self.ask_places).zip(tallies) {
-            tally.add(self.table, *ask, place.as_ref().map_or(&[], cell));
+        for (ask, place) in self.ask_places.iter().enumerate() {
+            let cell = place.and_then(|place| cells.get(place)).copied().unwrap_or_default();
+            self.tallies.add(self.table, group, ask, cell);
         }
     }
 
     /// The number of the group with this key.
     #[inline]
     fn group(&mut self, key: &[u8]) -> usize {
-        if let Some(number) = self.numbers.get(key) {
-            return *number;
+        let group = self.numbers.of(key);
+        if group == self.tallies.groups() {
+            self.tallies.grow();
         }
-        let number = self.numbers.len();
-        self.numbers.insert(key.into(), number);
-        self.tallies.extend(self.asks.iter().map(|_| Tally::default()));
-        number
+        group
     }
 
     /// The groups, in no order.
     pub(super) fn finish(self) -> Vec<Group> {
         let Self { table, by, asks, numbers, tallies, .. } = self;
-        let group = |(key, number): (Box<[u8]>, usize)| {
-            let own = tallies.iter().skip(number * asks.len());
-            let answers = asks.iter().zip(own).map(|(ask, tally)| tally.answer(table, *ask)).collect();
-            let mut reader = Reader::new(&key);
+        let group = |(key, number): (&[u8], usize)| {
+            let answers = (0..asks.len()).map(|ask| tallies.answer(table, number, ask)).collect();
+            let mut reader = Reader::new(key);
             let value = |_: &usize| reader.value().map_or(Value::Null, ValueRef::to_value);
             Group { key: by.iter().map(value).collect(), answers }
         };
-        numbers.into_iter().map(group).collect()
+        numbers.iter().map(group).collect()
     }
 }

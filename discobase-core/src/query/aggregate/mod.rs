@@ -2,6 +2,7 @@
 //! them.
 
 mod gather;
+mod numbers;
 mod tally;
 
 use std::cmp::Ordering;
@@ -162,12 +163,13 @@ impl Query {
 }
 
 impl Grouping {
-    fn compare(&self, def: &TableDef, a: &Group, b: &Group) -> Ordering {
+    fn compare<'a>(&self, def: &'a TableDef, a: &'a Group, b: &'a Group) -> Ordering {
         let by = |place: usize| {
             let column = self.by.get(place).copied().unwrap_or(usize::MAX);
-            let value = |group: &Group| group.key.get(place).cloned().unwrap_or(Value::Null);
-            let (a, b) = (value(a), value(b));
-            comparable(def, column, a.as_ref()).cmp(&comparable(def, column, b.as_ref()))
+            let value = |group: &'a Group| {
+                comparable(def, column, group.key.get(place).map_or(ValueRef::Null, Value::as_ref))
+            };
+            value(a).cmp(&value(b))
         };
         let answer = |place: usize| {
             let of = |group| Answers { def, grouping: self, group };
