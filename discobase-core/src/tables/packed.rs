@@ -139,7 +139,6 @@ impl Packed {
 
     #[inline]
     fn count_while(&self, string: &[u8], holds: impl Fn(Ordering) -> bool) -> usize {
-        self.touch();
         let start = string.get(..self.prefix.len()).unwrap_or(string);
         let wanted = match self.prefix.as_slice().cmp(start) {
             Ordering::Equal => string.get(self.prefix.len()..).unwrap_or_default(),
@@ -162,9 +161,9 @@ impl Packed {
         low
     }
 
-    /// Has memory fetch all of it at once, for a search that would wait for one line after the other.
+    /// Has memory fetch all of it at once, for who goes through it and would wait for one line after the other.
     #[inline]
-    fn touch(&self) {
+    pub(crate) fn touch(&self) {
         // Memory brings lines in pairs.
         touch(self.bytes.iter().step_by(128).copied());
         if let Shape::Ends(ends) = &self.shape {
