@@ -3,14 +3,9 @@
 
 use std::cmp::Ordering;
 
-use smallvec::SmallVec;
-
-use crate::tables::touch::touch;
-
 #[derive(Clone, Default)]
 pub(crate) struct Packed {
-    /// Most fit in here, where they are read without waiting for another place.
-    prefix: SmallVec<[u8; 16]>,
+    prefix: Vec<u8>,
     bytes: Vec<u8>,
     shape: Shape,
 }
@@ -37,12 +32,14 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// The first eight bytes as a number that orders as they do, with zeros for those that are not there.
-#[inline(always)]
-fn front(string: &[u8]) -> u64 {
-    match string.first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => string.iter().rev().fold(0, |number, byte| number >> 8 | u64::from(*byte) << 56),
+/// The order of two strings. Most differ in their first eight bytes, which are compared at once.
+#[inline]
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((first, rest)), Some((other, others))) => {
+            u64::from_be_bytes(*first).cmp(&u64::from_be_bytes(*other)).then_with(|| rest.cmp(others))
+        }
+        _ => a.cmp(b),
     }
 }
 
@@ -69,7 +66,7 @@ impl Packed {
             });
             Shape::Ends(ends.collect())
         };
-        let prefix = SmallVec::from_slice(first.as_ref().get(..prefix).unwrap_or_default());
+        let prefix = first.as_ref().get(..prefix).unwrap_or_default().to_vec();
         Self { prefix, bytes, shape }
     }
 
@@ -139,20 +136,16 @@ impl Packed {
 
     #[inline]
     fn count_while(&self, string: &[u8], holds: impl Fn(Ordering) -> bool) -> usize {
-        let start = string.get(..self.prefix.len()).unwrap_or(string);
-        let wanted = match self.prefix.as_slice().cmp(start) {
+        let front = string.get(..self.prefix.len()).unwrap_or(string);
+        let wanted = match self.prefix.as_slice().cmp(front) {
             Ordering::Equal => string.get(self.prefix.len()..).unwrap_or_default(),
             Ordering::Less => return self.len(),
             Ordering::Greater => return 0,
         };
-        let wanted_front = front(wanted);
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            let string = self.rest(middle);
-            // Most differ in their first eight bytes, which are compared at once.
-            let order = front(string).cmp(&wanted_front).then_with(|| string.cmp(wanted));
-            if holds(order) {
+            if holds(compare(self.rest(middle), wanted)) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -161,23 +154,13 @@ impl Packed {
         low
     }
 
-    /// Has memory fetch all of it at once, for who goes through it and would wait for one line after the other.
-    #[inline]
-    pub(crate) fn touch(&self) {
-        // Memory brings lines in pairs.
-        touch(self.bytes.iter().step_by(128).copied());
-        if let Shape::Ends(ends) = &self.shape {
-            touch(ends.iter().step_by(32).map(|end| *end as u8));
-        }
-    }
-
     /// Inserts a string, which must belong there.
     pub(crate) fn insert(&mut self, at: usize, string: &[u8]) {
         if self.len() == 0 {
             *self = Self::of(&[string]);
             return;
         }
-        if !string.starts_with(self.prefix.as_slice()) {
+        if !string.starts_with(&self.prefix) {
             let mut strings: Vec<_> = self.iter().collect();
             strings.insert(at.min(strings.len()), string.to_vec());
             *self = Self::of(&strings);
@@ -232,7 +215,6 @@ impl Packed {
     #[cfg(test)]
     pub(crate) fn footprint(&self) -> usize {
         let ends = if let Shape::Ends(ends) = &self.shape { ends.capacity() * 4 } else { 0 };
-        let prefix = if self.prefix.spilled() { self.prefix.capacity() } else { 0 };
-        size_of::<Self>() + prefix + self.bytes.capacity() + ends
+        size_of::<Self>() + self.prefix.capacity() + self.bytes.capacity() + ends
     }
 }

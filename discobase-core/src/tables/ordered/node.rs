@@ -131,7 +131,6 @@ impl Node {
     ) -> ControlFlow<B> {
         match self {
             Self::Leaf(strings) => {
-                strings.touch();
                 let first = strings.below(&span.low);
                 let last = span.high.as_ref().map_or(strings.len(), |high| strings.below(high));
                 if span.reverse {
