@@ -23,21 +23,6 @@ fn name(found: impl Fn(&str) -> Option<FoundCrate>) -> String {
     name.unwrap_or_else(|| "discobase".to_owned())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_manifest_names_the_crate() {
-        let facade =
-            |package: &str| (package == "discobase").then(|| FoundCrate::Name("database".to_owned()));
-        assert_eq!(name(facade), "database");
-        let core = |package: &str| (package == "discobase-core").then_some(FoundCrate::Itself);
-        assert_eq!(name(core), "discobase_core");
-        assert_eq!(name(|_| None), "discobase");
-    }
-}
-
 /// The same tokens, located at a place in the user's code: what is wrong with them is shown there. What they mean stays.
 pub(crate) fn at(span: Span, tokens: TokenStream) -> TokenStream {
     let moved = tokens.into_iter().map(|token| {
@@ -51,4 +36,19 @@ pub(crate) fn at(span: Span, tokens: TokenStream) -> TokenStream {
         token
     });
     moved.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_names_the_crate() {
+        let facade =
+            |package: &str| (package == "discobase").then(|| FoundCrate::Name("database".to_owned()));
+        assert_eq!(name(facade), "database");
+        let core = |package: &str| (package == "discobase-core").then_some(FoundCrate::Itself);
+        assert_eq!(name(core), "discobase_core");
+        assert_eq!(name(|_| None), "discobase");
+    }
 }
