@@ -109,6 +109,7 @@ crate::everywhere!(
     watched_records_are_loaded,
     hooks_run_for_no_row_that_a_delete_reaches,
     a_session_runs_no_hooks_for_what_statements_do,
+    a_session_knows_what_a_struct_has_deleted,
 );
 
 crate::in_process!(an_unknown_outcome_runs_no_after_hook);
@@ -351,5 +352,65 @@ async fn a_session_runs_no_hooks_for_what_statements_do(place: &Place) {
     s.delete(s.get::<Account>(3).await.unwrap().unwrap()).await.unwrap();
     s.commit().await.unwrap();
     assert_eq!(take(&db), ["before_update g@h", "before_delete e@f", "after_delete e@f true"]);
+    db.close().await.unwrap();
+}
+
+#[derive(Debug, Clone, Table)]
+#[table(hooks)]
+struct Note {
+    #[table(key)]
+    id: u64,
+    #[table(references = Shelf, on_delete = set_null)]
+    shelf_id: Option<u64>,
+    text: String,
+    #[table(soft_delete)]
+    deleted_at: Option<Timestamp>,
+}
+
+impl Hooks for Note {
+    async fn after_save(&self, db: &Database) {
+        ran(db, format!("after_save {}", self.id));
+    }
+
+    async fn after_update(&self, db: &Database) {
+        ran(db, format!("after_update {} {}", self.id, self.text));
+    }
+
+    async fn after_delete(&self, db: &Database) {
+        ran(db, format!("after_delete {}", self.id));
+    }
+}
+
+/// What comes in with its mark, or has it already, is not deleted by what is written; what a struct has deleted stays
+/// deleted, whatever reaches it then.
+async fn a_session_knows_what_a_struct_has_deleted(place: &Place) {
+    let db = place.database();
+    db.table::<Shelf>().unwrap();
+    db.table::<Note>().unwrap();
+    place.connect(&db).await.unwrap();
+    Shelf { id: 1 }.save(&db).await.unwrap();
+    let note = |id, deleted_at| Note { id, shelf_id: Some(1), text: String::new(), deleted_at };
+    let long_ago = Timestamp::from_secs(1_500_000_000).ok();
+
+    let s = db.session().unwrap();
+    s.add(note(1, long_ago)).await.unwrap();
+    s.add(note(2, None)).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["after_save 1", "after_save 2"]);
+
+    let s = db.session().unwrap();
+    let mut first = Note::find(&s).only_deleted().first().await.unwrap().unwrap();
+    first.text = "old".into();
+    s.update(&mut first).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["after_update 1 old"]);
+
+    let s = db.session().unwrap();
+    s.delete(s.get::<Note>(2).await.unwrap().unwrap()).await.unwrap();
+    s.delete(s.get::<Shelf>(1).await.unwrap().unwrap()).await.unwrap();
+    s.commit().await.unwrap();
+    assert_eq!(take(&db), ["after_delete 2"]);
+    let left = Note::find(&db).with_deleted().all().await.unwrap();
+    assert!(left.iter().all(|note| note.shelf_id.is_none() && note.deleted_at.is_some()), "{left:?}");
     db.close().await.unwrap();
 }

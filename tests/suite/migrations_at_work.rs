@@ -182,7 +182,13 @@ async fn a_follower_goes_by_what_others_made_of_a_table(place: &Place) {
     migrate(Step::new("1.4.0", "again").table("members", |table| table.add("legacy", None::<String>))).await;
     assert_eq!(rich(&eager).await.unwrap(), [3]);
     assert_eq!(rich(&lazy).await.unwrap(), [3]);
-    // It may write only what it has all fields of.
+    // It may write only what it has all fields of, in what it began before, too.
+    let session = eager.session().unwrap();
+    let mut third = session.get::<one::Profile>(3).await.unwrap().unwrap();
+    third.points += 1;
+    let error = session.update(&mut third).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
+    assert!(error.to_string().contains("mail"), "{error}");
     eager.promote().await.unwrap_err();
     let error = one::profile(9, 9).save(&eager).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");

@@ -25,6 +25,9 @@ use crate::transport::{BotUser, Guild};
 /// How each struct fits its table.
 pub(crate) type Handles = HashMap<TypeId, Arc<Handle>, foldhash::fast::RandomState>;
 
+/// Which table a struct was found to fit, under whatever name.
+type Known = HashMap<TypeId, TableId>;
+
 /// One connection of a database to its guild.
 pub(crate) struct Link {
     pub(crate) bot: BotUser,
@@ -37,7 +40,7 @@ pub(crate) struct Link {
     pub(crate) creator: tokio::sync::Mutex<Creator>,
     handles: ArcSwap<Handles>,
     /// Which tables the handles are of, and those that were there before.
-    known: Mutex<HashMap<TypeId, TableId>>,
+    known: Mutex<Known>,
     /// How many changes of tables by other processes the handles go by.
     redefined: AtomicU64,
     flusher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -83,6 +86,7 @@ impl Link {
 
     /// Makes the handles of all registered structs whose tables exist.
     pub(crate) fn refresh(&self, registered: &[Registered]) -> Result<()> {
+        let mut known = self.known.lock();
         let redefined = self.engine.redefined();
         let tables = self.engine.tables();
         let mut handles = Handles::default();
@@ -91,46 +95,49 @@ impl Link {
                 handles.insert(one.type_id, Arc::new(Handle::new(one, table.def())?));
             }
         }
-        self.replace_handles(handles, redefined);
+        self.replace_handles(&mut known, handles, redefined);
         Ok(())
     }
 
     /// Makes the handles of those registered structs whose tables exist and fit.
     pub(crate) fn refresh_fitting(&self, registered: &[Registered]) {
+        let mut known = self.known.lock();
         let redefined = self.engine.redefined();
         let tables = self.engine.tables();
         let fitting = registered.iter().filter_map(|one| {
             let handle = Handle::new(one, tables.named(one.schema.name)?.def()).ok()?;
             Some((one.type_id, Arc::new(handle)))
         });
-        self.replace_handles(fitting.collect(), redefined);
+        self.replace_handles(&mut known, fitting.collect(), redefined);
     }
 
     /// Whether another process has changed tables since the handles were made.
     pub(crate) fn is_redefined(&self) -> bool {
-        self.engine.redefined() != self.redefined.load(Ordering::Relaxed)
+        self.engine.redefined() != self.redefined.load(Ordering::Acquire)
     }
 
     /// Makes the handles anew after another process has changed tables: of those structs as which rows can still be read.
     pub(crate) fn follow_definitions(&self, registered: &[Registered]) {
+        let mut known = self.known.lock();
         let redefined = self.engine.redefined();
         let tables = self.engine.tables();
         let readable = registered.iter().filter_map(|one| {
-            Some((one.type_id, Arc::new(Handle::reading(one, self.slot(&tables, one)?.def())?)))
+            Some((one.type_id, Arc::new(Handle::reading(one, slot(&known, &tables, one)?.def())?)))
         });
-        self.replace_handles(readable.collect(), redefined);
+        let readable = readable.collect();
+        self.replace_handles(&mut known, readable, redefined);
     }
 
     /// The table of a struct, whatever it is called by now.
     pub(crate) fn slot<'t>(&self, tables: &'t Tables, registered: &Registered) -> Option<&'t Slot> {
-        let known = self.known.lock().get(&registered.type_id).copied();
-        known.and_then(|id| tables.get(id)).or_else(|| tables.named(registered.schema.name))
+        slot(&self.known.lock(), tables, registered)
     }
 
-    fn replace_handles(&self, handles: Handles, redefined: u64) {
-        self.known.lock().extend(handles.iter().map(|(&of, handle)| (of, handle.id)));
+    /// `known` is locked from before the tables are looked at, so that no older handles replace newer ones.
+    fn replace_handles(&self, known: &mut Known, handles: Handles, redefined: u64) {
+        known.extend(handles.iter().map(|(&of, handle)| (of, handle.id)));
         self.handles.store(Arc::new(handles));
-        self.redefined.store(redefined, Ordering::Relaxed);
+        self.redefined.store(redefined, Ordering::Release);
     }
 
     /// Rewrites the metadata messages of the tables that changed after commit `since`, unless a checkpoint did it.
@@ -176,4 +183,9 @@ impl Drop for Link {
         let tasks = self.flusher.get_mut().take().into_iter().chain(self.helpers.get_mut().drain(..));
         tasks.for_each(|task| task.abort());
     }
+}
+
+fn slot<'t>(known: &Known, tables: &'t Tables, registered: &Registered) -> Option<&'t Slot> {
+    let known = known.get(&registered.type_id).and_then(|id| tables.get(*id));
+    known.or_else(|| tables.named(registered.schema.name))
 }

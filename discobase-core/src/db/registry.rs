@@ -141,10 +141,16 @@ impl Handle {
     }
 
     /// Encodes a struct and checks the lengths of its values.
+    ///
+    /// # Errors
+    /// `SchemaChanged` if the table has a field that the struct lacks: its value would be lost. `TooLong`.
     pub(crate) fn encode<T: Entity>(&self, value: &T) -> Result<Row> {
         let mut row = RowWriter::new(self.positions.len());
-        for &position in &self.positions {
+        for (&position, column) in self.positions.iter().zip(&self.def.columns) {
             let Some(position) = position else {
+                if !column.name.is_empty() {
+                    return Err(unknown_field(&self.def, &column.name));
+                }
                 row.put(ValueRef::Null);
                 continue;
             };
@@ -195,4 +201,11 @@ impl Handle {
         let field = self.def.columns.get(self.column(position)).map_or("?", |column| column.name.as_str());
         Error::new(ErrorKind::Invalid, error.to_string()).in_table(&self.def.name).in_field(field)
     }
+}
+
+/// Why a struct that may be read can't be written.
+fn unknown_field(def: &TableDef, field: &str) -> Error {
+    let text = "another program gave the table this field, which the struct does not have: its records can be read and \
+                deleted, and not written. Add the field to the struct";
+    Error::new(ErrorKind::SchemaChanged, text).in_table(&def.name).in_field(field)
 }

@@ -288,8 +288,9 @@ impl Session {
         self.shared.snapshot().db()
     }
 
-    /// Another handle of the session, which does not end it.
+    /// Another handle of the session, which does not end it, for work that is done again if somebody else was faster.
     pub(crate) fn lend(&self) -> Self {
+        self.shared.repeat();
         Self { shared: Arc::clone(&self.shared), deadline: self.deadline, owner: false }
     }
 

@@ -56,6 +56,8 @@ struct State {
     /// What the structs do after they were written, by their tables.
     hooks: BTreeMap<TableId, Arc<dyn AfterHooks>>,
     beaten: bool,
+    /// Whether anybody will ask for that.
+    repeated: bool,
     ended: bool,
 }
 
@@ -97,6 +99,7 @@ impl Shared {
             next_point: 0,
             hooks: BTreeMap::new(),
             beaten: false,
+            repeated: false,
             ended: false,
         };
         Self { snapshot, engine, ticket: Arc::default(), state: Mutex::new(state) }
@@ -315,6 +318,10 @@ impl Shared {
     /// that was free in the snapshot was taken by somebody else. A reference may be the session's own mistake: it is if
     /// what the session saw refuses it as well.
     async fn note_beaten(&self, error: &Error, set: &WriteSet) {
+        // To find out takes reads, for which nobody else should wait.
+        if !self.state.lock().repeated {
+            return;
+        }
         let beaten = match error.kind() {
             ErrorKind::Conflict | ErrorKind::DuplicateKey | ErrorKind::UniqueViolated => true,
             ErrorKind::NoParent | ErrorKind::StillReferenced => self.was_allowed(set).await,
@@ -335,6 +342,11 @@ impl Shared {
         let mut tables = Tables::clone(self.snapshot.tables());
         let prepared = prepare_partly(&mut tables, next, set, &self.engine.terms(), &facts);
         matches!(prepared, Ok(Some(_)))
+    }
+
+    /// Somebody will ask whether it [was beaten](Self::is_beaten).
+    pub(super) fn repeat(&self) {
+        self.state.lock().repeated = true;
     }
 
     pub(super) fn is_beaten(&self) -> bool {
@@ -489,12 +501,15 @@ impl State {
             _ => return,
         };
         let known = self.changed.get(&key).filter(|_| !is_new);
-        let (base, added) = match known {
-            Some(known) => (known.base, known.added),
-            None if is_new => (None, seq),
+        let marked =
+            |values: &Row| self.hooks.get(&key.0).is_some_and(|hooks| hooks.is_marked(values.borrow()));
+        let (base, added, was_marked) = match known {
+            Some(known) => (known.base, known.added, known.values.as_ref().is_some_and(marked)),
+            None if is_new => (None, seq, false),
             None => {
                 let before = before(snapshot, &self.facts, key.0, key.1);
-                (before.map(|(version, _)| version), Seq::default())
+                let was_marked = before.as_ref().is_some_and(|(_, values)| marked(values));
+                (before.map(|(version, _)| version), Seq::default(), was_marked)
             }
         };
         if base.is_none() && values.is_none() {
@@ -502,13 +517,17 @@ impl State {
             self.changed.remove(&key);
             return;
         }
-        let marked =
-            |values: &Row| self.hooks.get(&key.0).is_some_and(|hooks| hooks.is_marked(values.borrow()));
-        let own = match (own == Some(key), values.as_ref().is_none_or(marked)) {
-            (true, false) => Some(Own::Written),
+        let known = known.and_then(|known| known.own);
+        // What comes in with its mark, or had it before, is not deleted by this write.
+        let deletes = values.as_ref().is_none_or(|values| marked(values) && !is_new && !was_marked);
+        let is_gone = values.as_ref().is_none_or(marked);
+        let own = match (own == Some(key), deletes) {
             (true, true) => Some(Own::Deleted),
-            (false, false) => known.and_then(|known| known.own),
-            (false, true) => None,
+            // It stays deleted, whatever else is written.
+            (true, false) if is_gone && known == Some(Own::Deleted) => known,
+            (true, false) => Some(Own::Written),
+            // A cascade takes no hook from a delete of the struct's own, but from its other writes.
+            (false, _) => known.filter(|own| !is_gone || *own == Own::Deleted),
         };
         self.changed.insert(key, Pending { base, values, added, last: seq, own });
     }
