@@ -161,8 +161,8 @@ pub(crate) const MEASUREMENTS: [Measurement; 10] = [
         about: "updates that are worked out at the commit",
         conditions: |scale| {
             format!(
-                "{} rows, then {} increments of one of them at once; no distance, Discord's limits. A value is one of {} \
-                 runs.",
+                "{} rows, then {} increments of one of them at once; no distance, Discord's limits, of which nothing \
+                 is used up at first. A value is one of {} runs.",
                 updating::ROWS,
                 updating::INCREMENTS,
                 scale.runs

@@ -1,5 +1,7 @@
 //! Updates that are worked out at the commit: one of very many rows, and very many of one row.
 
+use std::time::Duration;
+
 use discobase::{Database, Table, update};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ use crate::time::{milliseconds, now};
 pub(crate) const ROWS: usize = 100_000;
 /// Increments of one row at once.
 pub(crate) const INCREMENTS: usize = 1_000;
+
+/// Before each of them, so that it is not a limit that is measured which the one before has used up.
+const REST: Duration = Duration::from_secs(6);
 
 /// One process that updates.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +71,7 @@ impl Updating {
         let first = rows.first().map_or(0, |row| row.id);
         let empty = sent(&db)?;
         Member::save_all(rows, &db).await?;
+        tokio::time::sleep(REST).await;
         let before = sent(&db)?;
         let called = now();
         update::<Member>().set(|m| m.points, |m| m.points + 5).run(&db).await?;
@@ -73,6 +79,7 @@ impl Updating {
         let (before_all, after) = (before.0, sent(&db)?);
         let all = (took, after.0 - before.0, after.1 - before.1);
 
+        tokio::time::sleep(REST).await;
         let points =
             async || Ok::<_, discobase::Error>(Member::get(&db, first).await?.map_or(0, |row| row.points));
         let (start, before, called) = (points().await?, sent(&db)?, now());
