@@ -1,5 +1,5 @@
-//! What `docs/format.md` says is enough: `reader.rs` knows that page and nothing of the engine, reads a guild over
-//! plain HTTP, and finds the rows that the engine saved there.
+//! What `docs/format.md` says is enough: `reader.rs` and `bytes.rs` know that page and nothing of the engine, read a guild over
+//! plain HTTP, and find the rows that the engine saved there.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -7,6 +7,7 @@
     reason = "in a test whatever is not as expected is a failure"
 )]
 
+mod bytes;
 mod reader;
 
 use std::cell::Cell;

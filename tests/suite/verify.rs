@@ -1,19 +1,19 @@
 //! Checking a database: every deviation is found and named, and nothing else is.
 
+use discobase::{
+    ChannelId, Database, Deviation, DeviationKind, EncryptionKey, ErrorKind, MessageId, Report, Table,
+};
 use std::time::Duration;
 
-use discobase::{
-    ChannelId, Database, DatabaseBuilder, Deviation, DeviationKind, EncryptionKey, ErrorKind, MessageId,
-    Report, Table,
-};
 use discobase_guild::state::permission;
 use twilight_model::http::attachment::Attachment;
-use twilight_model::id::Id;
 
 use crate::support::Place;
+use twilight_model::id::Id;
+
 use crate::tables::{Note, User};
 
-crate::everywhere!(a_healthy_database_has_no_deviations, an_encrypted_database_is_checked_too);
+crate::everywhere!(a_healthy_database_has_no_deviations, an_encrypted_database_is_checked_too,);
 
 crate::in_process!(
     nothing_is_reported_while_commits_checkpoints_and_trims_go_on,
@@ -28,10 +28,9 @@ crate::in_process!(
     deleted_and_hidden_channels_are_told_apart,
     what_people_change_of_channels_is_named,
     a_stale_catalog_is_named,
-    records_that_refer_to_lost_ones_are_named,
 );
 
-const NEVER: u64 = u64::MAX;
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// A database that writes a checkpoint only when told to, and trims at once.
 async fn open(place: &Place) -> Database {
@@ -67,7 +66,7 @@ async fn change(db: &Database, id: u64) {
 }
 
 /// The ids of a channel's messages, the oldest first.
-fn messages(place: &Place, channel: ChannelId) -> Vec<u64> {
+pub(crate) fn messages(place: &Place, channel: ChannelId) -> Vec<u64> {
     place.local().with_state(|state, _| state.messages_in(channel.get()).map(|message| message.id).collect())
 }
 
@@ -80,7 +79,7 @@ fn channel(place: &Place, name: &str) -> ChannelId {
     ChannelId::new(found.unwrap())
 }
 
-async fn clean(db: &Database) -> Report {
+pub(crate) async fn clean(db: &Database) -> Report {
     let report = db.verify().await.unwrap();
     assert!(report.is_clean(), "{report}");
     report
@@ -417,101 +416,5 @@ async fn a_stale_catalog_is_named(place: &Place) {
     clean(&db).await;
     place.local().delete_as_moderator(catalog.get(), message).unwrap();
     is(&db.verify().await.unwrap(), DeviationKind::MissingMetadata, catalog, None);
-    db.close().await.unwrap();
-}
-
-#[derive(Debug, Clone, Table)]
-struct Club {
-    #[table(key)]
-    id: u64,
-}
-
-#[derive(Debug, Clone, Table)]
-struct Member {
-    #[table(key)]
-    name: String,
-    #[table(references = Club)]
-    club_id: u64,
-    #[table(references = Member, on_delete = set_null)]
-    sponsor_id: Option<String>,
-}
-
-fn member(name: &str, club_id: u64, sponsor: Option<&str>) -> Member {
-    Member { name: name.to_owned(), club_id, sponsor_id: sponsor.map(str::to_owned) }
-}
-
-/// No commit makes such records. But the frame that held what they refer to may be deleted, and what is behind it saved.
-async fn records_that_refer_to_lost_ones_are_named(place: &Place) {
-    let open = async |builder: DatabaseBuilder, lazy: bool| {
-        let db = builder.checkpoint_every(NEVER, NEVER).build();
-        if lazy {
-            db.table_lazy::<Club>().unwrap();
-            db.table_lazy::<Member>().unwrap();
-        } else {
-            db.table::<Club>().unwrap();
-            db.table::<Member>().unwrap();
-        }
-        place.connect(&db).await.unwrap();
-        db
-    };
-    let db = open(place.builder(), false).await;
-    Club { id: 1 }.save(&db).await.unwrap();
-    let journal = db.journal().unwrap();
-    let before = messages(place, journal).len();
-    let (club, sponsor) = tokio::join!(Club { id: 2 }.save(&db), member("Ann", 1, None).save(&db));
-    club.unwrap();
-    sponsor.unwrap();
-    let after = messages(place, journal).len();
-    for one in [member("Bob", 1, None), member("Cid", 1, Some("Ann")), member("Dan", 2, Some("Bob"))] {
-        one.save(&db).await.unwrap();
-    }
-    clean(&db).await;
-    drop(db);
-    for message in &messages(place, journal)[before..after] {
-        place.local().delete_as_moderator(journal.get(), *message).unwrap();
-    }
-    let named = |report: &Report| {
-        let part = |part: &Option<String>| part.clone().unwrap();
-        report
-            .of(DeviationKind::BrokenReference)
-            .map(|one| (part(&one.table), part(&one.key), part(&one.field), one.text.clone()))
-            .collect::<Vec<_>>()
-    };
-    let check = async |db: &Database| {
-        let report = db.verify().await.unwrap();
-        assert_eq!(report.deviations.len(), 2, "{report}");
-        let found = named(&report);
-        let [(table, key, field, text), (_, other_key, other_field, other_text)] = &found[..] else {
-            panic!("{report}")
-        };
-        assert_eq!((&table[..], &key[..], &field[..]), ("member", "\"Dan\"", "club_id"), "{report}");
-        assert!(text.contains("a record of club that is not there, by club_id 2"), "{text}");
-        assert_eq!((&other_key[..], &other_field[..]), ("\"Cid\"", "sponsor_id"), "{report}");
-        assert!(
-            other_text.contains("a record of member that is not there, by sponsor_id \"Ann\""),
-            "{other_text}"
-        );
-        assert!(
-            report.to_string().contains("(table member, field club_id, key \"Dan\", channel "),
-            "{report}"
-        );
-    };
-    let db = open(place.builder().salvage(), false).await;
-    assert!(db.salvaged().unwrap().is_some());
-    check(&db).await;
-    // Only people know what is right.
-    let healed = db.heal().await.unwrap();
-    assert_eq!(named(&healed.left).len(), 2, "{healed}");
-    db.checkpoint().await.unwrap();
-    db.close().await.unwrap();
-    // Whoever opens it next finds the same, also where the tables are lazy.
-    let db = open(place.builder(), true).await;
-    assert!(!db.is_loaded::<Club>().unwrap());
-    check(&db).await;
-    Club { id: 2 }.save(&db).await.unwrap();
-    let mut cid = Member::get(&db, "Cid").await.unwrap().unwrap();
-    cid.sponsor_id = None;
-    cid.update().await.unwrap();
-    clean(&db).await;
     db.close().await.unwrap();
 }

@@ -1,6 +1,8 @@
 //! Sessions: a snapshot, what was written on top of it, and one commit of all of it.
 
 mod after;
+mod outcome;
+mod pending;
 mod shared;
 
 use std::fmt;

@@ -5,22 +5,22 @@
 //! provisional versions above all those of the snapshot. What it commits is the difference in the end, each row once:
 //! rows that go before rows that change, and those before rows that come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use imbl::OrdMap;
 use parking_lot::Mutex;
 
 use crate::batch::Op;
-use crate::db::engine::{Committed, Engine};
+use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RowId, Seq, TableId};
-use crate::orm::draft::{Draft, Fate, Landed, Ticket};
+use crate::orm::draft::{Draft, Fate, Ticket};
 use crate::orm::model::hooks;
 use crate::orm::record::Record;
 use crate::orm::session::after::{After, AfterHooks, Own};
+use crate::orm::session::pending::{Changed, Pending, before};
 use crate::orm::snapshot::Snapshot;
 use crate::orm::source::{Reading, sealed};
 use crate::orm::write::Done;
@@ -29,54 +29,35 @@ use crate::query::subquery;
 use crate::row::Row;
 use crate::schema::Entity;
 use crate::session::{
-    Facts, Prepared, Read, Reads, Statement, Terms, Upsert, Write, WriteSet, Written, needs, prepare_partly,
-    reserve,
+    Facts, Prepared, Read, Statement, Terms, Upsert, Write, WriteSet, Written, needs, prepare_partly, reserve,
 };
-use crate::tables::{Found, Tables, comparable, value_in};
+use crate::tables::{Tables, comparable, value_in};
 
 /// The state of a session.
 pub struct Shared {
-    snapshot: Snapshot,
-    engine: Arc<Engine>,
-    ticket: Arc<Ticket>,
-    state: Mutex<State>,
+    pub(super) snapshot: Snapshot,
+    pub(super) engine: Arc<Engine>,
+    pub(super) ticket: Arc<Ticket>,
+    pub(super) state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     tables: Tables,
-    changed: Changed,
+    pub(super) changed: Changed,
     /// What was looked up of the snapshot's tables that are not in memory.
-    facts: Facts,
+    pub(super) facts: Facts,
     /// The provisional version of the next write. None is given twice, not even after going back to a point.
-    next: Seq,
+    pub(super) next: Seq,
     /// What was read, if that is checked.
-    reads: Option<Vec<Read>>,
+    pub(super) reads: Option<Vec<Read>>,
     points: Vec<Point>,
     next_point: u64,
     /// What the structs do after they were written, by their tables.
-    hooks: BTreeMap<TableId, Arc<dyn AfterHooks>>,
-    beaten: bool,
+    pub(super) hooks: BTreeMap<TableId, Arc<dyn AfterHooks>>,
+    pub(super) beaten: bool,
     /// Whether anybody will ask for that.
-    repeated: bool,
-    ended: bool,
-}
-
-/// The rows that differ from the snapshot.
-type Changed = OrdMap<(TableId, RowId), Pending>;
-
-/// A row that differs from the snapshot.
-#[derive(Clone)]
-struct Pending {
-    /// Its version in the snapshot; `None` for a row that the session added.
-    base: Option<Seq>,
-    /// `None` once it is deleted.
-    values: Option<Row>,
-    /// The write that added it.
-    added: Seq,
-    /// The last write of it.
-    last: Seq,
-    /// What a struct's own write made of it. Statements and cascades have no hooks.
-    own: Option<Own>,
+    pub(super) repeated: bool,
+    pub(super) ended: bool,
 }
 
 /// A point to go back to. All of it is shared with what came after.
@@ -305,45 +286,6 @@ impl Shared {
         self.state.lock().points.retain(|point| point.number != number);
     }
 
-    pub(super) async fn flush(&self) -> Result<()> {
-        let set = self.outcome(self.state.lock().open()?).set;
-        let checked = self.engine.would_accept(&set).await;
-        if let Err(error) = &checked {
-            self.note_beaten(error, &set).await;
-        }
-        checked
-    }
-
-    /// Keeps whether an error, which the newest state gave, says that somebody else was faster. A key or a unique value
-    /// that was free in the snapshot was taken by somebody else. A reference may be the session's own mistake: it is if
-    /// what the session saw refuses it as well.
-    async fn note_beaten(&self, error: &Error, set: &WriteSet) {
-        // To find out takes reads, for which nobody else should wait.
-        if !self.state.lock().repeated {
-            return;
-        }
-        let beaten = match error.kind() {
-            ErrorKind::Conflict | ErrorKind::DuplicateKey | ErrorKind::UniqueViolated => true,
-            ErrorKind::NoParent | ErrorKind::StillReferenced => self.was_allowed(set).await,
-            _ => false,
-        };
-        self.state.lock().beaten = beaten;
-    }
-
-    /// Whether the snapshot, had nobody else committed since, would have accepted this.
-    async fn was_allowed(&self, set: &WriteSet) -> bool {
-        let (mut facts, next) = {
-            let state = self.state.lock();
-            (state.facts.clone(), state.next)
-        };
-        if self.engine.learn_in(self.snapshot.tables(), &set.writes, &mut facts).await.is_err() {
-            return false;
-        }
-        let mut tables = Tables::clone(self.snapshot.tables());
-        let prepared = prepare_partly(&mut tables, next, set, &self.engine.terms(), &facts);
-        matches!(prepared, Ok(Some(_)))
-    }
-
     /// Somebody will ask whether it [was beaten](Self::is_beaten).
     pub(super) fn repeat(&self) {
         self.state.lock().repeated = true;
@@ -362,128 +304,12 @@ impl Shared {
         self.state.lock().ended = true;
         self.ticket.decide(fate);
     }
-
-    pub(super) async fn commit(&self, deadline: Option<Duration>) -> Result<Seq> {
-        let (outcome, hooks) = {
-            let mut guard = self.state.lock();
-            let state = guard.open()?;
-            state.ended = true;
-            (self.outcome(state), std::mem::take(&mut state.hooks))
-        };
-        if outcome.set.writes.is_empty() {
-            self.ticket.decide(Fate::Committed(outcome.unchanged));
-            return Ok(self.snapshot.seq());
-        }
-        let Outcome { set, rows, unchanged } = outcome;
-        // If this is dropped from here on, the commit goes on all the same.
-        let undecided = Undecided(&self.ticket);
-        let committed = match self.engine.commit_by(set, deadline).await {
-            Ok(committed) => committed,
-            Err(error) => {
-                let unknown = error.kind() == ErrorKind::UnknownOutcome;
-                self.ticket.decide(if unknown { Fate::Unknown } else { Fate::Ended });
-                let set = self.outcome(&self.state.lock()).set;
-                self.note_beaten(&error, &set).await;
-                return Err(error);
-            }
-        };
-        let own: Vec<_> = rows.iter().map(|((table, _), row)| (*table, row.own)).collect();
-        self.ticket.decide(Fate::Committed(landed(&committed, rows, unchanged)));
-        drop(undecided);
-        for ((table, own), written) in own.iter().zip(&committed.written) {
-            if let Some((hooks, own)) = hooks.get(table).zip(*own) {
-                hooks.run(self.snapshot.db(), written, own).await;
-            }
-        }
-        Ok(committed.seq)
-    }
-
-    /// What has to be committed for the newest state to become what the session made of its snapshot.
-    fn outcome(&self, state: &State) -> Outcome {
-        let mut rows: Vec<_> = state.changed.iter().map(|(key, row)| (*key, row.clone())).collect();
-        let mut unchanged = HashMap::new();
-        rows.retain(|(key, row)| {
-            let base = row.base.filter(|_| self.is_as_before(&state.facts, *key, row));
-            let landed = |version| Landed { id: key.1, version, added: Seq::default(), last: row.last };
-            unchanged.extend(base.map(|version| (*key, landed(version))));
-            base.is_none()
-        });
-        // Rows that go make room for those that come.
-        rows.sort_by_key(|(_, row)| match (row.base, &row.values) {
-            (_, None) => 0,
-            (Some(_), Some(_)) => 1,
-            (None, Some(_)) => 2,
-        });
-        let writes = rows.iter().map(|((table, id), row)| row.write(*table, *id)).collect();
-        let reads = state
-            .reads
-            .as_ref()
-            .map(|reads| Arc::new(Reads { of: Arc::clone(self.snapshot.tables()), reads: reads.clone() }));
-        Outcome { set: WriteSet { writes, reads, numbered: false }, rows, unchanged }
-    }
-
-    /// Whether a row was changed back to what it was.
-    fn is_as_before(&self, facts: &Facts, (table, id): (TableId, RowId), row: &Pending) -> bool {
-        before(self.snapshot.tables(), facts, table, id).map(|(_, values)| values) == row.values
-    }
-}
-
-/// What a session comes to.
-struct Outcome {
-    set: WriteSet,
-    /// The row of each write.
-    rows: Vec<((TableId, RowId), Pending)>,
-    /// Rows that were changed back to what they were.
-    unchanged: HashMap<(TableId, RowId), Landed>,
-}
-
-/// Says of the records, unless something better is known, that nobody knows.
-struct Undecided<'a>(&'a Ticket);
-
-impl Drop for Undecided<'_> {
-    fn drop(&mut self) {
-        self.0.decide(Fate::Unknown);
-    }
-}
-
-fn landed(
-    committed: &Committed,
-    rows: Vec<((TableId, RowId), Pending)>,
-    unchanged: HashMap<(TableId, RowId), Landed>,
-) -> HashMap<(TableId, RowId), Landed> {
-    let rows = rows.into_iter().zip(&committed.written).filter(|((_, row), _)| row.values.is_some());
-    let place = |((key, row), written): (((TableId, RowId), Pending), &Written)| {
-        let added = if row.base.is_none() { row.added } else { Seq::default() };
-        (key, Landed { id: written.row, version: written.version, added, last: row.last })
-    };
-    rows.map(place).chain(unchanged).collect()
-}
-
-/// A row as a state has it, as far as it is known.
-fn before(tables: &Tables, facts: &Facts, table: TableId, row: RowId) -> Option<(Seq, Row)> {
-    let found = |found: &Found| (found.version, found.values.clone());
-    let slot = tables.get(table)?;
-    match (slot.loaded(), slot.unloaded().and_then(|table| table.known(row))) {
-        (Some(table), _) => table.row(row).map(|stored| (stored.version, stored.row.to_row())),
-        (None, Some(known)) => known.as_ref().map(found),
-        (None, None) => facts.row(table, row).map(found),
-    }
-}
-
-impl Pending {
-    fn write(&self, table: TableId, row: RowId) -> Write {
-        match (self.base, &self.values) {
-            (Some(version), Some(values)) => Write::Update { table, row, version, values: values.clone() },
-            (None, Some(values)) => Write::Insert { table, values: values.clone() },
-            (version, None) => Write::Delete { table, row, version: version.unwrap_or_default() },
-        }
-    }
 }
 
 impl State {
     /// # Errors
     /// `Invalid` when the session has ended.
-    fn open(&mut self) -> Result<&mut Self> {
+    pub(super) fn open(&mut self) -> Result<&mut Self> {
         if self.ended {
             let text = "the session was committed or rolled back: begin another one with db.session()";
             return Err(Error::new(ErrorKind::Invalid, text));
