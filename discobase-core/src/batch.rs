@@ -2,6 +2,7 @@
 
 use crate::field::ColumnType;
 use crate::ids::{ChannelId, RowId, Seq, TableId};
+use crate::patch::Patch;
 use crate::row::Row;
 use crate::schema::{FNV_START, IndexKind, OnDelete, REFERENCE, TableSchema, fnv_byte, fnv_text, mix};
 use crate::value::Value;
@@ -22,6 +23,8 @@ pub(crate) enum Op {
     Insert { table: TableId, row: RowId, values: Row },
     /// Replaces a row.
     Update { table: TableId, row: RowId, values: Row },
+    /// Replaces some of a row's values.
+    Patch { table: TableId, row: RowId, patch: Patch },
     /// Removes a row.
     Delete { table: TableId, row: RowId },
     /// Adds a table.

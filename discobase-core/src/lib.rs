@@ -59,6 +59,7 @@ mod lookup;
 #[doc(hidden)]
 pub mod model;
 mod orm;
+mod patch;
 mod query;
 mod replay;
 mod row;

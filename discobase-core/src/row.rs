@@ -86,6 +86,18 @@ impl<'a> RowRef<'a> {
         Values { reader, column: 0, count: count as usize }
     }
 
+    /// The encodings of all values by column id.
+    pub(crate) fn encoded(self) -> SmallVec<[&'a [u8]; 16]> {
+        let mut reader = Reader::new(self.0);
+        let count = reader.varint().unwrap_or(0);
+        let mut next = || {
+            let before = reader.rest();
+            reader.skip_value()?;
+            before.get(..before.len() - reader.rest().len())
+        };
+        (0..count).map_while(|_| next()).collect()
+    }
+
     /// All values by column id.
     pub(crate) fn values(self) -> SmallVec<[ValueRef<'a>; 16]> {
         let mut reader = Reader::new(self.0);
@@ -170,6 +182,11 @@ impl RowWriter {
     #[inline]
     pub fn put(&mut self, value: ValueRef<'_>) {
         put_value(&mut self.bytes, value);
+    }
+
+    /// Puts the next value, which is encoded already.
+    pub(crate) fn put_encoded(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
     }
 
     /// The finished row.

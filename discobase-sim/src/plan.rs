@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) promotes: bool,
     /// Whether processes watch the tables.
     pub(crate) watches: bool,
+    /// Whether some processes leave tables in the guild until they need them.
+    pub(crate) lazy: bool,
     /// Whether the database is encrypted when it is created, and whether its key is changed now and then.
     pub(crate) encrypted: bool,
     pub(crate) rotates: bool,
@@ -117,6 +119,7 @@ impl Plan {
             stand_by: rng.pick(None, &[None, Some(window / 2), Some(2 * window)]),
             promotes: rng.chance(0.3),
             watches: rng.chance(0.6),
+            lazy: false,
             encrypted: rng.chance(0.25),
             rotates: rng.chance(0.1),
             deletions: rng.pick(0, &[0, 0, 0, 0, 0, 1, 2]),
@@ -142,6 +145,8 @@ impl Plan {
             plan.late = plan.late.min(plan.trim_after);
         }
         plan.rng = rng.fork();
+        // Last, so that seeds go on to decide what they decided before there were lazy tables.
+        plan.lazy = rng.chance(0.4);
         plan
     }
 

@@ -65,7 +65,12 @@ fn database(world: &World, purpose: &Purpose, key: Key, rng: &mut Rng) -> Result
         Purpose::StandBy(silence) => builder.stand_by(Duration::from_millis(*silence)),
     };
     let db = with_key(builder, key).build();
-    db.table::<Entry>()?.table::<Deposit>()?.table::<Register>()?.table::<Claim>()?;
+    db.table::<Entry>()?.table::<Deposit>()?;
+    if plan.lazy && rng.chance(0.7) {
+        db.table_lazy::<Register>()?.table_lazy::<Claim>()?;
+    } else {
+        db.table::<Register>()?.table::<Claim>()?;
+    }
     Ok(db)
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Deposit {
 pub(crate) struct Register {
     #[table(key)]
     pub(crate) id: u64,
+    /// What never changes, so that an update leaves it out where it may.
+    pub(crate) title: String,
     /// The numbers, with a comma after each.
     pub(crate) list: String,
 }

@@ -105,7 +105,9 @@ impl Caller {
                 register.update().await.map(|()| register.version())
             }
             None => {
-                Register { id, list: format!("{number},") }.save(&self.db).await.map(|saved| saved.version())
+                let title = format!("register {id} of the bank, which all may extend");
+                let register = Register { id, title, list: format!("{number},") };
+                register.save(&self.db).await.map(|saved| saved.version())
             }
         };
         self.end(number, written.as_ref().map(|version| Some(*version))).await;

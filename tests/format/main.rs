@@ -66,7 +66,12 @@ async fn live(db: &Database) -> BTreeMap<u64, Vec<Json>> {
 }
 
 fn reader(guild: &LocalGuild) -> Guild {
-    Guild { api: guild.api().to_owned(), token: guild.token().to_owned(), filters: Cell::default() }
+    Guild {
+        api: guild.api().to_owned(),
+        token: guild.token().to_owned(),
+        filters: Cell::default(),
+        patches: Cell::default(),
+    }
 }
 
 fn found(guild: &LocalGuild) -> BTreeMap<u64, Vec<Json>> {
@@ -96,7 +101,9 @@ async fn the_page_is_enough_to_read_a_journal() {
     let guild = guild().await;
     let db = connect(&guild).await;
     let kept = live(&db).await;
-    assert_eq!(found(&guild), kept, "while it is open");
+    let reader = reader(&guild);
+    assert_eq!(found_by(&reader, &guild), kept, "while it is open");
+    assert_eq!(reader.patches.get(), 10, "one for each change of a record that was saved before");
     db.close().await.unwrap();
     assert_eq!(found(&guild), kept, "after it was closed");
 }
@@ -117,11 +124,17 @@ async fn the_page_is_enough_to_read_checkpoints_and_segments() {
     record.update().await.unwrap();
     db.checkpoint().await.unwrap();
     thing(9_000).save(&db).await.unwrap();
+    // The first change behind the checkpoint has the whole row, the second a patch.
+    for weight in [1.5, 2.5] {
+        record.weight = Some(weight);
+        record.update().await.unwrap();
+    }
     let kept = Thing::find(&db).all().await.unwrap();
     let kept: BTreeMap<_, _> = kept.iter().map(|record| (record.id, expected(record))).collect();
     let reader = reader(&guild);
     assert_eq!(found_by(&reader, &guild), kept, "while it is open");
     assert_eq!(reader.filters.get(), 1, "the second run's file has one");
+    assert_eq!(reader.patches.get(), 1);
     db.close().await.unwrap();
     assert_eq!(found(&guild), kept, "after it was closed");
 }

@@ -26,6 +26,8 @@ pub(crate) struct Guild {
     pub(crate) token: String,
     /// How many filters were seen.
     pub(crate) filters: Cell<usize>,
+    /// How many patches were applied.
+    pub(crate) patches: Cell<usize>,
 }
 
 /// A frame: the JSON of its message, and its body if that is attached.
@@ -61,6 +63,7 @@ impl Guild {
             }
             frame.text("sum").clone_into(&mut tip);
         }
+        self.patches.set(state.patches);
         state.tables.into_values().map(|table| (table.name.clone(), table)).collect()
     }
 
@@ -244,6 +247,7 @@ impl Frame {
 struct State {
     tables: BTreeMap<u64, Table>,
     seq: u64,
+    patches: usize,
 }
 
 impl State {
@@ -284,7 +288,11 @@ impl State {
             return self.end(seq, op[1].as_u64().unwrap());
         }
         let row = op.get(3).map(|row| row.as_array().unwrap().clone());
-        self.put(seq, op[1].as_u64().unwrap(), op[2].as_u64().unwrap(), row);
+        let (table, id) = (op[1].as_u64().unwrap(), op[2].as_u64().unwrap());
+        match row {
+            Some(pairs) if op[0] == "patch" => self.patch(seq, table, id, &pairs),
+            row => self.put(seq, table, id, row),
+        }
     }
 
     fn apply_binary(&mut self, seq: u64, body: &mut In<'_>) {
@@ -312,6 +320,10 @@ impl State {
             return;
         }
         let (table, id) = (body.varint(), body.varint());
+        if code == 9 {
+            let pairs = body.row();
+            return self.patch(seq, table, id, &pairs);
+        }
         let row = (code != 3).then(|| body.row());
         self.put(seq, table, id, row);
     }
@@ -332,6 +344,18 @@ impl State {
     fn end(&mut self, seq: u64, table: u64) {
         if seq > self.seq {
             self.tables.remove(&table);
+        }
+    }
+
+    /// 4.5: pairs of a column and its value.
+    fn patch(&mut self, seq: u64, table: u64, id: u64, pairs: &[Json]) {
+        if seq <= self.seq {
+            return;
+        }
+        self.patches += 1;
+        let row = self.tables.get_mut(&table).unwrap().rows.get_mut(&id).unwrap();
+        for pair in pairs.chunks(2) {
+            row[usize::try_from(pair[0].as_u64().unwrap()).unwrap()] = pair[1].clone();
         }
     }
 

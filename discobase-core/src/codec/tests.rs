@@ -1,6 +1,6 @@
 //! Frames through every form and back, and arbitrary bytes and texts that must never panic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -13,11 +13,12 @@ use crate::codec::message::{self, Posted};
 use crate::codec::sealed::Sealed;
 use crate::codec::{binary, text};
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId, UserId};
+use crate::patch::Patch;
 use crate::row::{Row, RowWriter};
 use crate::schema::{IndexKind, OnDelete};
 use crate::seal::{Kdf, Keying};
 use crate::transport::{Attachment, Message};
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 use crate::wire::put_varint;
 
 fn values() -> impl Strategy<Value = Value> {
@@ -38,6 +39,18 @@ fn rows() -> impl Strategy<Value = Row> {
         let mut row = RowWriter::new(values.len());
         values.iter().for_each(|value| row.put(value.as_ref()));
         row.finish()
+    })
+}
+
+fn patches() -> impl Strategy<Value = Patch> {
+    proptest::collection::vec((any::<u8>(), values()), 1..6).prop_map(|pairs| {
+        let pairs: BTreeMap<u8, Value> = pairs.into_iter().collect();
+        let mut row = RowWriter::new(2 * pairs.len());
+        for (column, value) in &pairs {
+            row.put(ValueRef::Int((*column).into()));
+            row.put(value.as_ref());
+        }
+        Patch::of_pairs(row.finish()).unwrap()
     })
 }
 
@@ -86,6 +99,11 @@ fn ops() -> impl Strategy<Value = Op> {
             table,
             row,
             values
+        }),
+        (table.clone(), row.clone(), patches()).prop_map(|(table, row, patch)| Op::Patch {
+            table,
+            row,
+            patch
         }),
         (table, row).prop_map(|(table, row)| Op::Delete { table, row }),
         tables().prop_map(|table| Op::Schema(Box::new(table))),

@@ -14,6 +14,7 @@ use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, T
 use crate::codec::frame::{Body, Frame, Genesis, Header, Kind, Sum, Timing, hex_digit};
 use crate::codec::sealed::Sealed;
 use crate::ids::{ChannelId, Epoch, Incarnation, RowId, Seq, TableId};
+use crate::patch::Patch;
 use crate::row::{Row, RowWriter};
 use crate::schema::{IndexKind, OnDelete};
 use crate::seal::{Kdf, Keying};
@@ -88,6 +89,7 @@ fn write_op(out: &mut String, op: &Op) {
     match op {
         Op::Insert { table, row, values } => row_op("insert", *table, *row, Some(values)),
         Op::Update { table, row, values } => row_op("update", *table, *row, Some(values)),
+        Op::Patch { table, row, patch } => row_op("patch", *table, *row, Some(patch.pairs())),
         Op::Delete { table, row } => row_op("delete", *table, *row, None),
         Op::Schema(table) => {
             out.push_str("[\"schema\",");
@@ -338,6 +340,7 @@ fn read_op(json: &Json) -> Option<Op> {
             match name.as_str()? {
                 "insert" => Some(Op::Insert { table, row: id, values }),
                 "update" => Some(Op::Update { table, row: id, values }),
+                "patch" => Some(Op::Patch { table, row: id, patch: Patch::of_pairs(values)? }),
                 _ => None,
             }
         }

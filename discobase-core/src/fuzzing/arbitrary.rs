@@ -1,5 +1,7 @@
 //! Frames and what is in them, made of a fuzzer's decisions.
 
+use std::collections::BTreeMap;
+
 use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, ReferenceDef, TableDef};
 use crate::codec::checkpoint::{
     Checkpoint, Covers, Directory, FilterPart, Location, Root, Run, Segment, TableCheckpoint, Wrote,
@@ -7,6 +9,7 @@ use crate::codec::checkpoint::{
 use crate::codec::frame::{Body, Frame, Genesis, Header, Sum, Timing};
 use crate::fuzzing::source::Source;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
+use crate::patch::Patch;
 use crate::row::{Row, RowWriter};
 use crate::schema::{IndexKind, OnDelete};
 use crate::value::{Value, ValueRef};
@@ -105,7 +108,7 @@ fn any_table(source: &mut Source<'_>) -> TableDef {
 
 fn op(source: &mut Source<'_>) -> Op {
     let (table, id) = (TableId::new(source.number()), RowId::new(source.number()));
-    match source.below(8) {
+    match source.below(9) {
         0 => Op::Insert { table, row: id, values: row(source) },
         1 => Op::Update { table, row: id, values: row(source) },
         2 => Op::Delete { table, row: id },
@@ -113,8 +116,22 @@ fn op(source: &mut Source<'_>) -> Op {
         4 => Op::Alter(Box::new(any_table(source))),
         5 => Op::Drop { table },
         6 => Op::Applied(Box::new(step(source))),
-        _ => Op::Reverted { version: text(source) },
+        7 => Op::Reverted { version: text(source) },
+        _ => Op::Patch { table, row: id, patch: patch(source) },
     }
+}
+
+fn patch(source: &mut Source<'_>) -> Patch {
+    let mut pairs = BTreeMap::new();
+    for _ in 0..=source.below(4) {
+        pairs.insert(source.number(), value(source));
+    }
+    let mut row = RowWriter::new(2 * pairs.len());
+    for (column, value) in &pairs {
+        row.put(ValueRef::Int((*column).into()));
+        row.put(value.as_ref());
+    }
+    Patch::of_pairs(row.finish()).expect("the columns rise")
 }
 
 pub(super) fn step(source: &mut Source<'_>) -> AppliedStep {

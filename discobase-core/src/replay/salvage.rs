@@ -198,7 +198,10 @@ impl State {
         };
         match self.tables.force(seq, op) {
             Ok(gone) => {
-                if let Op::Insert { table, row, .. } | Op::Update { table, row, .. } = op {
+                if let Op::Insert { table, row, .. }
+                | Op::Update { table, row, .. }
+                | Op::Patch { table, row, .. } = op
+                {
                     let table = named(&self.tables, *table);
                     self.salvage.lost.extend(gone.into_iter().map(|by| {
                         format!(

@@ -87,6 +87,8 @@ pub(crate) enum ApplyError {
     RowBeyond { seq: Seq, table: TableId, row: RowId },
     #[error("commit {seq} changes row {row} of table {table}, which does not exist")]
     UnknownRow { seq: Seq, table: TableId, row: RowId },
+    #[error("commit {seq} changes values that row {row} of table {table} does not have")]
+    UnfitPatch { seq: Seq, table: TableId, row: RowId },
 }
 
 impl Tables {
@@ -250,6 +252,13 @@ impl Tables {
                 let known = self.slot_mut(seq, *table)?.update(*row, seq, values);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
             }
+            Op::Patch { table, row, patch } => {
+                let (table, row, slot) = (*table, *row, self.slot_mut(seq, *table)?);
+                let before = slot.row(row).ok_or(ApplyError::UnknownRow { seq, table, row })?;
+                let values = patch.apply(before.row).ok_or(ApplyError::UnfitPatch { seq, table, row })?;
+                slot.update(row, seq, &values);
+                Ok(())
+            }
             Op::Delete { table, row } => {
                 let known = self.slot_mut(seq, *table)?.delete(seq, *row);
                 if known { Ok(()) } else { Err(ApplyError::UnknownRow { seq, table: *table, row: *row }) }
@@ -265,12 +274,13 @@ impl Tables {
             Op::Schema(def) | Op::Alter(def) => whole(def.id),
             Op::Applied(_) | Op::Reverted { .. } => Undo::Steps(Arc::clone(&self.steps)),
             Op::Drop { table } => whole(*table),
-            Op::Insert { table, row, .. } | Op::Update { table, row, .. } | Op::Delete { table, row } => {
-                match self.loaded(*table) {
-                    Some(state) => Undo::Row(*table, *row, state.before(*row)),
-                    None => whole(*table),
-                }
-            }
+            Op::Insert { table, row, .. }
+            | Op::Update { table, row, .. }
+            | Op::Patch { table, row, .. }
+            | Op::Delete { table, row } => match self.loaded(*table) {
+                Some(state) => Undo::Row(*table, *row, state.before(*row)),
+                None => whole(*table),
+            },
         }
     }
 

@@ -7,7 +7,7 @@ use crate::ids::{RowId, Seq};
 use crate::row::Row;
 use crate::tables::alter::Unfit;
 use crate::tables::sort_key::SortKey;
-use crate::tables::table::{LiveRow, TableState};
+use crate::tables::table::{LiveRow, Stored, TableState};
 use crate::tables::unloaded::Unloaded;
 
 /// A table: in memory, or known only by where it lies in the guild. Cloning shares everything.
@@ -90,6 +90,14 @@ impl Slot {
         match (self.loaded(), self) {
             (Some(table), _) | (_, Self::Loaded(table)) => table.keys_since(index, after),
             (None, Self::Unloaded(table)) => table.keys_since(index, after),
+        }
+    }
+
+    /// A row, if there is one and it is known without asking the guild.
+    pub(crate) fn row(&self, row: RowId) -> Option<Stored<'_>> {
+        match (self.loaded(), self) {
+            (Some(table), _) | (_, Self::Loaded(table)) => table.row(row),
+            (None, Self::Unloaded(table)) => table.row(row),
         }
     }
 

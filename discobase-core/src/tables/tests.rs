@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::{ColumnDef, IndexDef};
 use crate::ids::ChannelId;
+use crate::patch::Patch;
 use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::IndexKind;
 use crate::session::{Write, commit_of as prepare};
@@ -297,6 +298,14 @@ fn a_commit_that_does_not_fit_is_refused() {
     tables.apply(&Commit { seq: Seq::new(4), ops: vec![insert(TABLE)] }).unwrap();
     let again = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert(TABLE)] }).unwrap_err();
     assert!(matches!(again, ApplyError::DuplicateRow { .. }));
+    let patch = |row, column| {
+        let mut pairs = RowWriter::new(2);
+        [column, 5].into_iter().for_each(|number| pairs.put(ValueRef::Int(number)));
+        Op::Patch { table: TABLE, row: RowId::new(row), patch: Patch::of_pairs(pairs.finish()).unwrap() }
+    };
+    let refused = |op| tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![op] }).unwrap_err();
+    assert!(matches!(refused(patch(2, 1)), ApplyError::UnknownRow { .. }));
+    assert!(matches!(refused(patch(1, 4)), ApplyError::UnfitPatch { .. }));
     let insert = Op::Insert { table: TABLE, row: RowId::new(u64::MAX), values };
     let beyond = tables.clone().apply(&Commit { seq: Seq::new(5), ops: vec![insert] }).unwrap_err();
     assert!(matches!(beyond, ApplyError::RowBeyond { .. }));

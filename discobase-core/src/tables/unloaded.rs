@@ -19,7 +19,7 @@ use crate::schema::IndexKind;
 use crate::tables::index::{sort_key_of, value_in};
 use crate::tables::overlay::{Found, Overlay};
 use crate::tables::sort_key::SortKey;
-use crate::tables::table::{LiveRow, TableState};
+use crate::tables::table::{LiveRow, Stored, TableState};
 
 /// A table as a checkpoint has it.
 pub(crate) struct Base {
@@ -143,6 +143,12 @@ impl Unloaded {
         }
         let (version, values) = self.overlay.get(row)?;
         Some(values.map(|values| Found { row, version, values: values.clone() }))
+    }
+
+    /// A row that is known without asking the guild.
+    pub(crate) fn row(&self, row: RowId) -> Option<Stored<'_>> {
+        let (version, values) = self.overlay.get(row)?;
+        Some(Stored { version, row: values?.borrow() })
     }
 
     /// The rows that are known and have a key, in the order of their ids.

@@ -4,6 +4,7 @@ use crate::batch::{Commit, Op};
 use crate::codec::binary::definition::{put_step, put_table, step, table};
 use crate::codec::binary::{DecodeError, Input};
 use crate::ids::{RowId, Seq, TableId};
+use crate::patch::Patch;
 use crate::row::read_row;
 use crate::wire::{put_bytes, put_varint};
 
@@ -15,6 +16,7 @@ const ALTER: u8 = 5;
 const DROP: u8 = 6;
 const APPLIED: u8 = 7;
 const REVERTED: u8 = 8;
+const PATCH: u8 = 9;
 
 pub(super) fn put_commits(out: &mut Vec<u8>, commits: &[Commit]) {
     put_varint(out, commits.first().map_or(0, |commit| commit.seq.get()));
@@ -36,6 +38,10 @@ fn put_op(out: &mut Vec<u8>, op: &Op) {
         Op::Update { table, row, values } => {
             put_row_op(out, UPDATE, *table, *row);
             out.extend_from_slice(values.as_bytes());
+        }
+        Op::Patch { table, row, patch } => {
+            put_row_op(out, PATCH, *table, *row);
+            out.extend_from_slice(patch.pairs().as_bytes());
         }
         Op::Delete { table, row } => put_row_op(out, DELETE, *table, *row),
         Op::Schema(table) => {
@@ -71,6 +77,7 @@ fn put_row_op(out: &mut Vec<u8>, code: u8, table: TableId, row: RowId) {
 pub(crate) fn commit_size(commit: &Commit) -> usize {
     let op_size = |op: &Op| match op {
         Op::Insert { values, .. } | Op::Update { values, .. } => values.as_bytes().len() + 16,
+        Op::Patch { patch, .. } => patch.pairs().as_bytes().len() + 16,
         Op::Delete { .. } | Op::Drop { .. } => 16,
         Op::Applied(step) => 64 + step.version.len() + step.name.len(),
         Op::Reverted { version } => 16 + version.len(),
@@ -105,6 +112,10 @@ fn op(input: &mut Input<'_>) -> Result<Op, DecodeError> {
     match code {
         INSERT => Ok(Op::Insert { table, row, values: read_row(input)? }),
         UPDATE => Ok(Op::Update { table, row, values: read_row(input)? }),
+        PATCH => {
+            let patch = Patch::of_pairs(read_row(input)?).ok_or(DecodeError::Order)?;
+            Ok(Op::Patch { table, row, patch })
+        }
         DELETE => Ok(Op::Delete { table, row }),
         code => Err(DecodeError::Code { what: "operation", code }),
     }

@@ -166,6 +166,7 @@ impl Engine {
             return;
         }
         let past = self.past();
+        self.raise_floor(self.tables().seq());
         for waiter in waiting {
             let _ = waiter.send(Cut {
                 tables: Tables::clone(&self.tables()),
@@ -175,6 +176,12 @@ impl Engine {
                 volume: *self.volume.borrow(),
             });
         }
+    }
+
+    /// A checkpoint may come that has every commit up to `seq`: rows that change from now on are written whole once more.
+    fn raise_floor(&self, seq: Seq) {
+        let mut newest = self.newest.lock();
+        newest.floor = newest.floor.max(seq);
     }
 
     /// What earlier openings wrote, and this one, without what was refused.
@@ -193,6 +200,7 @@ impl Engine {
     pub(super) async fn checkpoint_waiting(&self, writer: &mut Writer) {
         let waiting = self.newest.lock().checkpoint.take();
         let Some(Waiting { mut checkpoint, keys, after, waiter }) = waiting else { return };
+        self.raise_floor(checkpoint.seq);
         let mending = self.is_mending();
         if waiter.is_closed() || self.stopped().is_some() && !mending {
             return;

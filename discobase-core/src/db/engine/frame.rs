@@ -7,13 +7,18 @@ use tracing::Instrument;
 use crate::batch::Commit;
 use crate::codec::binary::commit_size;
 use crate::codec::frame::Body;
-use crate::codec::message::MAX_COMPRESSED;
+use crate::codec::message::{MAX_COMPRESSED, Oversize};
 use crate::db::engine::Engine;
 use crate::db::engine::queue::{Batch, Waiter};
+use crate::db::engine::shorten::shorten;
+use crate::env::heavy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
 use crate::journal::writer::{AppendError, Writer};
 use crate::tables::Tables;
+
+/// Commits of more bytes than this are worked on by a thread of their own.
+const LARGE: usize = 64 << 10;
 
 impl Engine {
     /// Makes a frame of a batch and tells its callers how it ended.
@@ -29,6 +34,10 @@ impl Engine {
         // A frame that turned out too large needs its commits again; sharing them would cost every other frame.
         let splittable = commits.len() > 1;
         let kept = (splittable && size > MAX_COMPRESSED).then(|| commits.clone());
+        let Some((commits, size)) = self.shortened(commits, size).await else {
+            let oversize = Oversize { unpacked: size, compressed: None };
+            return Err(self.fail(AppendError::TooLarge(oversize), first, last, waiters));
+        };
         let span = tracing::debug_span!(
             target: "discobase::engine", "frame", first = first.get(), last = last.get(), commits = commits.len(), size
         );
@@ -44,6 +53,21 @@ impl Engine {
             }
             (Err(error), _) => Err(self.fail(error, first, last, waiters)),
         }
+    }
+
+    /// Commits that follow on what is visible, as short as a frame may have them, and their size. `None` if the work
+    /// panicked, or the runtime ended.
+    async fn shortened(&self, mut commits: Vec<Commit>, size: usize) -> Option<(Vec<Commit>, usize)> {
+        let (before, floor) = (self.visible.load_full(), self.newest.lock().floor);
+        let work = move || {
+            shorten(&mut commits, &before, floor);
+            let size = commits.iter().map(commit_size).sum();
+            (commits, size)
+        };
+        if size <= LARGE {
+            return Some(work());
+        }
+        heavy(&self.env, work).await
     }
 
     /// Splits a frame that does not fit into two; the state after each is made by applying it. The second builds on

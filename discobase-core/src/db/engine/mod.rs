@@ -23,6 +23,7 @@ mod outcome;
 mod pace;
 mod queue;
 mod role;
+mod shorten;
 mod size;
 mod takeover;
 mod task;

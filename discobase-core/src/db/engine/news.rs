@@ -138,7 +138,17 @@ fn news_of_commit(
     let mut rows: Vec<RowNews> = Vec::new();
     let mut places: HashMap<RowId, usize> = HashMap::new();
     let mut note = |written: &mut HashMap<RowId, Option<Kept>>, op: &Op| {
+        let kept = |row| match written.get(&row) {
+            Some(kept) => kept.clone(),
+            None => state.and_then(|state| state.row(row)).map(Kept::of),
+        };
         let (row, new) = match op {
+            Op::Patch { table: one, row, patch } if *one == table => {
+                // Whoever watches a table has all of it.
+                let values = kept(*row).and_then(|before| patch.apply(before.row.borrow()));
+                let Some(values) = values else { return };
+                (*row, Some(Kept { version: commit.seq, row: values }))
+            }
             Op::Insert { table: one, row, values } | Op::Update { table: one, row, values }
                 if *one == table =>
             {

@@ -32,6 +32,8 @@ pub(super) struct Newest {
     /// When the next frame leaves.
     pub(super) pace: Pace,
     pub(super) next_seq: Seq,
+    /// A row that no commit after this one has changed is written whole: see [`shorten`](super::shorten).
+    pub(super) floor: Seq,
     /// The opening this process writes in; a follower has none.
     pub(super) incarnation: Option<Incarnation>,
     /// The first commit this opening may have made.
@@ -106,6 +108,7 @@ impl Newest {
         Self {
             next_seq: tables.seq().next(),
             first: tables.seq().next(),
+            floor: tables.seq(),
             tables,
             incarnation,
             queue: VecDeque::new(),
@@ -136,6 +139,7 @@ impl Newest {
     pub(super) fn begin(&mut self, tables: Tables, incarnation: Incarnation) {
         self.first = tables.seq().next();
         self.next_seq = self.first;
+        self.floor = tables.seq();
         self.tables = tables;
         self.incarnation = Some(incarnation);
     }

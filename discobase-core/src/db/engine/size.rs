@@ -41,6 +41,7 @@ pub(super) async fn check_size(env: &SharedEnv, writes: &[Write]) -> Result<()> 
 /// Refuses operations that fit no frame, when a commit is being made.
 pub(super) fn check_ops(ops: &[Op]) -> Result<()> {
     let rows = ops.iter().filter_map(|op| match op {
+        // Rows are weighed whole: which values need not be written is known when the frame is made.
         Op::Insert { values, .. } | Op::Update { values, .. } => Some(values),
         _ => None,
     });

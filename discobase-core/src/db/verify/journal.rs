@@ -233,14 +233,18 @@ async fn commits(
     let (chain, channel) = (chain.to_vec(), reader.channel);
     let work = move || {
         let since = commits.last;
-        let mut unreadable = Vec::new();
+        let mut deviations = Vec::new();
         for link in &chain {
             let Some(frame) = scan.frame(link.sum) else { continue };
             match sealed::open(frame, sealing.as_deref(), channel) {
                 Ok(body) => {
                     if let Body::Data(batch) = &*body {
                         let new = batch.iter().filter(|commit| (since.next()..=upto).contains(&commit.seq));
-                        new.for_each(|commit| commits.apply(commit.seq, &commit.ops, link.message));
+                        let based = new.map(|commit| commits.apply(commit.seq, &commit.ops, link.message));
+                        let lacking = based.filter_map(Result::err).map(|text| {
+                            Deviation::new(Kind::DamagedFrame, text).channel(channel).message(link.message)
+                        });
+                        deviations.extend(lacking);
                         let beyond = batch.iter().filter(|commit| commit.seq > upto);
                         commits.later.extend(beyond.flat_map(|commit| &commit.ops).filter_map(
                             |op| match op {
@@ -253,21 +257,38 @@ async fn commits(
                         commits.last = commits.last.max(last);
                     }
                 }
-                Err(error) => unreadable.push(unfit(&unopened(&error), channel, link.message)),
+                Err(error) => deviations.push(unfit(&unopened(&error), channel, link.message)),
             }
         }
-        (scan, commits, unreadable)
+        (scan, commits, deviations)
     };
     let failed = || Error::new(ErrorKind::Damaged, "reading the journal's frames failed").in_channel(channel);
     heavy(&reader.env, work).await.ok_or_else(failed)
 }
 
 impl Commits {
-    fn apply(&mut self, seq: Seq, ops: &[Op], message: MessageId) {
+    /// Takes the operations of a commit.
+    ///
+    /// # Errors
+    /// Rows of which the commit has some values and nothing since the base has the others: the rule of full rows
+    /// (`docs/format.md`, "Patches"). All else is taken.
+    fn apply(&mut self, seq: Seq, ops: &[Op], message: MessageId) -> Result<(), String> {
+        let mut lacking = Ok(());
         for op in ops {
             let (table, row, values) = match op {
                 Op::Insert { table, row, values } | Op::Update { table, row, values } => {
                     (*table, *row, Some(values.clone()))
+                }
+                Op::Patch { table, row, patch } => {
+                    let before = self.rows.get(&(*table, *row)).and_then(|change| change.row.as_ref());
+                    let Some(values) = before.and_then(|before| patch.apply(before.borrow())) else {
+                        lacking = Err(format!(
+                            "commit {seq} has some values of row {row} of table {table}, and no frame since the last \
+                             checkpoint has the others"
+                        ));
+                        continue;
+                    };
+                    (*table, *row, Some(values))
                 }
                 Op::Delete { table, row } => (*table, *row, None),
                 Op::Schema(def) | Op::Alter(def) => {
@@ -291,5 +312,6 @@ impl Commits {
             self.ops += 1;
             self.rows.insert((table, row), Change { seq, row: values, message });
         }
+        lacking
     }
 }

@@ -10,7 +10,10 @@ use super::{Opened, SEALING, run};
 use crate::batch::{Commit, Op};
 use crate::codec::checkpoint::TableCheckpoint;
 use crate::ids::{RowId, Seq};
+use crate::patch::Patch;
+use crate::row::{Row, RowWriter};
 use crate::tables::{Base, Found, Slot, TableLoad, TableState, Tables};
+use crate::value::ValueRef;
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -44,6 +47,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..80)
 }
 
+/// What gives a person another name, if both rows have one.
+fn renaming(before: &Row, after: &Row) -> Option<Patch> {
+    let mut pairs = RowWriter::new(2);
+    pairs.put(ValueRef::Int(NAME as i128));
+    pairs.put(before.value(NAME).and(after.value(NAME))?);
+    Patch::of_pairs(pairs.finish())
+}
+
 /// A table's life: what is true of it, and what the last checkpoint says.
 struct Life {
     shelf: Arc<Shelf>,
@@ -61,7 +72,11 @@ impl Life {
         let known = self.truth.contains_key(&row);
         let values = name.map(|name| person(row * 10, name.map(|name| format!("name {name}")).as_deref()));
         let (table, id) = (def().id, RowId::new(row));
+        // Rows that are in the tail already are patched, as an owner does it.
+        let before = self.truth.get(&row).filter(|(seq, _)| *seq > self.covered);
+        let patch = before.and_then(|(_, before)| renaming(before.as_ref()?, values.as_ref()?));
         let op = match values.clone() {
+            Some(_) if patch.is_some() => Op::Patch { table, row: id, patch: patch.unwrap() },
             Some(values) if known => Op::Update { table, row: id, values },
             Some(values) => Op::Insert { table, row: id, values },
             None => Op::Delete { table, row: id },

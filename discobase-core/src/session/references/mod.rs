@@ -135,7 +135,8 @@ impl Touched {
             Op::Drop { .. } => {
                 self.defined.get_or_insert(place);
             }
-            Op::Applied(_) | Op::Reverted { .. } => {}
+            // No write makes a patch: updates become patches when their frame is made.
+            Op::Patch { .. } | Op::Applied(_) | Op::Reverted { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::batch::TableDef;
 use crate::ids::ChannelId;
+use crate::patch::Patch;
 use crate::row::RowWriter;
 
 fn row(value: i64) -> Row {
@@ -26,6 +27,12 @@ fn insert(id: u64, value: i64) -> Op {
 
 fn update(id: u64, value: i64) -> Op {
     Op::Update { table: TABLE, row: RowId::new(id), values: row(value) }
+}
+
+fn patch(id: u64, value: i64) -> Op {
+    let mut pairs = RowWriter::new(2);
+    [0, value].into_iter().for_each(|number| pairs.put(crate::value::ValueRef::Int(number.into())));
+    Op::Patch { table: TABLE, row: RowId::new(id), patch: Patch::of_pairs(pairs.finish()).unwrap() }
 }
 
 fn delete(id: u64) -> Op {
@@ -62,14 +69,14 @@ fn told(news: &[News]) -> Told {
 fn each_commit_is_told_with_what_was_before_it() {
     let before = tables(&[commit(2, vec![insert(1, 10), insert(2, 20)])]);
     let commits = [
-        commit(3, vec![update(1, 11)]),
-        commit(4, vec![update(1, 12), insert(3, 30)]),
+        commit(3, vec![patch(1, 11), update(2, 21)]),
+        commit(4, vec![patch(1, 12), insert(3, 30), patch(3, 31)]),
         commit(5, vec![delete(1), delete(3)]),
     ];
     let expected: Told = vec![
-        (3, vec![(1, Some(10), Some(11))]),
-        (4, vec![(1, Some(11), Some(12)), (3, None, Some(30))]),
-        (5, vec![(1, Some(12), None), (3, Some(30), None)]),
+        (3, vec![(1, Some(10), Some(11)), (2, Some(20), Some(21))]),
+        (4, vec![(1, Some(11), Some(12)), (3, None, Some(31))]),
+        (5, vec![(1, Some(12), None), (3, Some(31), None)]),
     ];
     assert_eq!(told(&news_of(&before, &commits, TABLE)), expected);
     assert_eq!(told(&news_of(&before, &commits, TableId::new(2))), vec![], "another table");
