@@ -41,6 +41,7 @@ mod migrations_at_work;
 mod models;
 mod naming;
 mod paging;
+mod patches;
 mod queries;
 mod relations;
 mod requests;

@@ -6,6 +6,7 @@ use crate::batch::{AppliedStep, ColumnDef, Commit, IndexDef, Op, TableDef};
 use crate::fuzzing::arbitrary;
 use crate::fuzzing::source::Source;
 use crate::ids::{ChannelId, RowId, Seq};
+use crate::patch::Patch;
 use crate::schema::IndexKind;
 use crate::tables::Tables;
 
@@ -19,7 +20,7 @@ pub(super) fn commits(source: &mut Source<'_>, mut tables: Tables) -> (Vec<Commi
         for _ in 0..source.below(4) {
             let (op, mut after) = (op(source, &tables), tables.clone());
             if fits(&tables, &op) && after.apply_op(seq, &op).is_ok() {
-                ops.push(op);
+                ops.push(shorter(source, &tables, op));
                 tables = after;
             }
         }
@@ -71,6 +72,19 @@ fn altered(source: &mut Source<'_>, def: &TableDef) -> TableDef {
         }
     }
     def
+}
+
+/// An update may say only what it changes.
+fn shorter(source: &mut Source<'_>, tables: &Tables, op: Op) -> Op {
+    let patch = match &op {
+        Op::Update { table, row, values } if source.flag() => tables
+            .get(*table)
+            .and_then(|table| table.row(*row))
+            .and_then(|before| Patch::between(before.row, values.borrow()))
+            .map(|patch| Op::Patch { table: *table, row: *row, patch }),
+        _ => None,
+    };
+    patch.unwrap_or(op)
 }
 
 /// Whether no other row has the key.
