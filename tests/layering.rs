@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engine's modules: each may use those before it.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "ids",
     "error",
     "env",
@@ -15,6 +15,7 @@ const ORDER: [&str; 28] = [
     "value",
     "wire",
     "row",
+    "patch",
     "field",
     "decode",
     "validate",

@@ -64,9 +64,14 @@ fn database(world: &World, purpose: &Purpose, key: Key, rng: &mut Rng) -> Result
         Purpose::Follow => builder.follower(),
         Purpose::StandBy(silence) => builder.stand_by(Duration::from_millis(*silence)),
     };
+    let lazy = plan.lazy && rng.chance(0.7);
+    if lazy && rng.chance(0.7) {
+        // As of a large table: its rows are not in memory.
+        builder = builder.small_runs(0);
+    }
     let db = with_key(builder, key).build();
     db.table::<Entry>()?.table::<Deposit>()?;
-    if plan.lazy && rng.chance(0.7) {
+    if lazy {
         db.table_lazy::<Register>()?.table_lazy::<Claim>()?;
     } else {
         db.table::<Register>()?.table::<Claim>()?;

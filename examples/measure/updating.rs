@@ -20,6 +20,21 @@ pub(crate) const INCREMENTS: usize = 1_000;
 /// Before each of them, so that it is not a limit that is measured which the one before has used up.
 const REST: Duration = Duration::from_secs(6);
 
+/// A record that is mostly text.
+#[derive(Debug, Clone, PartialEq, Table)]
+#[table(name = "pages")]
+struct Page {
+    #[table(key)]
+    id: u64,
+    text: String,
+    views: i64,
+}
+
+/// A thousand characters that hardly repeat.
+fn text() -> String {
+    members(62).map(|member| member.id.to_string()).collect::<String>().chars().take(1_000).collect()
+}
+
 /// One process that updates.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Updating {
@@ -35,6 +50,9 @@ pub(crate) struct Updated {
     all: (f64, u64, u64),
     /// Milliseconds, bytes sent and frames of the increments.
     one: (f64, u64, u64),
+    /// Bytes sent for a change of one number of a long record: the first behind a checkpoint, and those after it, the
+    /// middle one.
+    long: (u64, u64),
     /// Increments that are missing in the end.
     lost: i64,
 }
@@ -59,6 +77,10 @@ pub(crate) fn figures(runs: usize) -> Result<Vec<Figure>> {
         each("increments of one row, until all are acknowledged", "ms", |run| run.one.0),
         each("bytes sent for them, an increment", "bytes", |run| run.one.1 as f64 / INCREMENTS as f64),
         each("frames of them", "frames", |run| run.one.2 as f64),
+        each("bytes sent for one field of a long record, behind a checkpoint", "bytes", |run| {
+            run.long.0 as f64
+        }),
+        each("bytes sent for one field of a long record, later", "bytes", |run| run.long.1 as f64),
         each("increments lost", "increments", |run| run.lost as f64),
     ])
 }
@@ -97,7 +119,30 @@ impl Updating {
         let one = (took, after.0 - before.0, after.1 - before.1);
         let lost = INCREMENTS as i64 - (points().await? - start);
         db.close().await?;
-        Ok(Updated { saved: before_all - empty.0, all, one, lost })
+        let long = self.long().await?;
+        Ok(Updated { saved: before_all - empty.0, all, one, long, lost })
+    }
+
+    /// Changes a number beside a long text.
+    async fn long(&self) -> Result<(u64, u64)> {
+        let db = self.guild.builder("pages")?.checkpoint_every(u64::MAX, u64::MAX).build();
+        db.table::<Page>()?;
+        self.guild.connect(&db).await?;
+        let mut page = Page { id: 1, text: text(), views: 0 }.save(&db).await?;
+        db.checkpoint().await?;
+        let mut costs = Vec::new();
+        for views in 1..=11 {
+            // Alone in its frame, which is text.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let before = sent(&db)?.0;
+            page.views = views;
+            page.update().await?;
+            costs.push(sent(&db)?.0 - before);
+        }
+        db.close().await?;
+        let first = costs.remove(0);
+        costs.sort_unstable();
+        Ok((first, costs.get(costs.len() / 2).copied().unwrap_or_default()))
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// Its rows by row id.
     pub(crate) rows: BTreeMap<u64, Vec<Json>>,
-    /// 4.4: of each reference the columns, the table that they refer to, and what a delete there does.
+    /// 4.5: of each reference the columns, the table that they refer to, and what a delete there does.
     pub(crate) references: Vec<(Vec<u64>, String, String)>,
 }
 
@@ -347,7 +347,7 @@ impl State {
         }
     }
 
-    /// 4.5: pairs of a column and its value.
+    /// 4.6: pairs of a column and its value.
     fn patch(&mut self, seq: u64, table: u64, id: u64, pairs: &[Json]) {
         if seq <= self.seq {
             return;

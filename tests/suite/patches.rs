@@ -136,7 +136,8 @@ async fn the_first_change_of_a_process_sends_the_record(place: &Place) {
 }
 
 async fn lazy_reader(place: &Place) -> Database {
-    let db = Database::builder(&place.name).follower().timing(0, 0, 60_000).build();
+    // No run is so small that all of it is read at once.
+    let db = Database::builder(&place.name).follower().timing(0, 0, 60_000).small_runs(0).build();
     db.table_lazy::<Profile>().unwrap();
     db.connect_guild(place.local()).await.unwrap();
     db

@@ -11,6 +11,7 @@ use crate::db::options::Options;
 use crate::env::{SharedEnv, SystemEnv};
 use crate::error::Result;
 use crate::ids::GuildId;
+use crate::lookup::SMALL;
 use crate::seal::{EncryptionKey, KeySource};
 use crate::transport::twilight::Endpoint;
 
@@ -46,6 +47,7 @@ impl DatabaseBuilder {
             stand_by: None,
             queue_limit: QUEUE_LIMIT,
             lookup_cache: LOOKUP_CACHE,
+            small_runs: SMALL,
             timing: Timing::DISCORD,
             patience: Duration::from_secs(60),
             deadline: None,
@@ -163,6 +165,14 @@ impl DatabaseBuilder {
     /// together (default: 32 MiB). What was used least recently makes room. With 0 every lookup reads anew.
     pub fn lookup_cache(mut self, bytes: usize) -> Self {
         self.options.lookup_cache = bytes;
+        self
+    }
+
+    /// Of how many bytes the last runs of a [lazy table](Database::table_lazy) may be that are read whole when it is opened:
+    /// fewer for tests, whose tables are small.
+    #[doc(hidden)]
+    pub fn small_runs(mut self, bytes: u64) -> Self {
+        self.options.small_runs = bytes;
         self
     }
 

@@ -54,7 +54,7 @@ pub(crate) async fn connect(
         keychain: Arc::new(keychain),
         made: Vec::new(),
     };
-    let lazy = Lazy { lookups: looked_up(&creator, options.lookup_cache), tables: lazy };
+    let lazy = Lazy { lookups: looked_up(&creator, options), tables: lazy };
     let owner = owner_name(options)?;
     let began = options.env.monotonic();
     let (reader, replayed) = match look(&mut creator, &lazy).await? {
@@ -90,9 +90,9 @@ pub(crate) async fn connect(
 }
 
 /// What looks rows up in the guild.
-fn looked_up(creator: &Creator, budget: usize) -> Arc<Lookups> {
-    let files = Files::new(Arc::clone(&creator.transport), Arc::clone(&creator.env), budget);
-    Arc::new(Lookups::new(files, Arc::clone(&creator.db)))
+fn looked_up(creator: &Creator, options: &Options) -> Arc<Lookups> {
+    let files = Files::new(Arc::clone(&creator.transport), Arc::clone(&creator.env), options.lookup_cache);
+    Arc::new(Lookups::new(files, Arc::clone(&creator.db), options.small_runs))
 }
 
 fn not_created(db: &str) -> Error {

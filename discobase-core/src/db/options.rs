@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) queue_limit: usize,
     /// How many bytes of what lookups read are kept.
     pub(crate) lookup_cache: usize,
+    /// How many bytes a run of a lazy table may have to be read whole when the table is opened.
+    pub(crate) small_runs: u64,
     pub(crate) timing: Timing,
     /// How long connecting waits for one answer.
     pub(crate) patience: Duration,

@@ -36,7 +36,7 @@ use crate::row::Row;
 use crate::tables::{Base, Found, SortKey, Unloaded, small_since};
 
 /// A run of at most so many bytes is read whole when the table is opened.
-const SMALL: u64 = 256 << 10;
+pub(crate) const SMALL: u64 = 256 << 10;
 /// Small runs of one table are read whole up to so many bytes together.
 const SMALL_TOGETHER: u64 = 1 << 20;
 /// Filters of one table are read when it is opened up to so many bytes together, those of the newest runs first.
@@ -101,8 +101,9 @@ struct Lookup<'a> {
 }
 
 impl Lookups {
-    pub(crate) fn new(files: Files, db: Arc<str>) -> Self {
-        Self { files, db, limit: SMALL }
+    /// What looks rows up in a database; runs of at most `limit` bytes are read whole when a table is opened.
+    pub(crate) fn new(files: Files, db: Arc<str>, limit: u64) -> Self {
+        Self { files, db, limit }
     }
 
     /// A table as of a checkpoint that has everything up to commit `seq`. What is small among the last runs is read now.

@@ -3,7 +3,7 @@
 //! Whoever reads from a checkpoint on has the frames behind it, and of a table that is not in memory nothing else. So the
 //! first time a row changes after a checkpoint it is written whole, and later only what changes is, as databases do with
 //! pages of a file (PostgreSQL documentation, `full_page_writes`). Then a reader has the rest of the row in the frames
-//! that it reads anyway.
+//! that it reads anyway. `docs/format.md`, "Patches", is the contract.
 
 use std::collections::HashMap;
 

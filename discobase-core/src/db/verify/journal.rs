@@ -270,7 +270,7 @@ impl Commits {
     /// Takes the operations of a commit.
     ///
     /// # Errors
-    /// Rows of which the commit has some values and nothing since the base has the others: the rule of full rows
+    /// Rows of which the commit has some values and nothing since the base has the others: the rule of whole rows
     /// (`docs/format.md`, "Patches"). All else is taken.
     fn apply(&mut self, seq: Seq, ops: &[Op], message: MessageId) -> Result<(), String> {
         let mut lacking = Ok(());

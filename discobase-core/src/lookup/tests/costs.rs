@@ -174,7 +174,7 @@ fn an_expired_url_is_renewed_and_a_lost_segment_named() {
     run(async {
         let env = Arc::new(Standing::default());
         let files = Files::new(Arc::clone(&shelf) as Arc<dyn Transport>, Arc::clone(&env) as Arc<dyn Env>, 0);
-        let lookups = Lookups { limit: 0, ..Lookups::new(files, "db".into()) };
+        let lookups = Lookups::new(files, "db".into(), 0);
         let opened = Opened::by(lookups, &table).await;
         let key = id_key(9 * 7_919);
         let cost = async || {

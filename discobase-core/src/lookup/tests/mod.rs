@@ -16,7 +16,7 @@ use shelf::{Shelf, Standing};
 fn lookups(shelf: &Arc<Shelf>, limit: u64) -> Lookups {
     let env = Arc::new(Standing::default());
     let files = Files::new(Arc::clone(shelf) as Arc<dyn Transport>, env, 8 << 20);
-    Lookups { limit, ..Lookups::new(files, "db".into()) }
+    Lookups::new(files, "db".into(), limit)
 }
 
 /// A table that is looked up, and what looks it up.
