@@ -315,3 +315,6 @@ impl Commits {
         lacking
     }
 }
+
+#[cfg(test)]
+mod tests;
