@@ -1,8 +1,10 @@
 //! What a change of a few fields sends: those fields, where the journal has the rest of the record.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use discobase::{Database, Record, Table, update};
+use discobase_guild::{Action, Rule};
 use serde_json::{Value as Json, json};
 
 use crate::support::Place;
@@ -12,6 +14,7 @@ crate::in_process!(
     every_kind_of_update_sends_what_it_changes,
     the_first_change_behind_a_checkpoint_sends_the_record,
     the_first_change_of_a_process_sends_the_record,
+    who_takes_over_sends_the_record_first,
     lazy_readers_know_what_changed_around_checkpoints,
 );
 
@@ -135,6 +138,28 @@ async fn the_first_change_of_a_process_sends_the_record(place: &Place) {
     db.close().await.unwrap();
 }
 
+async fn who_takes_over_sends_the_record_first(place: &Place) {
+    let db = open(place).await;
+    let mut peter = profile(1).save(&db).await.unwrap();
+    let follower = Database::builder(&place.name).follower().timing(0, 0, 60_000).build();
+    follower.table::<Profile>().unwrap();
+    follower.connect_guild(place.local()).await.unwrap();
+    // What changed while it followed is behind its opening, and not behind the checkpoint.
+    peter.points = 1;
+    peter.update().await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    follower.promote().await.unwrap();
+    let mut peter = stored(&follower, 1).await;
+    assert_eq!(peter.points, 1);
+    for (points, kind) in [(3, "update"), (4, "patch")] {
+        peter.points = points;
+        peter.update().await.unwrap();
+        assert_eq!(newest(place, &follower)[0][0][0], json!(kind));
+    }
+    follower.close().await.unwrap();
+}
+
 async fn lazy_reader(place: &Place) -> Database {
     // No run is so small that all of it is read at once.
     let db = Database::builder(&place.name).follower().timing(0, 0, 60_000).small_runs(0).build();
@@ -151,25 +176,38 @@ async fn lazy_readers_know_what_changed_around_checkpoints(place: &Place) {
     db.checkpoint().await.unwrap();
     let follower = lazy_reader(place).await;
     for round in 1..=6_i64 {
+        // Uploads take a while, so that frames leave between the cut and the checkpoint's own.
+        let slow = Rule::new(Action::Delay { ms: 50 }).on("POST", "/channels/{channel}/messages").times(5);
+        place.local().faults().push(slow);
+        let written = AtomicBool::new(false);
+        let checkpoint = async {
+            let seq = db.checkpoint().await.unwrap();
+            written.store(true, Ordering::Relaxed);
+            seq
+        };
         let saves = async {
-            for step in 0..4 {
+            let mut points = round * 1_000;
+            while !written.load(Ordering::Relaxed) {
+                points += 1;
                 let all = (0..8).map(|id| {
                     let db = db.clone();
                     async move {
                         let mut one = stored(&db, id).await;
-                        one.points = round * 10 + step;
+                        one.points = points;
                         one.update().await.unwrap();
                     }
                 });
                 futures_util::future::join_all(all).await;
             }
+            points
         };
-        let ((), checkpoint) = tokio::join!(saves, db.checkpoint());
-        checkpoint.unwrap();
+        let (covered, points) = tokio::join!(checkpoint, saves);
+        let end = stored(&db, 0).await.version();
+        assert!(end.get() > covered.get() + 8, "commits {covered} to {end}: none was under way");
         let newcomer = lazy_reader(place).await;
         for id in 0..8 {
             let found = stored(&newcomer, id).await;
-            assert_eq!(*found, Profile { points: round * 10 + 3, ..profile(id) }, "round {round}");
+            assert_eq!(*found, Profile { points, ..profile(id) }, "round {round}");
         }
         assert!(!newcomer.is_loaded::<Profile>().unwrap());
         newcomer.close().await.unwrap();

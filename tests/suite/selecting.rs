@@ -1,7 +1,7 @@
 //! Some columns instead of whole records; distinct ones; conditions on what another query finds.
 
 use discobase::aggregate::{count, max};
-use discobase::{Column, Database, Embedded, ErrorKind, Projection, Table, delete, update, when};
+use discobase::{Column, ColumnEnum, Database, Embedded, ErrorKind, Projection, Table, delete, update, when};
 
 use crate::support::Place;
 
@@ -11,6 +11,7 @@ crate::in_process!(
     projections_read_what_they_name,
     distinct_values_come_once_and_are_paged,
     only_the_columns_that_are_selected_are_decoded,
+    a_query_inside_of_a_condition_may_be_on_enums,
     a_query_inside_of_a_condition_sees_the_same_state,
     updates_and_deletes_go_by_what_another_query_finds_at_the_commit,
     a_serializable_session_reads_what_its_conditions_read,
@@ -233,6 +234,48 @@ async fn a_condition_can_be_on_what_another_query_finds(place: &Place) {
     assert_eq!(orders.count().await.unwrap(), 1);
     assert!(find().filter(|c| c.id.is_in(unpaid())).exists().await.unwrap());
     assert_eq!(find().filter(|c| c.id.is_in(unpaid())).sum(|c| c.points).await.unwrap(), 50);
+    db.close().await.unwrap();
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ColumnEnum)]
+enum Size {
+    Small,
+    Medium,
+    Large,
+}
+
+#[derive(Debug, Table)]
+struct Shirt {
+    #[table(key)]
+    id: u64,
+    #[table(index)]
+    size: Size,
+}
+
+#[derive(Debug, Table)]
+struct Wish {
+    #[table(key)]
+    id: u64,
+    size: Size,
+}
+
+/// A variant is kept by its name and compared by its place.
+async fn a_query_inside_of_a_condition_may_be_on_enums(place: &Place) {
+    let db = place.database();
+    db.table::<Shirt>().unwrap().table::<Wish>().unwrap();
+    place.connect(&db).await.unwrap();
+    let shirts = [(1, Size::Small), (2, Size::Medium), (3, Size::Large), (4, Size::Small)];
+    Shirt::save_all(shirts.map(|(id, size)| Shirt { id, size }), &db).await.unwrap();
+    Wish::save_all([Wish { id: 1, size: Size::Large }, Wish { id: 2, size: Size::Medium }], &db)
+        .await
+        .unwrap();
+    let wished = || Wish::find(&db).select(|wish| wish.size);
+    let find = || Shirt::find(&db);
+    let ids = async |found: discobase::Find<Shirt>| found.select(|shirt| shirt.id).all().await.unwrap();
+    assert_eq!(ids(find().filter(|shirt| shirt.size.is_in(wished()))).await, [2, 3]);
+    assert_eq!(ids(find().filter(|shirt| shirt.size.not_in(wished()))).await, [1, 4]);
+    let large = || Wish::find(&db).filter(|wish| wish.size.gt(Size::Medium)).select(|wish| wish.size);
+    assert_eq!(ids(find().filter(|shirt| shirt.size.is_in(large()))).await, [3]);
     db.close().await.unwrap();
 }
 
