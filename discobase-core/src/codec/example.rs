@@ -1,6 +1,6 @@
 //! The worked examples of `docs/format.md`: what the page shows is what the code writes and reads.
 
-use crate::batch::{ColumnDef, IndexDef, TableDef};
+use crate::batch::{ColumnDef, IndexDef, Op, TableDef};
 use crate::codec::binary;
 use crate::codec::checkpoint::{Checkpoint, Covers, Location, Root, Run, Segment, TableCheckpoint, Wrote};
 use crate::codec::frame::{Body, Frame, Genesis, Header, Sum, Timing};
@@ -9,6 +9,7 @@ use crate::codec::segment::{
     Built, IndexWriter, Part, RowEntry, RowsWriter, Sealing, SegmentOf, open_block, read_entries, read_rows,
     segment_message,
 };
+use crate::codec::text;
 use crate::ids::{ChannelId, Epoch, Incarnation, MessageId, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
@@ -17,7 +18,7 @@ use crate::value::{Value, ValueRef};
 const PAGE: &str = include_str!("../../../docs/format.md");
 
 const GENESIS: &str = "df0c08f44c33cccc5fe7a759552e3d2c9bd67a8a393de872df9715fb54feebd4";
-const COVERED: &str = "24941785c0028c1e858dde9cc48f6c73461ac8dcb7ff7b622746a89f1317de46";
+const COVERED: &str = "c2de929e63e624dcc714c6d522eca792aaf10331f49f1cf03a6c8901fe3d1dda";
 const TABLE: u64 = 1_573_922_775_645_687_808;
 const KEYS: u64 = 1_573_922_775_654_076_416;
 const NAMES: u64 = 1_573_922_775_658_270_720;
@@ -155,6 +156,33 @@ fn shown(text: &str) -> bool {
     let found = joined.contains(text);
     assert!(found, "docs/format.md lacks {text}");
     found
+}
+
+/// The texts of the first frames.
+fn frames() -> impl Iterator<Item = &'static str> {
+    let section = PAGE.split("## 6. A worked example").nth(1).unwrap().split("### 6.1").next().unwrap();
+    section.lines().filter(|line| line.starts_with("{\"discobase\":1"))
+}
+
+#[test]
+fn the_frames_are_a_chain() {
+    let mut tip = Sum([0; 32]);
+    let (mut peter, mut covered) = (row(1, "Peter", 0), false);
+    for text in frames() {
+        let frame = text::read(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(frame.header.prev, tip, "{text}");
+        tip = binary::sum(&binary::encode(&frame));
+        assert_eq!(text::write(&frame, tip), text);
+        if let Body::Data(commits) = &frame.body
+            && let [Op::Patch { patch, .. }] = commits[0].ops.as_slice()
+        {
+            peter = patch.apply(peter.borrow()).unwrap();
+            covered = tip == sum(COVERED);
+            assert!(hex(&binary::encode(&frame)).ends_with("0901010203020305"));
+        }
+    }
+    assert!(covered, "the checkpoint covers the patch");
+    assert_eq!((frames().count(), peter), (7, row(1, "Peter", 5)));
 }
 
 #[test]
