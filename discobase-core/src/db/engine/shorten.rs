@@ -18,41 +18,45 @@ type Written = HashMap<(TableId, RowId), Option<Row>>;
 
 /// Leaves out of commits, which follow on `before`, what a reader of every commit after `floor` knows.
 pub(super) fn shorten(commits: &mut [Commit], before: &Tables, floor: Seq) {
-    let mut ops = commits.iter().flat_map(|commit| &commit.ops);
-    if !ops.any(|op| matches!(op, Op::Update { .. })) {
+    let ops = || commits.iter().flat_map(|commit| &commit.ops);
+    if !ops().any(|op| matches!(op, Op::Update { .. })) {
         return;
     }
+    // As an update by a condition has them, each row comes once: then none has to be remembered.
+    let repeats = !ops().map(row).is_sorted_by(|one, other| one.is_some() && one < other);
     let mut written = Written::new();
     for op in commits.iter_mut().flat_map(|commit| &mut commit.ops) {
-        match op {
-            Op::Insert { table, row, values } => {
-                written.insert((*table, *row), Some(values.clone()));
-            }
-            Op::Update { table, row, values } => {
-                let (table, row) = (*table, *row);
-                let patch = patch(&written, before, floor, (table, row), values.borrow());
-                written.insert((table, row), Some(values.clone()));
-                if let Some(patch) = patch {
-                    *op = Op::Patch { table, row, patch };
-                }
-            }
-            // What is short already says too little of the row for others to be.
-            Op::Delete { table, row } | Op::Patch { table, row, .. } => {
-                written.insert((*table, *row), None);
-            }
-            Op::Schema(_) | Op::Alter(_) | Op::Drop { .. } | Op::Applied(_) | Op::Reverted { .. } => {}
+        let after = match op {
+            Op::Insert { values, .. } | Op::Update { values, .. } if repeats => Some(values.clone()),
+            // A patch says too little of the row for others to be.
+            _ => None,
+        };
+        shorten_one(op, &written, before, floor);
+        if let Some(row) = row(op).filter(|_| repeats) {
+            written.insert(row, after);
         }
     }
 }
 
-fn patch(
-    written: &Written,
-    before: &Tables,
-    floor: Seq,
-    row: (TableId, RowId),
-    after: RowRef<'_>,
-) -> Option<Patch> {
-    Patch::between(known(written, before, floor, row)?, after)
+/// The row that an operation is about, if it is about one.
+fn row(op: &Op) -> Option<(TableId, RowId)> {
+    match op {
+        Op::Insert { table, row, .. }
+        | Op::Update { table, row, .. }
+        | Op::Patch { table, row, .. }
+        | Op::Delete { table, row } => Some((*table, *row)),
+        Op::Schema(_) | Op::Alter(_) | Op::Drop { .. } | Op::Applied(_) | Op::Reverted { .. } => None,
+    }
+}
+
+/// Makes a patch of an update, if what it leaves out is known.
+fn shorten_one(op: &mut Op, written: &Written, before: &Tables, floor: Seq) {
+    let Op::Update { table, row, values } = &*op else { return };
+    let (table, row) = (*table, *row);
+    let known = known(written, before, floor, (table, row));
+    if let Some(patch) = known.and_then(|known| Patch::between(known, values.borrow())) {
+        *op = Op::Patch { table, row, patch };
+    }
 }
 
 /// What commits after `floor` left of a row, as far as it is known.
