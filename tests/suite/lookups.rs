@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Step, Table, update};
-use discobase_guild::Limits;
+use discobase_guild::{Action, Limits, Rule};
 use twilight_model::util::Timestamp;
 
 use crate::following::until;
@@ -16,6 +16,8 @@ crate::in_process!(
     a_delete_that_only_marks_writes_nothing_else,
     what_another_process_writes_is_found,
     a_lost_file_is_named,
+    a_lost_index_is_made_up_for_by_loading,
+    a_file_that_is_late_is_waited_for,
     a_file_that_a_merge_replaced_is_found_in_the_new_one,
     a_url_that_expired_is_asked_for_anew,
     a_table_that_was_dropped_is_none_that_is_damaged,
@@ -205,6 +207,49 @@ fn files(place: &Place) -> Vec<u64> {
 }
 
 /// Whoever follows has the place of a file in mind that the owner's next checkpoint has merged away and deleted.
+async fn a_lost_index_is_made_up_for_by_loading(place: &Place) {
+    filled(place, builder(place)).await;
+    let guild = place.local();
+    let channel_of = |name: &str| {
+        guild.with_state(|state, _| {
+            state.channels_of(guild.guild_id()).find(|channel| channel.name == name).unwrap().id
+        })
+    };
+    let db = open(place, builder(place)).await;
+    assert!(!db.is_loaded::<Page>().unwrap());
+    guild.delete_channel_as_owner(channel_of("page_id")).unwrap();
+    // Asked for the first time, when its index is gone.
+    assert!(Page::get(&db, 29_000_u64).await.unwrap().is_some());
+    db.close().await.unwrap();
+    let db = open(place, builder(place)).await;
+    assert!(Page::get(&db, 3_u64).await.unwrap().is_some());
+    db.close().await.unwrap();
+}
+
+async fn a_file_that_is_late_is_waited_for(place: &Place) {
+    let owner =
+        Database::builder(&place.name).timing(0, 0, 60_000).checkpoint_every(u64::MAX, u64::MAX).build();
+    owner.table::<User>().unwrap();
+    owner.connect_guild(place.local()).await.unwrap();
+    User::save_all((0..100).map(|id| User::new(id, &id.to_string(), 1)), &owner).await.unwrap();
+    owner.checkpoint().await.unwrap();
+    let reader = Database::builder(&place.name).follower().timing(0, 0, 60_000).small_runs(0).build();
+    reader.table_lazy::<User>().unwrap();
+    reader.connect_guild(place.local()).await.unwrap();
+    let mut user = User::get(&owner, 7_u64).await.unwrap().unwrap();
+    user.points = 2;
+    user.update().await.unwrap();
+    let seq = user.version();
+    let late = Rule::new(Action::LateFiles { ms: 2_000 }).on("POST", "/channels/{channel}/messages").times(8);
+    place.local().faults().push(late);
+    owner.checkpoint().await.unwrap();
+    until("the reader goes by the new checkpoint", async || reader.lag().unwrap().seq >= seq).await;
+    assert_eq!(User::get(&reader, 7_u64).await.unwrap().unwrap().points, 2);
+    assert_eq!(User::get(&reader, 8_u64).await.unwrap().unwrap().points, 1);
+    reader.close().await.unwrap();
+    owner.close().await.unwrap();
+}
+
 async fn a_file_that_a_merge_replaced_is_found_in_the_new_one(place: &Place) {
     filled(place, builder(place)).await;
     // It reads the journal by itself only after half a minute, and hears of nothing.

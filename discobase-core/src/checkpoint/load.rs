@@ -38,10 +38,14 @@ impl Loader<'_> {
         let mut tables = Vec::new();
         for table in &checkpoint.tables {
             tables.push(match lazy.filter(|lazy| lazy.has(&table.def.name)) {
-                Some(lazy) => {
-                    let opened = lazy.lookups.open(&self.sealing, table, checkpoint.seq).await?;
-                    Slot::Unloaded(Arc::new(opened))
-                }
+                Some(lazy) => match lazy.lookups.open(&self.sealing, table, checkpoint.seq).await {
+                    // The channel of an index, perhaps: rows are enough to load the table.
+                    Err(Lost::Segment(lost)) if lost.kind() == ErrorKind::MissingChannel => {
+                        let loaded = self.table(table).await.map_err(|_| Lost::Segment(lost))?;
+                        Slot::Loaded(Arc::new(loaded))
+                    }
+                    opened => Slot::Unloaded(Arc::new(opened?)),
+                },
                 None => Slot::Loaded(Arc::new(self.table(table).await?)),
             });
         }

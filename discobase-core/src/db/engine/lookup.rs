@@ -29,6 +29,7 @@ impl Engine {
         table: TableId,
         wanted: Option<&Wanted>,
     ) -> Result<Option<Arc<TableState>>> {
+        let mut lost = None;
         loop {
             let tables = Arc::clone(&self.tables());
             let Some(slot) = tables.get(table) else { return Ok(None) };
@@ -37,8 +38,11 @@ impl Engine {
             match self.part(unloaded, wanted).await {
                 Ok(state) => return Ok(Some(state)),
                 Err(Lost::Failed(error)) => return Err(error),
-                Err(Lost::Segment(error)) if !self.is_newer(table, &tried).await => return Err(error),
-                Err(Lost::Segment(error)) => superseded(&error),
+                Err(Lost::Segment(error)) if self.is_newer(table, &tried).await => superseded(&error),
+                Err(Lost::Segment(error)) => match lost.take() {
+                    None => self.wait_for_files(&mut lost, error).await,
+                    Some(error) => return self.without(unloaded, wanted, error).await.map(Some),
+                },
             }
         }
     }
@@ -57,18 +61,45 @@ impl Engine {
     ) -> Result<Option<Arc<TableState>>> {
         let Some(slot) = tables.get(table) else { return Ok(None) };
         let Some(unloaded) = slot.unloaded() else { return Ok(slot.loaded().cloned()) };
+        let mut lost = None;
         loop {
             let tried = unloaded.base();
             match self.part(unloaded, wanted).await {
                 Ok(state) => return Ok(Some(state)),
+                Err(Lost::Failed(error)) => return Err(error),
                 // This state may be the newest, too, and have been given a newer base.
                 Err(Lost::Segment(error))
                     if self.is_newer(table, &tried).await && !unloaded.has_base(&tried) =>
                 {
                     superseded(&error);
                 }
-                Err(Lost::Segment(error) | Lost::Failed(error)) => return Err(error),
+                Err(Lost::Segment(error)) => match lost.take() {
+                    None => self.wait_for_files(&mut lost, error).await,
+                    Some(error) => return self.without(unloaded, wanted, error).await.map(Some),
+                },
             }
+        }
+    }
+
+    /// Waits before a segment that is not there is tried again: its file may be there only a while after its message.
+    async fn wait_for_files(&self, lost: &mut Option<Error>, error: Error) {
+        *lost = Some(error);
+        // A follower has waited for a newer checkpoint already.
+        if self.role() == Role::Writer {
+            env::sleep(&*self.env, PATIENCE).await;
+        }
+    }
+
+    /// A table of which segments are lost: rows alone are enough to load it, if what is lost is of an index.
+    async fn without(
+        &self,
+        table: &Arc<Unloaded>,
+        wanted: Option<&Wanted>,
+        lost: Error,
+    ) -> Result<Arc<TableState>> {
+        match wanted {
+            Some(_) => self.whole(table).await.map_err(|_| lost),
+            None => Err(lost),
         }
     }
 

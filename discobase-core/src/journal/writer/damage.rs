@@ -85,7 +85,8 @@ impl Writer {
         }
         let tip = match found {
             Ok(Some(history)) if whole(&history) => return Ok(Checked::Whole),
-            Ok(Some(history)) if self.is_overtaken(&history, seq) => {
+            // A tip that is there was not deleted: the chain has gone another way.
+            Ok(Some(history)) if history.scan.shows(tip.sum) || self.is_overtaken(&history, seq) => {
                 self.owner.fence(&self.owner.holder().clone());
                 return Ok(Checked::Overtaken(self.ended()));
             }
