@@ -38,6 +38,15 @@ fn nothing_is_lost_doubled_torn_or_reordered() {
     assert!(counts.faults > 20 * report.seeds && counts.unknown > report.seeds, "{counts:?}");
 }
 
+/// Seeds that found faults which are mended.
+#[test]
+fn seeds_that_failed_once() {
+    for seed in [501_089, 501_670, 501_924, 503_056, 505_855] {
+        let outcome = run(seed, Assumptions::Kept);
+        assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
+    }
+}
+
 /// Where Discord does not keep what the engine relies on, commits are lost, and the simulation sees it.
 #[test]
 fn broken_assumptions_are_seen() {

@@ -20,7 +20,6 @@ crate::in_process!(
     a_live_owner_keeps_the_database_from_a_second_process,
     an_owner_that_was_taken_over_is_fenced,
     an_owner_whose_successor_trims_is_told_that_it_is_fenced,
-    who_opens_in_vain_is_told_that_it_is_fenced,
     two_processes_that_create_at_once_share_one_database,
     creators_that_race_slowly_share_one_database,
 );
@@ -183,31 +182,6 @@ async fn an_owner_whose_successor_trims_is_told_that_it_is_fenced(place: &Place)
     assert_eq!(error.unwrap().kind(), ErrorKind::Fenced);
     first.close().await.unwrap();
     second.close().await.unwrap();
-}
-
-/// It hears that a message was deleted before it knows that its opening was in vain: its frame is there, and nothing of its
-/// was deleted.
-async fn who_opens_in_vain_is_told_that_it_is_fenced(place: &Place) {
-    let patient = || {
-        let db = Database::builder(&place.name).timing(0, 2_000, 60_000).build();
-        db.table::<User>().unwrap();
-        db
-    };
-    let first = patient();
-    first.connect_guild(place.local()).await.unwrap();
-    User::new(1, "first", 1).save(&first).await.unwrap();
-    let journal = first.journal().unwrap().get();
-    let hello = place.local().post_as(place.local().owner_id(), journal, "hello").unwrap();
-    let second = patient();
-    second.connect_guild(place.local()).await.unwrap();
-    // The first has objected by now.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    place.local().delete_as_moderator(journal, hello.message.id).unwrap();
-    let error = User::new(2, "second", 1).save(&second).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
-    User::new(2, "third", 1).save(&first).await.unwrap();
-    second.close().await.unwrap();
-    first.close().await.unwrap();
 }
 
 async fn two_processes_that_create_at_once_share_one_database(place: &Place) {
