@@ -358,19 +358,22 @@ async fn what_is_left_of_a_journal_with_a_hole_is_salvaged(place: &Place) {
 async fn what_lies_behind_a_hole_holds(place: &Place) {
     let db = connect(place).await.unwrap();
     let mut first = User::new(1, "a", 1).save(&db).await.unwrap();
+    let mut old = User::new(5, "there before the hole", 5).save(&db).await.unwrap();
     let journal = db.journal().unwrap();
     let before = messages(place, journal).len();
-    // In one frame, which goes: a name is given up, and a row is made.
+    // In frames that go: a name is given up, and rows are made.
     first.name = "b".into();
-    let (renamed, made) = (first.update(), User::new(3, "c", 3).save(&db));
-    let (renamed, made) = tokio::join!(renamed, made);
-    renamed.unwrap();
-    let mut made = made.unwrap();
+    first.update().await.unwrap();
+    let mut made = User::new(3, "c", 3).save(&db).await.unwrap();
+    let mut gone = User::new(4, "made in the hole", 4).save(&db).await.unwrap();
     let after = messages(place, journal).len();
-    // Behind it the name is taken, and the row is changed.
+    // Behind them the name is taken, and rows are changed: one in so many fields that it is sent whole, two in one.
     User::new(2, "a", 2).save(&db).await.unwrap();
-    made.points = 30;
+    *made = User::in_team(3, "d", 30, "e");
     made.update().await.unwrap();
+    (old.points, gone.points) = (50, 40);
+    old.update().await.unwrap();
+    gone.update().await.unwrap();
     drop(db);
     for message in &messages(place, journal)[before..after] {
         place.local().delete_as_moderator(journal.get(), *message).unwrap();
@@ -378,9 +381,12 @@ async fn what_lies_behind_a_hole_holds(place: &Place) {
     let db = salvage(place).await.unwrap();
     let salvaged = db.salvaged().unwrap().unwrap();
     assert_eq!(salvaged.missing.len(), 1, "{salvaged}");
-    assert_eq!(salvaged.lost.len(), 1, "{salvaged}");
-    assert!(salvaged.lost[0].contains("row 1 of table users made way for row 3"), "{salvaged}");
-    let wanted = BTreeMap::from([(2, ("a".to_owned(), 2)), (3, ("c".to_owned(), 30))]);
+    assert_eq!(salvaged.lost.len(), 2, "{salvaged}");
+    assert!(salvaged.lost[0].contains("row 1 of table users made way for row 5"), "{salvaged}");
+    // What changed of it is no record.
+    assert!(salvaged.lost[1].contains("changes row 4 of table 1, which does not exist"), "{salvaged}");
+    let wanted = [(2, ("a", 2)), (3, ("d", 30)), (5, ("there before the hole", 50))];
+    let wanted = wanted.map(|(id, (name, points))| (id, (name.to_owned(), points))).into();
     holds(place, db, &wanted).await;
 }
 
