@@ -61,6 +61,17 @@ async fn stored(db: &Database, id: u64) -> Record<Profile> {
     Profile::get(db, id).await.unwrap().unwrap()
 }
 
+/// How two changes of a record are sent.
+async fn changes(place: &Place, db: &Database, record: &mut Record<Profile>) -> [Json; 2] {
+    let mut kinds = [Json::Null, Json::Null];
+    for kind in &mut kinds {
+        record.points += 1;
+        record.update().await.unwrap();
+        *kind = newest(place, db)[0][0][0].clone();
+    }
+    kinds
+}
+
 async fn a_change_sends_the_fields_that_changed(place: &Place) {
     let db = open(place).await;
     let mut peter = profile(1).save(&db).await.unwrap();
@@ -110,17 +121,9 @@ async fn every_kind_of_update_sends_what_it_changes(place: &Place) {
 async fn the_first_change_behind_a_checkpoint_sends_the_record(place: &Place) {
     let db = open(place).await;
     let mut peter = profile(1).save(&db).await.unwrap();
-    for (points, kind) in [(1, "patch"), (2, "patch")] {
-        peter.points = points;
-        peter.update().await.unwrap();
-        assert_eq!(newest(place, &db)[0][0][0], json!(kind));
-    }
+    assert_eq!(changes(place, &db, &mut peter).await, ["patch", "patch"]);
     db.checkpoint().await.unwrap();
-    for (points, kind) in [(3, "update"), (4, "patch")] {
-        peter.points = points;
-        peter.update().await.unwrap();
-        assert_eq!(newest(place, &db)[0][0][0], json!(kind));
-    }
+    assert_eq!(changes(place, &db, &mut peter).await, ["update", "patch"]);
     db.close().await.unwrap();
 }
 
@@ -130,11 +133,7 @@ async fn the_first_change_of_a_process_sends_the_record(place: &Place) {
     db.close().await.unwrap();
     let db = open(place).await;
     let mut peter = stored(&db, 1).await;
-    for (points, kind) in [(3, "update"), (4, "patch")] {
-        peter.points = points;
-        peter.update().await.unwrap();
-        assert_eq!(newest(place, &db)[0][0][0], json!(kind));
-    }
+    assert_eq!(changes(place, &db, &mut peter).await, ["update", "patch"]);
     db.close().await.unwrap();
 }
 
@@ -152,11 +151,7 @@ async fn who_takes_over_sends_the_record_first(place: &Place) {
     follower.promote().await.unwrap();
     let mut peter = stored(&follower, 1).await;
     assert_eq!(peter.points, 1);
-    for (points, kind) in [(3, "update"), (4, "patch")] {
-        peter.points = points;
-        peter.update().await.unwrap();
-        assert_eq!(newest(place, &follower)[0][0][0], json!(kind));
-    }
+    assert_eq!(changes(place, &follower, &mut peter).await, ["update", "patch"]);
     follower.close().await.unwrap();
 }
 

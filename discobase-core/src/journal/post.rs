@@ -22,7 +22,7 @@ pub(crate) const UNKNOWN_MESSAGE: u64 = 10_008;
 pub(crate) const REFUSED_CONTENT: [u64; 2] = [200_000, 240_000];
 
 /// Commits from this size on are encoded away from the runtime's threads.
-const LARGE: usize = 64 << 10;
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// A frame, ready to be posted as often as the rules ask for it.
 pub(crate) struct Parcel {

@@ -14,11 +14,9 @@ use crate::db::engine::shorten::shorten;
 use crate::env::heavy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
+use crate::journal::post::LARGE;
 use crate::journal::writer::{AppendError, Writer};
 use crate::tables::Tables;
-
-/// Commits of more bytes than this are worked on by a thread of their own.
-const LARGE: usize = 64 << 10;
 
 impl Engine {
     /// Makes a frame of a batch and tells its callers how it ended.
