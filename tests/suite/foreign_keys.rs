@@ -75,6 +75,7 @@ crate::everywhere!(
     the_order_of_a_sessions_writes_does_not_matter,
     a_session_sees_what_its_deletes_do,
     what_is_saved_with_a_reference_is_not_deleted_with_it,
+    a_reference_that_is_written_again_is_not_cleared,
     a_parent_that_is_replaced_keeps_its_children,
     a_child_of_a_process_that_knows_less_is_checked_too,
 );
@@ -221,6 +222,37 @@ async fn what_is_saved_with_a_reference_is_not_deleted_with_it(place: &Place) {
     session.update(&mut moved).await.unwrap();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NoParent);
     assert_eq!(ids(&db).await, (vec![1], vec![1, 2], vec![(1, 1), (2, 1)]));
+    db.close().await.unwrap();
+}
+
+/// The delete clears it, and the session writes what was there before.
+async fn a_reference_that_is_written_again_is_not_cleared(place: &Place) {
+    let db = open(place).await;
+    User::save_all([user(1), user(2)], &db).await.unwrap();
+    Order { approver_id: Some(2), ..order(1, 1) }.save(&db).await.unwrap();
+    // The whole record is as it was, or another field is not.
+    for copy_of in [None, Some(1)] {
+        let session = db.session().unwrap();
+        delete::<User>().filter(|u| u.id.eq(2)).run(&session).await.unwrap();
+        let mut mine = Order::get(&session, 1).await.unwrap().unwrap();
+        *mine = Order { approver_id: Some(2), copy_of, ..order(1, 1) };
+        session.update(&mut mine).await.unwrap();
+        let error = session.commit().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.place().field.as_deref()),
+            (ErrorKind::NoParent, Some("approver_id"))
+        );
+    }
+    assert_eq!(Order::get(&db, 1).await.unwrap().unwrap().approver_id, Some(2));
+    // What is changed before the delete is cleared by it.
+    let session = db.session().unwrap();
+    let mut mine = Order::get(&session, 1).await.unwrap().unwrap();
+    mine.copy_of = Some(1);
+    session.update(&mut mine).await.unwrap();
+    delete::<User>().filter(|u| u.id.eq(2)).run(&session).await.unwrap();
+    session.commit().await.unwrap();
+    let now = Order::get(&db, 1).await.unwrap().unwrap();
+    assert_eq!((now.approver_id, now.copy_of), (None, Some(1)));
     db.close().await.unwrap();
 }
 

@@ -21,7 +21,7 @@ pub(crate) use check::key_text;
 pub(crate) use partly::{Facts, needs, prepare_partly};
 pub(crate) use prepare::{Prepared, Terms, commit_of};
 pub(crate) use reads::{Read, Reads};
-pub(crate) use references::{check_definitions, concerned, orphans};
+pub(crate) use references::{check_definitions, concerned, orphans, refers_to_nothing};
 pub(crate) use statement::{Around, Assign, Assigns, Change, Found, Statement, Upsert};
 
 use crate::batch::{AppliedStep, TableDef};

@@ -163,7 +163,15 @@ impl Making<'_> {
         Some(Written { row, version: self.seq, values, did })
     }
 
+    /// Does what a write comes to.
     fn apply(&mut self, place: usize, op: Op) -> Result<(), Refused> {
+        if !self.alone {
+            self.touched.note(self.tables, place, &op);
+        }
+        self.apply_op(place, op)
+    }
+
+    fn apply_op(&mut self, place: usize, op: Op) -> Result<(), Refused> {
         let refused = |error| (place, error);
         if let Op::Insert { table, row, values } | Op::Update { table, row, values } = &op {
             let taken = collision(state(self.tables, *table).map_err(refused)?, *row, values);
@@ -174,7 +182,6 @@ impl Making<'_> {
             }
         }
         if !self.alone {
-            self.touched.note(self.tables, place, &op);
             self.undo.push(self.tables.before(&op));
         }
         if let Err(error) = self.tables.apply_op(self.seq, &op) {
@@ -191,9 +198,12 @@ impl Making<'_> {
         let mut asked = 0;
         while let Some(consequences) = self.touched.consequences(self.tables, &mut asked) {
             for consequence in consequences? {
-                if let Some(op) = consequence.op(self.tables) {
-                    self.apply(consequence.place, op)?;
+                let Some(op) = consequence.op(self.tables) else { continue };
+                // What is left of a row whose field is cleared nobody has written in this commit.
+                if let Op::Delete { .. } = op {
+                    self.touched.note(self.tables, consequence.place, &op);
                 }
+                self.apply_op(consequence.place, op)?;
             }
         }
         Ok(())

@@ -10,7 +10,8 @@ use crate::ids::{RowId, Seq, TableId};
 use crate::orm::draft::{Fate, Landed, Ticket};
 use crate::orm::session::pending::{Pending, before};
 use crate::orm::session::shared::{Shared, State};
-use crate::session::{Facts, Reads, WriteSet, Written, prepare_partly};
+use crate::row::Row;
+use crate::session::{Reads, WriteSet, Written, prepare_partly, refers_to_nothing};
 use crate::tables::Tables;
 
 impl Shared {
@@ -93,7 +94,7 @@ impl Shared {
         let mut rows: Vec<_> = state.changed.iter().map(|(key, row)| (*key, row.clone())).collect();
         let mut unchanged = HashMap::new();
         rows.retain(|(key, row)| {
-            let base = row.base.filter(|_| self.is_as_before(&state.facts, *key, row));
+            let base = row.base.filter(|_| self.is_as_before(state, *key, row));
             let landed = |version| Landed { id: key.1, version, added: Seq::default(), last: row.last };
             unchanged.extend(base.map(|version| (*key, landed(version))));
             base.is_none()
@@ -112,9 +113,12 @@ impl Shared {
         Outcome { set: WriteSet { writes, reads, numbered: false }, rows, unchanged }
     }
 
-    /// Whether a row was changed back to what it was.
-    fn is_as_before(&self, facts: &Facts, (table, id): (TableId, RowId), row: &Pending) -> bool {
-        before(self.snapshot.tables(), facts, table, id).map(|(_, values)| values) == row.values
+    /// Whether a row was changed back to what it was. If it refers to what the session has deleted, somebody has to say
+    /// that it can't: nothing would, if it were left out.
+    fn is_as_before(&self, state: &State, (table, id): (TableId, RowId), row: &Pending) -> bool {
+        let before = before(self.snapshot.tables(), &state.facts, table, id).map(|(_, values)| values);
+        let strays = |values: &Row| refers_to_nothing(&state.tables, table, values.borrow());
+        before == row.values && !row.values.as_ref().is_some_and(strays)
     }
 }
 

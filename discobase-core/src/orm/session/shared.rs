@@ -42,7 +42,7 @@ pub struct Shared {
 }
 
 pub(super) struct State {
-    tables: Tables,
+    pub(super) tables: Tables,
     pub(super) changed: Changed,
     /// What was looked up of the snapshot's tables that are not in memory.
     pub(super) facts: Facts,

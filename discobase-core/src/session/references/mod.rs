@@ -17,10 +17,10 @@ use crate::row::Row;
 use crate::schema::OnDelete;
 use crate::session::check::state;
 use crate::session::{Change, Write};
-use crate::tables::{Reference, Tables};
+use crate::tables::{KeyValues, Reference, Tables};
 
 pub(crate) use definitions::check_definitions;
-pub(crate) use rows::orphans;
+pub(crate) use rows::{orphans, refers_to_nothing};
 
 use errors::{no_parent, still_referenced};
 use rows::{check_rows, referring, refers, values_of, without};
@@ -105,11 +105,13 @@ impl Touched {
                 let from = references.from(*table);
                 let Some(state) = tables.loaded(*table).filter(|_| !from.is_empty()) else { return };
                 let before = state.row(*row);
-                let changed = |reference: &&Reference| {
+                let written = |reference: &&Reference| {
                     let of = |row| values_of(state, reference.index, row);
-                    before.is_none_or(|before| of(before.row) != of(values.borrow()))
+                    let now = of(values.borrow());
+                    before.is_none_or(|before| of(before.row) != now) || self.is_gone(tables, reference, &now)
                 };
-                from.iter().filter(changed).for_each(|reference| self.doubt(place, *row, reference));
+                let written: Vec<&Reference> = from.iter().filter(written).collect();
+                written.into_iter().for_each(|reference| self.doubt(place, *row, reference));
             }
             Op::Delete { table, row } => {
                 if !references.to(*table).is_empty()
@@ -144,6 +146,16 @@ impl Touched {
     fn doubt(&mut self, place: usize, row: RowId, reference: &Reference) {
         self.doubtful.push((place, row, *reference));
         self.written.insert((reference.child, row, reference.index));
+    }
+
+    /// Whether values refer to what was deleted before. Whoever writes them all the same, though the row had them
+    /// already, wants them in the end, not what the delete would make of them.
+    fn is_gone(&self, tables: &Tables, reference: &Reference, values: &KeyValues<'_>) -> bool {
+        let Some(parents) = tables.loaded(reference.parent) else { return false };
+        let Some((key, _)) = parents.def().key() else { return false };
+        let mut gone = self.gone.iter().filter(|(_, table, _)| *table == reference.parent);
+        !refers(parents, values)
+            && gone.any(|(_, _, row)| values_of(parents, key, row.borrow()).as_slice() == values.as_slice())
     }
 
     /// What the next delete that was not asked yet leads to. `None` once all were.

@@ -14,6 +14,15 @@ pub(super) fn refers(parents: &TableState, values: &KeyValues<'_>) -> bool {
     values.iter().any(|value| value.is_null()) || parents.by_key(values).is_some()
 }
 
+/// Whether a row that is to be in a table would refer to rows that are not there, as far as tables are in memory.
+pub(crate) fn refers_to_nothing(tables: &Tables, table: TableId, row: RowRef<'_>) -> bool {
+    let Some(children) = tables.loaded(table) else { return false };
+    tables.references().from(table).iter().any(|reference| {
+        let parents = tables.loaded(reference.parent);
+        parents.is_some_and(|parents| !refers(parents, &values_of(children, reference.index, row)))
+    })
+}
+
 /// The values of a row in the columns of an index.
 pub(super) fn values_of<'a>(state: &'a TableState, index: usize, row: RowRef<'a>) -> KeyValues<'a> {
     let def = state.def();
