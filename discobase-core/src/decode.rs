@@ -24,23 +24,38 @@ pub struct Stored<'a> {
     count: usize,
     /// Column ids by the position of the field.
     columns: &'a [usize],
-    default: fn(usize) -> Option<Value>,
+    older: Older<'a>,
+}
+
+/// What a row has in columns that it is older than, by the position of the field.
+#[derive(Clone, Copy)]
+enum Older<'a> {
+    /// What the table says of it, as queries find it.
+    Table(&'a [Option<Value>]),
+    /// The row is of no table: what the struct says.
+    Struct(fn(usize) -> Option<Value>),
 }
 
 /// The position of a field, and what is wrong with its value.
 type Wrong = (usize, FieldError);
 
 impl<'a> Stored<'a> {
+    /// A row of a table, and of each field the column and what the table says that older rows have in it.
     #[inline]
-    pub(crate) fn new(row: RowRef<'a>, columns: &'a [usize], default: fn(usize) -> Option<Value>) -> Self {
-        let (count, rest) = number(row.as_bytes()).unwrap_or_default();
-        Self { row, rest: Cell::new(rest), at: Cell::new(0), count: count as usize, columns, default }
+    pub(crate) fn new(row: RowRef<'a>, columns: &'a [usize], older: &'a [Option<Value>]) -> Self {
+        Self::with(row, columns, Older::Table(older))
     }
 
-    /// A row, the column of each field, and the struct's `default_value`.
+    /// A row that is in no table, the column of each field, and the struct's `default_value`.
     #[must_use]
     pub fn of(row: &'a Row, columns: &'a [usize], default: fn(usize) -> Option<Value>) -> Self {
-        Self::new(row.borrow(), columns, default)
+        Self::with(row.borrow(), columns, Older::Struct(default))
+    }
+
+    #[inline]
+    fn with(row: RowRef<'a>, columns: &'a [usize], older: Older<'a>) -> Self {
+        let (count, rest) = number(row.as_bytes()).unwrap_or_default();
+        Self { row, rest: Cell::new(rest), at: Cell::new(0), count: count as usize, columns, older }
     }
 
     /// The field at `position`.
@@ -89,7 +104,10 @@ impl<'a> Stored<'a> {
                 self.at.set(column + 1);
                 decode(value)
             }
-            None => decode((self.default)(position).as_ref().map_or(ValueRef::Null, Value::as_ref)),
+            None => match self.older {
+                Older::Table(older) => decode(or_null(older.get(position).and_then(Option::as_ref))),
+                Older::Struct(default) => decode(or_null(default(position).as_ref())),
+            },
         };
         decoded.map_err(|error| (position, error))
     }
@@ -106,6 +124,10 @@ impl<'a> Stored<'a> {
     fn column(&self, position: usize) -> usize {
         self.columns.get(position).copied().unwrap_or(usize::MAX)
     }
+}
+
+fn or_null(value: Option<&Value>) -> ValueRef<'_> {
+    value.map_or(ValueRef::Null, Value::as_ref)
 }
 
 /// What JSON text says.

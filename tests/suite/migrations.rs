@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use discobase::{Database, ErrorKind, Step, Table};
+use discobase::{Database, ErrorKind, Step, Table, TableChanges};
 
 use crate::support::Place;
 
 crate::everywhere!(
     steps_lead_from_version_to_version,
     a_new_database_needs_no_steps,
+    rows_from_before_a_column_have_what_the_step_says,
     a_step_that_fails_leaves_nothing_behind,
     structs_say_what_they_were_called,
     steps_are_reverted,
@@ -145,6 +146,36 @@ async fn a_new_database_needs_no_steps(place: &Place) {
     assert_eq!(status.iter().filter(|step| step.applied.is_some()).count(), 2);
     db.close().await.unwrap();
     version_two(place).await.unwrap().close().await.unwrap();
+}
+
+/// What the struct says is for the records that it makes.
+async fn rows_from_before_a_column_have_what_the_step_says(place: &Place) {
+    version_one(place, 2).await.close().await.unwrap();
+    let sevens = |table: TableChanges| {
+        let table = table.drop("legacy").rename("points", "score").retype::<i64>("score");
+        table.add("level", 7_u8).index(["level"]).unique(["name"]).max_len("name", 30)
+    };
+    let open = async || {
+        let db = place.database();
+        db.table::<two::Profile>().unwrap();
+        db.migrations([Step::new("2.0.0", "level 7").table("profiles", sevens)]).unwrap();
+        place.connect(&db).await.unwrap();
+        db
+    };
+    let levels = async |db: &Database| {
+        let found = two::Profile::find(db).filter(|p| p.level.eq(7)).order_by(|p| p.id.asc()).all();
+        found.await.unwrap().iter().map(|profile| (profile.id, profile.level)).collect::<Vec<_>>()
+    };
+    let db = open().await;
+    assert_eq!(levels(&db).await, [(1, 7), (2, 7)]);
+    let mut first = two::Profile::get(&db, 1).await.unwrap().unwrap();
+    first.score += 1;
+    first.update().await.unwrap();
+    assert_eq!(levels(&db).await, [(1, 7), (2, 7)], "who writes another field writes no other level");
+    db.close().await.unwrap();
+    let db = open().await;
+    assert_eq!(levels(&db).await, [(1, 7), (2, 7)]);
+    db.close().await.unwrap();
 }
 
 async fn a_step_that_fails_leaves_nothing_behind(place: &Place) {

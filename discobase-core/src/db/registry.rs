@@ -89,6 +89,8 @@ pub(crate) struct Handle {
     pub(crate) def: Arc<TableDef>,
     /// Column ids by the position of the field.
     columns: Vec<usize>,
+    /// What rows have in the columns that they are older than, by the position of the field.
+    older: Vec<Option<Value>>,
     /// Positions of the fields by column id.
     positions: Vec<Option<usize>>,
     /// Positions of the key's fields, in the struct's order.
@@ -120,9 +122,12 @@ impl Handle {
         let schema = registered.schema;
         let column = |name: &str| def.columns.iter().position(|column| column.name == name).unwrap_or(0);
         let position = |name: &str| schema.columns.iter().position(|column| column.name == name);
+        let columns: Vec<usize> = schema.columns.iter().map(|one| column(one.name)).collect();
+        let older = |column: &usize| def.columns.get(*column).and_then(|column| column.default.clone());
         Self {
             id: def.id,
-            columns: schema.columns.iter().map(|one| column(one.name)).collect(),
+            older: columns.iter().map(older).collect(),
+            columns,
             positions: def.columns.iter().map(|one| position(&one.name)).collect(),
             bounded: schema.columns.iter().any(|one| one.max_len.is_some()),
             key: schema.key().map_or(&[], |index| index.columns),
@@ -193,7 +198,7 @@ impl Handle {
     /// Makes a struct from a row, without what the struct does when it is loaded.
     #[inline]
     pub(crate) fn decode_plain<T: Entity>(&self, row: RowRef<'_>) -> Result<T> {
-        let row = Stored::new(row, &self.columns, T::default_value);
+        let row = Stored::new(row, &self.columns, &self.older);
         T::decode(&row).map_err(|(position, error)| self.field_error(position, &error))
     }
 

@@ -153,7 +153,7 @@ impl<P: Entity, L: Entity, T: Entity> Links<P, L, T> {
             });
         }
         let (row, places) = (row.finish(), (0..columns.len()).collect::<Vec<_>>());
-        L::decode(&Stored::new(row.borrow(), &places, L::default_value)).map_err(|(position, _)| {
+        L::decode(&Stored::of(&row, &places, L::default_value)).map_err(|(position, _)| {
             let text = "a link is made of two keys, and this field of it needs a value: give it a default, or save the \
                         link as a record of its own";
             let name = columns.get(position).map_or("?", |column| column.name);
