@@ -1,5 +1,8 @@
 //! Steps, and what happens around them: checkpoints, crashes, lost replies, followers, writers.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use discobase::{Database, ErrorKind, Step, Table, TableChanges};
@@ -17,6 +20,7 @@ crate::in_process!(
     a_lost_reply_does_not_apply_a_step_twice,
     a_follower_sees_what_a_step_did,
     a_follower_goes_by_what_others_made_of_a_table,
+    readers_meet_no_table_that_they_take_for_an_older_one,
     a_dropped_table_holds_no_trimming_up,
     a_new_table_may_have_the_name_that_another_had,
     a_step_gives_way_to_writers,
@@ -194,6 +198,42 @@ async fn a_follower_goes_by_what_others_made_of_a_table(place: &Place) {
     assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
     eager.close().await.unwrap();
     lazy.close().await.unwrap();
+}
+
+/// Between the commit of a step and the moment the process that commits it knows what it has done, others read.
+async fn readers_meet_no_table_that_they_take_for_an_older_one(place: &Place) {
+    version_one(place, 4).await.close().await.unwrap();
+    for (version, legacy, of_snapshot) in [("1.1.0", "y", false), ("1.2.0", "z", true)] {
+        let db = place.builder().migrate_on_connect(false).build();
+        db.table::<one::Profile>().unwrap();
+        let step = |version: &str, legacy: &str| {
+            let anew = |table: TableChanges| table.drop("legacy").add("legacy", Some(legacy.to_owned()));
+            Step::new(version, "another column of the same name").table("profiles", anew)
+        };
+        let steps = [step("1.1.0", "y"), step("1.2.0", "z")];
+        db.migrations(steps.into_iter().take(1 + usize::from(of_snapshot))).unwrap();
+        place.connect(&db).await.unwrap();
+        let read = async || match of_snapshot {
+            true => one::Profile::get(&db.snapshot().unwrap(), 1).await,
+            false => one::Profile::get(&db, 1).await,
+        };
+        let (migrator, begin) = (db.migrator(), db.stats().unwrap().seq);
+        let (mut up, mut met) = (pin!(migrator.up()), 0);
+        // Time for a commit, which is read before the migration hears of it.
+        let applied = loop {
+            if db.stats().unwrap().seq > begin {
+                met += 1;
+                assert_eq!(read().await.unwrap().unwrap().legacy.as_deref(), Some(legacy));
+            }
+            match poll_fn(|context| Poll::Ready(up.as_mut().poll(context))).await {
+                Poll::Ready(applied) => break applied,
+                Poll::Pending => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        assert_eq!(applied.unwrap(), [version]);
+        assert!(met > 0, "the commit was not met");
+        db.close().await.unwrap();
+    }
 }
 
 /// What is to be deleted of a table went with its channels; what is to be deleted of others does not wait for it.

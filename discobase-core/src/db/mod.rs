@@ -50,6 +50,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seq;
 use crate::schema::Entity;
 use crate::seal::KeySource;
+use crate::tables::Tables;
 use crate::transport::twilight::TwilightTransport;
 use crate::transport::{BoxFuture, Transport};
 
@@ -176,6 +177,37 @@ impl Database {
             Some(handle) => work(&connection.link.engine, handle),
             None => Err(self.no_table::<T>()),
         })
+    }
+
+    /// As [`Database::with`], with the newest state, which the handle fits.
+    pub(crate) fn with_tables<T: Entity, R>(
+        &self,
+        work: impl FnOnce(&Arc<engine::Engine>, &Arc<Handle>, &Arc<Tables>) -> Result<R>,
+    ) -> Result<R> {
+        self.with::<T, _>(|engine, handle| {
+            let tables = engine.tables();
+            if handle.fits(&tables) {
+                return work(engine, handle, &tables);
+            }
+            drop(tables);
+            let (engine, handles, tables) = self.newest()?;
+            let handle = handles.get(&std::any::TypeId::of::<T>()).ok_or_else(|| self.no_table::<T>())?;
+            work(&engine, handle, &tables)
+        })
+    }
+
+    /// The engine, the newest state, and how each struct fits its tables.
+    pub(crate) fn newest(&self) -> Result<(Arc<engine::Engine>, Arc<Handles>, Arc<Tables>)> {
+        let link = &self.connection()?.link;
+        loop {
+            self.follow_definitions(link);
+            let (handles, tables) = (link.handles(), Arc::clone(&link.engine.tables()));
+            if handles.values().all(|handle| handle.fits(&tables)) {
+                return Ok((Arc::clone(&link.engine), handles, tables));
+            }
+            // A table was changed since, or is about to be counted as changed.
+            link.follow_definitions(&self.0.registry.lock().tables);
+        }
     }
 
     /// A number that no other database has that is there at the same time.

@@ -12,6 +12,7 @@ use crate::field::FieldError;
 use crate::ids::TableId;
 use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::{Entity, TableSchema};
+use crate::tables::{Slot, Tables};
 use crate::value::{Value, ValueRef};
 
 /// A struct that was registered.
@@ -133,6 +134,12 @@ impl Handle {
             key: schema.key().map_or(&[], |index| index.columns),
             def: Arc::clone(def),
         }
+    }
+
+    /// Whether the table is in `tables` as it was when the struct was fitted to it.
+    pub(crate) fn fits(&self, tables: &Tables) -> bool {
+        let same = |slot: &Slot| Arc::ptr_eq(slot.def(), &self.def) || **slot.def() == *self.def;
+        tables.get(self.id).is_some_and(same)
     }
 
     /// The column id of the field at `position`.

@@ -54,8 +54,7 @@ impl Database {
     /// # Errors
     /// `NotConnected`.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let (engine, handles) = self.running()?;
-        let tables = Arc::clone(&engine.tables());
+        let (engine, handles, tables) = self.newest()?;
         Ok(Snapshot { db: self.clone(), engine, handles, tables })
     }
 }

@@ -204,8 +204,7 @@ impl sealed::Source for Database {
     }
 
     fn read<T: Entity, R>(&self, work: impl FnOnce(&Reading<'_>) -> Result<R>) -> Result<R> {
-        self.with::<T, _>(|engine, handle| {
-            let tables = &engine.tables();
+        self.with_tables::<T, _>(|engine, handle, tables| {
             work(&Reading { db: self, engine, handle, tables, fixed: false, session: None })
         })
     }
