@@ -59,12 +59,12 @@ pub const fn referring(index: IndexSchema, table: &'static str, on_delete: OnDel
     IndexSchema { references: Some(ReferenceSchema { table, on_delete }), ..index }
 }
 
-/// A value as a column's default: what rows older than the column have.
+/// A value as a field's default.
 pub fn default_value<V: ColumnValue>(value: &V) -> Option<Value> {
     Some(value.as_value().to_value())
 }
 
-/// A JSON field's default as the value rows older than the column have.
+/// A JSON field's default, as its text.
 pub fn default_json<V: Serialize>(value: &V) -> Option<Value> {
     serde_json::to_string(value).ok().map(Value::Text)
 }

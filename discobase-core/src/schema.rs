@@ -264,7 +264,8 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The typed columns.
     fn columns() -> Self::Columns;
 
-    /// The value that rows written before the column at `position` existed have in it.
+    /// The default of the field at `position`: what rows have in it that were written before the column was added, unless
+    /// the step that added it said something else.
     fn default_value(position: usize) -> Option<Value>;
 
     /// Puts the value of the field at `position`.

@@ -253,6 +253,13 @@ async fn a_reference_that_is_written_again_is_not_cleared(place: &Place) {
     session.commit().await.unwrap();
     let now = Order::get(&db, 1).await.unwrap().unwrap();
     assert_eq!((now.approver_id, now.copy_of), (None, Some(1)));
+    // A record that stays as it is keeps what it refers to, whatever else is changed of it.
+    let session = db.session().unwrap();
+    let mut mine = Order::get(&session, 1).await.unwrap().unwrap();
+    mine.copy_of = None;
+    session.update(&mut mine).await.unwrap();
+    delete::<User>().filter(|u| u.id.eq(1)).run(&session).await.unwrap();
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::StillReferenced);
     db.close().await.unwrap();
 }
 

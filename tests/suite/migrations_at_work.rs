@@ -21,6 +21,8 @@ crate::in_process!(
     a_follower_sees_what_a_step_did,
     a_follower_goes_by_what_others_made_of_a_table,
     readers_meet_no_table_that_they_take_for_an_older_one,
+    a_session_writes_to_no_table_that_was_changed_since,
+    a_step_that_leaves_a_struct_behind_lets_nobody_write_it,
     a_dropped_table_holds_no_trimming_up,
     a_new_table_may_have_the_name_that_another_had,
     a_step_gives_way_to_writers,
@@ -200,17 +202,19 @@ async fn a_follower_goes_by_what_others_made_of_a_table(place: &Place) {
     lazy.close().await.unwrap();
 }
 
+/// Another column of the same name, so that the same structs fit, before and after.
+fn legacy_anew(version: &str, legacy: &str) -> Step {
+    let anew = |table: TableChanges| table.drop("legacy").add("legacy", Some(legacy.to_owned()));
+    Step::new(version, "legacy anew").table("profiles", anew)
+}
+
 /// Between the commit of a step and the moment the process that commits it knows what it has done, others read.
 async fn readers_meet_no_table_that_they_take_for_an_older_one(place: &Place) {
     version_one(place, 4).await.close().await.unwrap();
     for (version, legacy, of_snapshot) in [("1.1.0", "y", false), ("1.2.0", "z", true)] {
         let db = place.builder().migrate_on_connect(false).build();
         db.table::<one::Profile>().unwrap();
-        let step = |version: &str, legacy: &str| {
-            let anew = |table: TableChanges| table.drop("legacy").add("legacy", Some(legacy.to_owned()));
-            Step::new(version, "another column of the same name").table("profiles", anew)
-        };
-        let steps = [step("1.1.0", "y"), step("1.2.0", "z")];
+        let steps = [legacy_anew("1.1.0", "y"), legacy_anew("1.2.0", "z")];
         db.migrations(steps.into_iter().take(1 + usize::from(of_snapshot))).unwrap();
         place.connect(&db).await.unwrap();
         let read = async || match of_snapshot {
@@ -234,6 +238,72 @@ async fn readers_meet_no_table_that_they_take_for_an_older_one(place: &Place) {
         assert!(met > 0, "the commit was not met");
         db.close().await.unwrap();
     }
+}
+
+async fn a_session_writes_to_no_table_that_was_changed_since(place: &Place) {
+    version_one(place, 2).await.close().await.unwrap();
+    let db = place.builder().migrate_on_connect(false).build();
+    db.table::<one::Profile>().unwrap();
+    db.migrations([legacy_anew("1.1.0", "y")]).unwrap();
+    place.connect(&db).await.unwrap();
+    let legacy = async |id: u64| one::Profile::get(&db, id).await.unwrap().unwrap().legacy.clone();
+    let (session, new) = (db.session().unwrap(), db.session().unwrap());
+    let mut first = session.get::<one::Profile>(1).await.unwrap().unwrap();
+    first.legacy = Some("mine".into());
+    session.update(&mut first).await.unwrap();
+    new.add(one::profile(3, 3)).await.unwrap();
+    assert_eq!(db.migrator().up().await.unwrap(), ["1.1.0"]);
+    for session in [session, new] {
+        let error = session.commit().await.unwrap_err();
+        assert_eq!((error.kind(), error.place().table.as_deref()), (ErrorKind::Conflict, Some("profiles")));
+    }
+    assert_eq!(legacy(1).await.as_deref(), Some("y"), "nothing was written");
+    // Whoever begins it again writes what is read afterwards.
+    let session = db.session().unwrap();
+    let mut first = session.get::<one::Profile>(1).await.unwrap().unwrap();
+    first.legacy = Some("mine".into());
+    session.update(&mut first).await.unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(legacy(1).await.as_deref(), Some("mine"));
+    db.close().await.unwrap();
+}
+
+async fn a_step_that_leaves_a_struct_behind_lets_nobody_write_it(place: &Place) {
+    #[derive(Debug, Clone, PartialEq, Table)]
+    struct Guest {
+        #[table(key)]
+        id: u64,
+        name: String,
+    }
+    #[derive(Debug, Clone, PartialEq, Table)]
+    #[table(name = "guest")]
+    struct UniqueGuest {
+        #[table(key)]
+        id: u64,
+        #[table(unique)]
+        name: String,
+    }
+    version_one(place, 1).await.close().await.unwrap();
+    let db = place.database();
+    db.table::<one::Profile>().unwrap();
+    db.table::<Guest>().unwrap();
+    place.connect(&db).await.unwrap();
+    Guest { id: 1, name: "Ann".into() }.save(&db).await.unwrap();
+    db.close().await.unwrap();
+    let db = place.builder().migrate_on_connect(false).build();
+    db.table::<one::Profile>().unwrap();
+    db.table::<UniqueGuest>().unwrap();
+    db.migrations([legacy_anew("1.1.0", "y")]).unwrap();
+    place.connect(&db).await.unwrap();
+    let error = db.migrator().up().await.unwrap_err();
+    assert_eq!((error.kind(), error.place().table.as_deref()), (ErrorKind::SchemaChanged, Some("guest")));
+    // The step was applied, and what it is about is read as it is now.
+    let first = one::Profile::get(&db, 1).await.unwrap().unwrap();
+    assert_eq!(first.legacy.as_deref(), Some("y"));
+    let error = UniqueGuest { id: 2, name: "Ann".into() }.save(&db).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
+    one::profile(2, 2).save(&db).await.unwrap();
+    db.close().await.unwrap();
 }
 
 /// What is to be deleted of a table went with its channels; what is to be deleted of others does not wait for it.

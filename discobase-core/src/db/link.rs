@@ -13,7 +13,7 @@ use crate::codec::frame::Genesis;
 use crate::db::catalog;
 use crate::db::checkpoints::Checkpoints;
 use crate::db::create::Creator;
-use crate::db::engine::Engine;
+use crate::db::engine::{Engine, Role};
 use crate::db::registry::{Handle, Registered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Seq, TableId};
@@ -126,6 +126,15 @@ impl Link {
         });
         let readable = readable.collect();
         self.replace_handles(&mut known, readable, redefined);
+    }
+
+    /// Makes the handles anew of those structs that this process can do with the tables what it does: one that only reads
+    /// may have less than the tables.
+    pub(crate) fn refit(&self, registered: &[Registered]) {
+        match self.engine.role() {
+            Role::Writer => self.refresh_fitting(registered),
+            Role::Follower => self.follow_definitions(registered),
+        }
     }
 
     /// The table of a struct, whatever it is called by now.

@@ -170,13 +170,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Arc<engine::Engine>, &Arc<Handle>) -> Result<R>,
     ) -> Result<R> {
-        let connection = self.0.link.load();
-        let Some(connection) = connection.as_ref() else { return Err(not_connected()) };
-        self.follow_definitions(&connection.link);
-        connection.link.with_handle::<T, _>(|handle| match handle {
-            Some(handle) => work(&connection.link.engine, handle),
-            None => Err(self.no_table::<T>()),
-        })
+        self.with_tables::<T, _>(|engine, handle, _| work(engine, handle))
     }
 
     /// As [`Database::with`], with the newest state, which the handle fits.
@@ -184,7 +178,11 @@ impl Database {
         &self,
         work: impl FnOnce(&Arc<engine::Engine>, &Arc<Handle>, &Arc<Tables>) -> Result<R>,
     ) -> Result<R> {
-        self.with::<T, _>(|engine, handle| {
+        let connection = self.0.link.load();
+        let Some(connection) = connection.as_ref() else { return Err(not_connected()) };
+        self.follow_definitions(&connection.link);
+        connection.link.with_handle::<T, _>(|handle| {
+            let (engine, handle) = (&connection.link.engine, handle.ok_or_else(|| self.no_table::<T>())?);
             let tables = engine.tables();
             if handle.fits(&tables) {
                 return work(engine, handle, &tables);
@@ -206,7 +204,7 @@ impl Database {
                 return Ok((Arc::clone(&link.engine), handles, tables));
             }
             // A table was changed since, or is about to be counted as changed.
-            link.follow_definitions(&self.0.registry.lock().tables);
+            link.refit(&self.0.registry.lock().tables);
         }
     }
 

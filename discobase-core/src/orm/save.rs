@@ -26,9 +26,10 @@ async fn commit<T: Entity>(
     deadline: Option<Duration>,
     make: impl FnOnce(&Engine, &Handle) -> Result<Vec<Write>>,
 ) -> Result<Committed> {
-    let (engine, writes): (Arc<Engine>, Vec<Write>) =
-        db.with::<T, _>(|engine, handle| Ok((Arc::clone(engine), make(engine, handle)?)))?;
-    let set = WriteSet { numbered: writes.len() > 1, writes, ..WriteSet::default() };
+    let (engine, set) = db.with::<T, _>(|engine, handle| {
+        Ok((Arc::clone(engine), WriteSet::of(&handle.def, make(engine, handle)?)))
+    })?;
+    let set = WriteSet { numbered: set.writes.len() > 1, ..set };
     let committed = engine.commit_by(set, deadline.or(db.deadline())).await?;
     let rows = committed.written.into_iter().map(|written| written.row).collect();
     Ok(Committed { journal: engine.journal(), version: committed.seq, rows })
@@ -178,7 +179,7 @@ impl<'a, T: Entity> Update<'a, T> {
         let db = record.db().clone();
         lifecycle::before_update::<T>(&db, record).await?;
         let found = stored::<T>(&db, id).await?;
-        let (engine, write) = db.with::<T, _>(|engine, handle| {
+        let (engine, set) = db.with::<T, _>(|engine, handle| {
             record.check_home(engine.journal())?;
             let value: &mut T = record;
             let mut values = handle.encode(value)?;
@@ -194,10 +195,10 @@ impl<'a, T: Entity> Update<'a, T> {
                 values = handle.encode(value)?;
             }
             let write = Write::Update { table: handle.id, row: id, version, values };
-            Ok((Arc::clone(engine), (!same).then_some(write)))
+            Ok((Arc::clone(engine), (!same).then(|| WriteSet::of(&handle.def, vec![write]))))
         })?;
-        let Some(write) = write else { return Ok(()) };
-        let committed = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
+        let Some(set) = set else { return Ok(()) };
+        let committed = engine.commit_by(set, deadline.or(db.deadline())).await?;
         record.written(id, committed.seq);
         lifecycle::after_update::<T>(&db, record).await;
         Ok(())

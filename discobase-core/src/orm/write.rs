@@ -14,7 +14,7 @@ use crate::orm::session::Shared;
 use crate::orm::source::Source;
 use crate::row::RowRef;
 use crate::schema::Entity;
-use crate::session::{Write, Written};
+use crate::session::{Write, WriteSet, Written};
 use crate::tables::Stored;
 
 /// What can be written to: a [`Database`], where each write is a commit of its own, or a [`Session`](crate::Session),
@@ -116,7 +116,8 @@ pub(crate) async fn execute<T: Entity>(
         Target::Database(db) => {
             let (engine, handle, write) = db
                 .with::<T, _>(|engine, handle| Ok((Arc::clone(engine), Arc::clone(handle), make(handle)?)))?;
-            let committed = engine.commit_by(vec![write], deadline.or(db.deadline())).await?;
+            let set = WriteSet::of(&handle.def, vec![write]);
+            let committed = engine.commit_by(set, deadline.or(db.deadline())).await?;
             let (journal, written) = (engine.journal(), committed.written);
             Ok(Done { db, journal, handle, written, draft: None, base: Seq::default() })
         }

@@ -20,6 +20,16 @@ pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>,
     })
 }
 
+/// Whether a table still has the columns that writes were made for. Others may have come to them.
+pub(super) fn check_definition(tables: &Tables, def: &Arc<TableDef>) -> Result<(), Error> {
+    let now = tables.get(def.id).map(|slot| slot.def());
+    if now.is_none_or(|now| Arc::ptr_eq(now, def) || now.columns.starts_with(&def.columns)) {
+        return Ok(());
+    }
+    let text = "a migration has changed the table's fields since this was begun: nothing was written, begin it again";
+    Err(Error::new(ErrorKind::Conflict, text).in_table(&def.name))
+}
+
 /// The operation that a write is, if it is allowed. Whether somebody has its key or a unique value is for
 /// [`collision`] to say.
 pub(super) fn check(tables: &Tables, write: &Write) -> Result<Op, Error> {

@@ -82,6 +82,15 @@ pub(crate) struct WriteSet {
     pub(crate) reads: Option<Arc<Reads>>,
     /// Whether the caller knows the writes by their places: an error says which one it is about.
     pub(crate) numbered: bool,
+    /// The definitions of the tables that the writes were made for.
+    pub(crate) defs: Vec<Arc<TableDef>>,
+}
+
+impl WriteSet {
+    /// Writes to a table, made for the definition that it had then.
+    pub(crate) fn of(def: &Arc<TableDef>, writes: Vec<Write>) -> Self {
+        Self { writes, defs: vec![Arc::clone(def)], ..Self::default() }
+    }
 }
 
 impl From<Vec<Write>> for WriteSet {

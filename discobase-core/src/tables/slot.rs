@@ -106,7 +106,9 @@ impl Slot {
         if let Self::Unloaded(table) = self
             && let Some(loaded) = table.loaded()
         {
-            *self = Self::Loaded(Arc::clone(loaded));
+            let mut loaded = Arc::clone(loaded);
+            Arc::make_mut(&mut loaded).share_def(table.def());
+            *self = Self::Loaded(loaded);
         }
         self
     }

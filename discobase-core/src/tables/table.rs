@@ -104,6 +104,13 @@ impl TableState {
         Ok(Self { def: Arc::new(def), rows, deleted, next_row, last_change, indexes })
     }
 
+    /// Goes by this copy of its definition, so that whoever knows the copy need not compare.
+    pub(super) fn share_def(&mut self, def: &Arc<TableDef>) {
+        if *self.def == **def {
+            self.def = Arc::clone(def);
+        }
+    }
+
     pub(crate) fn def(&self) -> &Arc<TableDef> {
         &self.def
     }

@@ -136,7 +136,7 @@ impl<P: Entity, L: Entity, T: Entity> Links<P, L, T> {
         Ok(written)
     }
 
-    /// A link; its other fields are what rows have that are older than these.
+    /// A link; its other fields have their defaults.
     fn row(&self, to_key: ValueRef<'_>) -> Result<L> {
         let (from, to) = self.by.link();
         let columns = L::SCHEMA.columns;

@@ -1,6 +1,6 @@
 //! The end of a session: what it commits, and what is made of the answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,7 +110,10 @@ impl Shared {
             .reads
             .as_ref()
             .map(|reads| Arc::new(Reads { of: Arc::clone(self.snapshot.tables()), reads: reads.clone() }));
-        Outcome { set: WriteSet { writes, reads, numbered: false }, rows, unchanged }
+        let written: BTreeSet<TableId> = rows.iter().map(|((table, _), _)| *table).collect();
+        let slots = written.into_iter().filter_map(|table| self.snapshot.tables().get(table));
+        let defs = slots.map(|slot| Arc::clone(slot.def())).collect();
+        Outcome { set: WriteSet { writes, reads, numbered: false, defs }, rows, unchanged }
     }
 
     /// Whether a row was changed back to what it was. If it refers to what the session has deleted, somebody has to say

@@ -8,16 +8,16 @@ mod definitions;
 mod errors;
 mod rows;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::batch::{Op, TableDef};
 use crate::error::Error;
 use crate::ids::{RowId, TableId};
-use crate::row::Row;
+use crate::row::{Row, RowRef};
 use crate::schema::OnDelete;
 use crate::session::check::state;
 use crate::session::{Change, Write};
-use crate::tables::{KeyValues, Reference, Tables};
+use crate::tables::{Reference, SortKey, TableState, Tables, sort_key_of};
 
 pub(crate) use definitions::check_definitions;
 pub(crate) use rows::{orphans, refers_to_nothing};
@@ -34,6 +34,8 @@ pub(super) struct Touched {
     written: HashSet<(TableId, RowId, usize)>,
     /// Rows that were deleted and may have been referred to.
     gone: Vec<(usize, TableId, Row)>,
+    /// The keys that these had.
+    gone_keys: BTreeSet<(TableId, SortKey)>,
     /// Tables that have references which they had not.
     referring: Vec<(usize, TableId)>,
     /// The first write that changed a definition.
@@ -107,16 +109,20 @@ impl Touched {
                 let before = state.row(*row);
                 let written = |reference: &&Reference| {
                     let of = |row| values_of(state, reference.index, row);
-                    let now = of(values.borrow());
-                    before.is_none_or(|before| of(before.row) != now) || self.is_gone(tables, reference, &now)
+                    before.is_none_or(|before| of(before.row) != of(values.borrow()))
+                        || self.is_gone(tables, reference, state, values.borrow())
                 };
                 let written: Vec<&Reference> = from.iter().filter(written).collect();
                 written.into_iter().for_each(|reference| self.doubt(place, *row, reference));
             }
             Op::Delete { table, row } => {
                 if !references.to(*table).is_empty()
-                    && let Some(stored) = tables.loaded(*table).and_then(|state| state.row(*row))
+                    && let Some(state) = tables.loaded(*table)
+                    && let Some(stored) = state.row(*row)
                 {
+                    if let Some((_, key)) = state.def().key() {
+                        self.gone_keys.insert((*table, sort_key_of(state.def(), key, stored.row)));
+                    }
                     self.gone.push((place, *table, stored.row.to_row()));
                 }
             }
@@ -148,14 +154,23 @@ impl Touched {
         self.written.insert((reference.child, row, reference.index));
     }
 
-    /// Whether values refer to what was deleted before. Whoever writes them all the same, though the row had them
-    /// already, wants them in the end, not what the delete would make of them.
-    fn is_gone(&self, tables: &Tables, reference: &Reference, values: &KeyValues<'_>) -> bool {
-        let Some(parents) = tables.loaded(reference.parent) else { return false };
-        let Some((key, _)) = parents.def().key() else { return false };
-        let mut gone = self.gone.iter().filter(|(_, table, _)| *table == reference.parent);
-        !refers(parents, values)
-            && gone.any(|(_, _, row)| values_of(parents, key, row.borrow()).as_slice() == values.as_slice())
+    /// Whether a delete before has taken away what a row refers to, and would change the row. Whoever writes the reference
+    /// all the same, though the row had it already, wants it in the end, not what the delete would make of it.
+    fn is_gone(
+        &self,
+        tables: &Tables,
+        reference: &Reference,
+        children: &TableState,
+        row: RowRef<'_>,
+    ) -> bool {
+        if self.gone_keys.is_empty() || reference.on_delete == OnDelete::Restrict {
+            return false;
+        }
+        let Some(index) = children.def().indexes.get(reference.index) else { return false };
+        let key = (reference.parent, sort_key_of(children.def(), index, row));
+        let parents = tables.loaded(reference.parent);
+        self.gone_keys.contains(&key)
+            && parents.is_some_and(|parents| !refers(parents, &values_of(children, reference.index, row)))
     }
 
     /// What the next delete that was not asked yet leads to. `None` once all were.
