@@ -41,7 +41,7 @@ fn nothing_is_lost_doubled_torn_or_reordered() {
 /// Seeds that found faults which are mended.
 #[test]
 fn seeds_that_failed_once() {
-    for seed in [501_089, 501_670, 501_924, 503_056, 505_855] {
+    for seed in [501_089, 501_670, 501_924, 503_056, 505_855, 802_669, 809_041] {
         let outcome = run(seed, Assumptions::Kept);
         assert!(outcome.violations.is_empty(), "seed {seed}: {:?}", outcome.violations);
     }

@@ -73,7 +73,7 @@ pub(crate) async fn replay(reader: &Reader, lazy: Option<&Lazy>) -> Result<Optio
     let mut tried = 1;
     loop {
         let Some(history) = read_history(reader).await? else { return Ok(None) };
-        match start(reader, &history, lazy).await {
+        match start(reader, &history, lazy, tried == BASES).await {
             Ok(start) => return finish(reader, history, start).await.map(Some),
             Err(Lost::Segment(error)) if tried < BASES => {
                 tracing::debug!(
@@ -95,8 +95,9 @@ struct Start {
     sealing: Option<Arc<Sealing>>,
 }
 
-/// The state at the base: nothing after a genesis, and what the segments of a checkpoint hold.
-async fn start(reader: &Reader, history: &History, lazy: Option<&Lazy>) -> Result<Start, Lost> {
+/// The state at the base: nothing after a genesis, and what the segments of a checkpoint hold. At the `last` attempt what is
+/// lost of indexes is done without.
+async fn start(reader: &Reader, history: &History, lazy: Option<&Lazy>, last: bool) -> Result<Start, Lost> {
     let base = &history.base;
     let sealing = reader.keychain.unlock(base.root.genesis.keying).await;
     let sealing = sealing.map_err(|error| Lost::Failed(error.in_channel(reader.channel)))?;
@@ -110,7 +111,7 @@ async fn start(reader: &Reader, history: &History, lazy: Option<&Lazy>) -> Resul
         db: &reader.db,
         sealing: sealing.clone().into(),
     };
-    let tables = loader.load(&checkpoint, lazy).await?;
+    let tables = loader.load(&checkpoint, lazy, last).await?;
     Ok(Start { tables, checkpoint: Some(checkpoint), sealing })
 }
 

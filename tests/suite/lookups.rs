@@ -17,6 +17,7 @@ crate::in_process!(
     what_another_process_writes_is_found,
     a_lost_file_is_named,
     a_lost_index_is_made_up_for_by_loading,
+    a_lost_file_of_an_index_is_made_up_for_by_loading,
     a_file_that_is_late_is_waited_for,
     a_file_that_a_merge_replaced_is_found_in_the_new_one,
     a_url_that_expired_is_asked_for_anew,
@@ -178,19 +179,12 @@ async fn a_lost_file_is_named(place: &Place) {
     let db = open(place, builder(place)).await;
     assert!(Page::get(&db, 1_u64).await.unwrap().is_some());
     // The links that were read at opening still name the files.
-    let guild = place.local();
-    let (channel, files) = guild.with_state(|state, _| {
-        let channel = state.channels_of(guild.guild_id()).find(|channel| channel.name == "page").unwrap().id;
-        (channel, state.messages_in(channel).map(|message| message.id).collect::<Vec<_>>())
-    });
-    for file in files {
-        guild.delete_as_moderator(channel, file).unwrap();
-    }
+    delete_files(place, "page");
     assert!(Page::get(&db, 1_u64).await.unwrap().is_some(), "what was read is kept");
     let error = Page::get(&db, 29_000_u64).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     let found = error.place();
-    assert_eq!(found.channel.map(discobase::ChannelId::get), Some(channel));
+    assert_eq!(found.channel.map(discobase::ChannelId::get), Some(channel_of(place, "page")));
     assert!(found.message.is_some() && found.table.as_deref() == Some("page"), "{error}");
     let advice = error.to_string();
     assert!(advice.contains("verify()") && advice.contains("heal()"), "{advice}");
@@ -199,30 +193,56 @@ async fn a_lost_file_is_named(place: &Place) {
 
 /// The messages of the pages' channel, by age.
 fn files(place: &Place) -> Vec<u64> {
+    files_of(place, "page")
+}
+
+/// The messages of a channel, by age.
+fn files_of(place: &Place, channel: &str) -> Vec<u64> {
+    let channel = channel_of(place, channel);
+    place.local().with_state(|state, _| state.messages_in(channel).map(|message| message.id).collect())
+}
+
+/// Deletes the messages of a channel.
+fn delete_files(place: &Place, channel: &str) {
+    for file in files_of(place, channel) {
+        place.local().delete_as_moderator(channel_of(place, channel), file).unwrap();
+    }
+}
+
+fn channel_of(place: &Place, name: &str) -> u64 {
     let guild = place.local();
     guild.with_state(|state, _| {
-        let channel = state.channels_of(guild.guild_id()).find(|channel| channel.name == "page").unwrap().id;
-        state.messages_in(channel).map(|message| message.id).collect()
+        state.channels_of(guild.guild_id()).find(|channel| channel.name == name).unwrap().id
     })
 }
 
-/// Whoever follows has the place of a file in mind that the owner's next checkpoint has merged away and deleted.
 async fn a_lost_index_is_made_up_for_by_loading(place: &Place) {
     filled(place, builder(place)).await;
-    let guild = place.local();
-    let channel_of = |name: &str| {
-        guild.with_state(|state, _| {
-            state.channels_of(guild.guild_id()).find(|channel| channel.name == name).unwrap().id
-        })
-    };
     let db = open(place, builder(place)).await;
     assert!(!db.is_loaded::<Page>().unwrap());
-    guild.delete_channel_as_owner(channel_of("page_id")).unwrap();
+    place.local().delete_channel_as_owner(channel_of(place, "page_id")).unwrap();
     // Asked for the first time, when its index is gone.
     assert!(Page::get(&db, 29_000_u64).await.unwrap().is_some());
     db.close().await.unwrap();
     let db = open(place, builder(place)).await;
     assert!(Page::get(&db, 3_u64).await.unwrap().is_some());
+    db.close().await.unwrap();
+}
+
+async fn a_lost_file_of_an_index_is_made_up_for_by_loading(place: &Place) {
+    filled(place, builder(place)).await;
+    let db = builder(place).build();
+    db.table::<Page>().unwrap();
+    db.connect_guild(place.local()).await.unwrap();
+    page(ROWS).save(&db).await.unwrap();
+    db.checkpoint().await.unwrap();
+    db.close().await.unwrap();
+    // The second run has a filter, which is read when the table is opened.
+    delete_files(place, "page_title");
+    let db = open(place, builder(place).small_runs(0)).await;
+    let title = page(29_000).title;
+    let found = Page::find_unique(&db, |page| page.title.eq(title)).await.unwrap();
+    assert_eq!(found.id, 29_000);
     db.close().await.unwrap();
 }
 
@@ -250,6 +270,7 @@ async fn a_file_that_is_late_is_waited_for(place: &Place) {
     }
 }
 
+/// Whoever follows has the place of a file in mind that the owner's next checkpoint has merged away and deleted.
 async fn a_file_that_a_merge_replaced_is_found_in_the_new_one(place: &Place) {
     filled(place, builder(place)).await;
     // It reads the journal by itself only after half a minute, and hears of nothing.

@@ -33,14 +33,20 @@ pub(crate) struct Loader<'a> {
 type Piece<'a> = (SegmentOf, &'a Segment);
 
 impl Loader<'_> {
-    /// Loads the tables of a checkpoint, but for those that are looked up.
-    pub(crate) async fn load(&self, checkpoint: &Checkpoint, lazy: Option<&Lazy>) -> Result<Tables, Lost> {
+    /// Loads the tables of a checkpoint, but for those that are looked up. At the `last` attempt, of these too, those of
+    /// which segments are lost.
+    pub(crate) async fn load(
+        &self,
+        checkpoint: &Checkpoint,
+        lazy: Option<&Lazy>,
+        last: bool,
+    ) -> Result<Tables, Lost> {
         let mut tables = Vec::new();
         for table in &checkpoint.tables {
             tables.push(match lazy.filter(|lazy| lazy.has(&table.def.name)) {
                 Some(lazy) => match lazy.lookups.open(&self.sealing, table, checkpoint.seq).await {
-                    // The channel of an index, perhaps: rows are enough to load the table.
-                    Err(Lost::Segment(lost)) if lost.kind() == ErrorKind::MissingChannel => {
+                    // They are of an index, perhaps: rows are enough to load the table. A channel does not come back.
+                    Err(Lost::Segment(lost)) if last || lost.kind() == ErrorKind::MissingChannel => {
                         let loaded = self.table(table).await.map_err(|_| Lost::Segment(lost))?;
                         Slot::Loaded(Arc::new(loaded))
                     }

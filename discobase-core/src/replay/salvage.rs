@@ -78,7 +78,7 @@ pub(crate) async fn salvage(reader: &Reader) -> Result<Option<Replayed>> {
     }
     let newest = scan.newest.unwrap_or_default();
     let history = History { position: position.clone(), base, chain, scan, newest };
-    let start = start(reader, &history, None).await.map_err(|error| match error {
+    let start = start(reader, &history, None, true).await.map_err(|error| match error {
         Lost::Segment(error) | Lost::Failed(error) => error,
     })?;
     let past = start.checkpoint.as_ref().map_or_else(Vec::new, |checkpoint| checkpoint.past.clone());

@@ -40,7 +40,7 @@ impl Engine {
                 Err(Lost::Failed(error)) => return Err(error),
                 Err(Lost::Segment(error)) if self.is_newer(table, &tried).await => superseded(&error),
                 Err(Lost::Segment(error)) => match lost.take() {
-                    None => self.wait_for_files(&mut lost, error).await,
+                    None => self.wait_for_files(&mut lost, error, false).await,
                     Some(error) => return self.without(unloaded, wanted, error).await.map(Some),
                 },
             }
@@ -67,25 +67,27 @@ impl Engine {
             match self.part(unloaded, wanted).await {
                 Ok(state) => return Ok(Some(state)),
                 Err(Lost::Failed(error)) => return Err(error),
-                // This state may be the newest, too, and have been given a newer base.
-                Err(Lost::Segment(error))
-                    if self.is_newer(table, &tried).await && !unloaded.has_base(&tried) =>
-                {
-                    superseded(&error);
+                Err(Lost::Segment(error)) => {
+                    let newer = self.is_newer(table, &tried).await;
+                    // This state may be the newest, too, and have been given a newer base.
+                    if newer && !unloaded.has_base(&tried) {
+                        superseded(&error);
+                        continue;
+                    }
+                    match lost.take() {
+                        None => self.wait_for_files(&mut lost, error, newer).await,
+                        Some(error) => return self.without(unloaded, wanted, error).await.map(Some),
+                    }
                 }
-                Err(Lost::Segment(error)) => match lost.take() {
-                    None => self.wait_for_files(&mut lost, error).await,
-                    Some(error) => return self.without(unloaded, wanted, error).await.map(Some),
-                },
             }
         }
     }
 
     /// Waits before a segment that is not there is tried again: its file may be there only a while after its message.
-    async fn wait_for_files(&self, lost: &mut Option<Error>, error: Error) {
+    async fn wait_for_files(&self, lost: &mut Option<Error>, error: Error, newer: bool) {
         *lost = Some(error);
-        // A follower has waited for a newer checkpoint already.
-        if self.role() == Role::Writer {
+        // A follower that found no newer checkpoint has waited for it already.
+        if newer || self.role() == Role::Writer {
             env::sleep(&*self.env, PATIENCE).await;
         }
     }
