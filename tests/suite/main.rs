@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod across_steps;
 mod aggregates;
 mod backups;
 mod bad_input;

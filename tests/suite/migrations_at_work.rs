@@ -1,11 +1,8 @@
 //! Steps, and what happens around them: checkpoints, crashes, lost replies, followers, writers.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use discobase::{Database, ErrorKind, Step, Table, TableChanges};
+use discobase::{Database, ErrorKind, RowChange, Step, Table, TableChanges};
 use discobase_guild::{Action, Rule};
 
 use crate::following::until;
@@ -20,9 +17,6 @@ crate::in_process!(
     a_lost_reply_does_not_apply_a_step_twice,
     a_follower_sees_what_a_step_did,
     a_follower_goes_by_what_others_made_of_a_table,
-    readers_meet_no_table_that_they_take_for_an_older_one,
-    a_session_writes_to_no_table_that_was_changed_since,
-    a_step_that_leaves_a_struct_behind_lets_nobody_write_it,
     a_dropped_table_holds_no_trimming_up,
     a_new_table_may_have_the_name_that_another_had,
     a_step_gives_way_to_writers,
@@ -202,110 +196,6 @@ async fn a_follower_goes_by_what_others_made_of_a_table(place: &Place) {
     lazy.close().await.unwrap();
 }
 
-/// Another column of the same name, so that the same structs fit, before and after.
-fn legacy_anew(version: &str, legacy: &str) -> Step {
-    let anew = |table: TableChanges| table.drop("legacy").add("legacy", Some(legacy.to_owned()));
-    Step::new(version, "legacy anew").table("profiles", anew)
-}
-
-/// Between the commit of a step and the moment the process that commits it knows what it has done, others read.
-async fn readers_meet_no_table_that_they_take_for_an_older_one(place: &Place) {
-    version_one(place, 4).await.close().await.unwrap();
-    for (version, legacy, of_snapshot) in [("1.1.0", "y", false), ("1.2.0", "z", true)] {
-        let db = place.builder().migrate_on_connect(false).build();
-        db.table::<one::Profile>().unwrap();
-        let steps = [legacy_anew("1.1.0", "y"), legacy_anew("1.2.0", "z")];
-        db.migrations(steps.into_iter().take(1 + usize::from(of_snapshot))).unwrap();
-        place.connect(&db).await.unwrap();
-        let read = async || match of_snapshot {
-            true => one::Profile::get(&db.snapshot().unwrap(), 1).await,
-            false => one::Profile::get(&db, 1).await,
-        };
-        let (migrator, begin) = (db.migrator(), db.stats().unwrap().seq);
-        let (mut up, mut met) = (pin!(migrator.up()), 0);
-        // Time for a commit, which is read before the migration hears of it.
-        let applied = loop {
-            if db.stats().unwrap().seq > begin {
-                met += 1;
-                assert_eq!(read().await.unwrap().unwrap().legacy.as_deref(), Some(legacy));
-            }
-            match poll_fn(|context| Poll::Ready(up.as_mut().poll(context))).await {
-                Poll::Ready(applied) => break applied,
-                Poll::Pending => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        };
-        assert_eq!(applied.unwrap(), [version]);
-        assert!(met > 0, "the commit was not met");
-        db.close().await.unwrap();
-    }
-}
-
-async fn a_session_writes_to_no_table_that_was_changed_since(place: &Place) {
-    version_one(place, 2).await.close().await.unwrap();
-    let db = place.builder().migrate_on_connect(false).build();
-    db.table::<one::Profile>().unwrap();
-    db.migrations([legacy_anew("1.1.0", "y")]).unwrap();
-    place.connect(&db).await.unwrap();
-    let legacy = async |id: u64| one::Profile::get(&db, id).await.unwrap().unwrap().legacy.clone();
-    let (session, new) = (db.session().unwrap(), db.session().unwrap());
-    let mut first = session.get::<one::Profile>(1).await.unwrap().unwrap();
-    first.legacy = Some("mine".into());
-    session.update(&mut first).await.unwrap();
-    new.add(one::profile(3, 3)).await.unwrap();
-    assert_eq!(db.migrator().up().await.unwrap(), ["1.1.0"]);
-    for session in [session, new] {
-        let error = session.commit().await.unwrap_err();
-        assert_eq!((error.kind(), error.place().table.as_deref()), (ErrorKind::Conflict, Some("profiles")));
-    }
-    assert_eq!(legacy(1).await.as_deref(), Some("y"), "nothing was written");
-    // Whoever begins it again writes what is read afterwards.
-    let session = db.session().unwrap();
-    let mut first = session.get::<one::Profile>(1).await.unwrap().unwrap();
-    first.legacy = Some("mine".into());
-    session.update(&mut first).await.unwrap();
-    session.commit().await.unwrap();
-    assert_eq!(legacy(1).await.as_deref(), Some("mine"));
-    db.close().await.unwrap();
-}
-
-async fn a_step_that_leaves_a_struct_behind_lets_nobody_write_it(place: &Place) {
-    #[derive(Debug, Clone, PartialEq, Table)]
-    struct Guest {
-        #[table(key)]
-        id: u64,
-        name: String,
-    }
-    #[derive(Debug, Clone, PartialEq, Table)]
-    #[table(name = "guest")]
-    struct UniqueGuest {
-        #[table(key)]
-        id: u64,
-        #[table(unique)]
-        name: String,
-    }
-    version_one(place, 1).await.close().await.unwrap();
-    let db = place.database();
-    db.table::<one::Profile>().unwrap();
-    db.table::<Guest>().unwrap();
-    place.connect(&db).await.unwrap();
-    Guest { id: 1, name: "Ann".into() }.save(&db).await.unwrap();
-    db.close().await.unwrap();
-    let db = place.builder().migrate_on_connect(false).build();
-    db.table::<one::Profile>().unwrap();
-    db.table::<UniqueGuest>().unwrap();
-    db.migrations([legacy_anew("1.1.0", "y")]).unwrap();
-    place.connect(&db).await.unwrap();
-    let error = db.migrator().up().await.unwrap_err();
-    assert_eq!((error.kind(), error.place().table.as_deref()), (ErrorKind::SchemaChanged, Some("guest")));
-    // The step was applied, and what it is about is read as it is now.
-    let first = one::Profile::get(&db, 1).await.unwrap().unwrap();
-    assert_eq!(first.legacy.as_deref(), Some("y"));
-    let error = UniqueGuest { id: 2, name: "Ann".into() }.save(&db).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SchemaChanged, "{error}");
-    one::profile(2, 2).save(&db).await.unwrap();
-    db.close().await.unwrap();
-}
-
 /// What is to be deleted of a table went with its channels; what is to be deleted of others does not wait for it.
 async fn a_dropped_table_holds_no_trimming_up(place: &Place) {
     let build = || {
@@ -383,7 +273,7 @@ async fn a_new_table_may_have_the_name_that_another_had(place: &Place) {
 
 async fn a_step_gives_way_to_writers(place: &Place) {
     let db = version_one(place, 4).await;
-    let raise = |row: &mut discobase::RowChange<'_>| {
+    let raise = |row: &mut RowChange<'_>| {
         let points: i32 = row.get("points")?;
         row.set("points", points + 1)
     };

@@ -89,10 +89,10 @@ impl Link {
         let mut known = self.known.lock();
         let redefined = self.engine.redefined();
         let tables = self.engine.tables();
-        let mut handles = Handles::default();
+        let mut handles = HashMap::new();
         for one in registered {
             if let Some(table) = tables.named(one.schema.name) {
-                handles.insert(one.type_id, Arc::new(Handle::new(one, table.def())?));
+                handles.insert(one.type_id, Handle::new(one, table.def())?);
             }
         }
         self.replace_handles(&mut known, handles, redefined);
@@ -106,7 +106,7 @@ impl Link {
         let tables = self.engine.tables();
         let fitting = registered.iter().filter_map(|one| {
             let handle = Handle::new(one, tables.named(one.schema.name)?.def()).ok()?;
-            Some((one.type_id, Arc::new(handle)))
+            Some((one.type_id, handle))
         });
         self.replace_handles(&mut known, fitting.collect(), redefined);
     }
@@ -121,20 +121,34 @@ impl Link {
         let mut known = self.known.lock();
         let redefined = self.engine.redefined();
         let tables = self.engine.tables();
-        let readable = registered.iter().filter_map(|one| {
-            Some((one.type_id, Arc::new(Handle::reading(one, slot(&known, &tables, one)?.def())?)))
-        });
+        let readable = registered
+            .iter()
+            .filter_map(|one| Some((one.type_id, Handle::reading(one, slot(&known, &tables, one)?.def())?)));
         let readable = readable.collect();
         self.replace_handles(&mut known, readable, redefined);
     }
 
-    /// Makes the handles anew of those structs that this process can do with the tables what it does: one that only reads
-    /// may have less than the tables.
+    /// Makes the handles anew after tables have changed in the midst of other work: of a process that writes those that
+    /// it had, and those that fit; of one that reads, as it [follows](Link::follow_definitions).
     pub(crate) fn refit(&self, registered: &[Registered]) {
-        match self.engine.role() {
-            Role::Writer => self.refresh_fitting(registered),
-            Role::Follower => self.follow_definitions(registered),
+        if self.engine.role() == Role::Follower {
+            return self.follow_definitions(registered);
         }
+        let mut known = self.known.lock();
+        let redefined = self.engine.redefined();
+        let (tables, had) = (self.engine.tables(), self.handles());
+        let fitting = registered.iter().filter_map(|one| {
+            let def = slot(&known, &tables, one)?.def();
+            let handle = match Handle::new(one, def) {
+                Ok(handle) => handle,
+                // Steps may be under way, and reads go on meanwhile.
+                Err(_) if had.contains_key(&one.type_id) => Handle::reading(one, def)?,
+                Err(_) => return None,
+            };
+            Some((one.type_id, handle))
+        });
+        let fitting = fitting.collect();
+        self.replace_handles(&mut known, fitting, redefined);
     }
 
     /// The table of a struct, whatever it is called by now.
@@ -143,9 +157,17 @@ impl Link {
     }
 
     /// `known` is locked from before the tables are looked at, so that no older handles replace newer ones.
-    fn replace_handles(&self, known: &mut Known, handles: Handles, redefined: u64) {
+    fn replace_handles(&self, known: &mut Known, handles: HashMap<TypeId, Handle>, redefined: u64) {
         known.extend(handles.iter().map(|(&of, handle)| (of, handle.id)));
-        self.handles.store(Arc::new(handles));
+        let had = self.handles();
+        let replaced = |(of, handle): (TypeId, Handle)| {
+            let handle = match had.get(&of) {
+                Some(earlier) => handle.in_place_of(earlier),
+                None => handle,
+            };
+            (of, Arc::new(handle))
+        };
+        self.handles.store(Arc::new(handles.into_iter().map(replaced).collect()));
         self.redefined.store(redefined, Ordering::Release);
     }
 

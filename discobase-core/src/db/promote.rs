@@ -54,7 +54,7 @@ impl Database {
     }
 
     /// What could be read as a struct that differs from its table can't be written as it.
-    fn write_fitting(&self, link: &Link) {
+    pub(super) fn write_fitting(&self, link: &Link) {
         link.refresh_fitting(&self.0.registry.lock().tables);
     }
 

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::batch::TableDef;
@@ -12,7 +13,7 @@ use crate::field::FieldError;
 use crate::ids::TableId;
 use crate::row::{Row, RowRef, RowWriter};
 use crate::schema::{Entity, TableSchema};
-use crate::tables::{Slot, Tables};
+use crate::tables::{Slot, Tables, goes_on_from};
 use crate::value::{Value, ValueRef};
 
 /// A struct that was registered.
@@ -97,6 +98,10 @@ pub(crate) struct Handle {
     /// Positions of the key's fields, in the struct's order.
     key: &'static [usize],
     bounded: bool,
+    /// The fields that records are of: what was read by one shape is not to be written by another.
+    shape: u64,
+    /// Why the struct can be read and not be written.
+    misfit: Option<Error>,
 }
 
 impl Handle {
@@ -115,8 +120,10 @@ impl Handle {
     /// As [`Handle::new`], for a process that only reads: the table may have more than the struct. `None` if its rows can't be
     /// read as the struct.
     pub(crate) fn reading(registered: &Registered, def: &Arc<TableDef>) -> Option<Self> {
-        let readable = !differences(registered, def).iter().any(Difference::keeps_from_reading);
-        readable.then(|| Self::unchecked(registered, def))
+        let differences = differences(registered, def);
+        let readable = !differences.iter().any(Difference::keeps_from_reading);
+        let misfit = (!differences.is_empty()).then(|| unwritable(registered, def, &differences));
+        readable.then(|| Self { misfit, ..Self::unchecked(registered, def) })
     }
 
     fn unchecked(registered: &Registered, def: &Arc<TableDef>) -> Self {
@@ -132,8 +139,30 @@ impl Handle {
             positions: def.columns.iter().map(|one| position(&one.name)).collect(),
             bounded: schema.columns.iter().any(|one| one.max_len.is_some()),
             key: schema.key().map_or(&[], |index| index.columns),
+            shape: shape(def),
+            misfit: None,
             def: Arc::clone(def),
         }
+    }
+
+    /// The handle in place of an earlier one: what was read by that may be written by this, where a step only added to
+    /// the table.
+    pub(crate) fn in_place_of(self, earlier: &Self) -> Self {
+        let goes_on = self.id == earlier.id && goes_on_from(&self.def, &earlier.def);
+        Self { shape: if goes_on { earlier.shape } else { self.shape }, ..self }
+    }
+
+    /// The fields that records are of which are read by it.
+    pub(crate) fn shape(&self) -> u64 {
+        self.shape
+    }
+
+    /// Whether the struct may be written.
+    ///
+    /// # Errors
+    /// `SchemaChanged` if it is enough for reading only.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.misfit.clone().map_or(Ok(()), Err)
     }
 
     /// Whether the table is in `tables` as it was when the struct was fitted to it.
@@ -155,14 +184,13 @@ impl Handle {
     /// Encodes a struct and checks the lengths of its values.
     ///
     /// # Errors
-    /// `SchemaChanged` if the table has a field that the struct lacks: its value would be lost. `TooLong`.
+    /// `SchemaChanged` if the struct is enough for reading only. `TooLong`.
     pub(crate) fn encode<T: Entity>(&self, value: &T) -> Result<Row> {
+        self.check_writable()?;
         let mut row = RowWriter::new(self.positions.len());
-        for (&position, column) in self.positions.iter().zip(&self.def.columns) {
+        for &position in &self.positions {
+            // A dropped column.
             let Some(position) = position else {
-                if !column.name.is_empty() {
-                    return Err(unknown_field(&self.def, &column.name));
-                }
                 row.put(ValueRef::Null);
                 continue;
             };
@@ -215,9 +243,25 @@ impl Handle {
     }
 }
 
+/// A number for the columns that a table has, and for what they allow.
+fn shape(def: &TableDef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    def.id.hash(&mut hasher);
+    for column in &def.columns {
+        (&column.name, &column.ty, column.nullable, column.max_len, &column.variants).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 /// Why a struct that may be read can't be written.
-fn unknown_field(def: &TableDef, field: &str) -> Error {
-    let text = "another program gave the table this field, which the struct does not have: its records can be read and \
-                deleted, and not written. Add the field to the struct";
-    Error::new(ErrorKind::SchemaChanged, text).in_table(&def.name).in_field(field)
+fn unwritable(registered: &Registered, def: &TableDef, differences: &[Difference]) -> Error {
+    let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    let text = format!(
+        "the struct {} is not what table {} is by now: {}. Its records can be read and deleted, and not written, until \
+         the struct fits the table, or a step makes the table fit the struct",
+        registered.type_name,
+        def.name,
+        texts.join("; "),
+    );
+    Error::new(ErrorKind::SchemaChanged, text).in_table(&def.name)
 }

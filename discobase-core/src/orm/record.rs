@@ -28,8 +28,7 @@ use crate::value::{Value, ValueRef};
 /// It derefs to the struct: change its fields, then call [`Record::update`].
 pub struct Record<T> {
     db: Database,
-    /// The journal the row is in: after a reconnect the same `db` may be another database.
-    journal: ChannelId,
+    home: Home,
     id: RowId,
     version: Seq,
     /// Of a row that a session wrote: what `id` and `version` turn out to be.
@@ -37,22 +36,37 @@ pub struct Record<T> {
     value: T,
 }
 
+/// Where a record is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Home {
+    /// The journal the row is in: after a reconnect the same `db` may be another database.
+    pub(crate) journal: ChannelId,
+    /// The table's fields by which it was read: a step may have put others in their place.
+    pub(crate) shape: u64,
+}
+
+impl Home {
+    pub(crate) fn of(journal: ChannelId, handle: &Handle) -> Self {
+        Self { journal, shape: handle.shape() }
+    }
+}
+
 impl<T> Record<T> {
     #[inline]
-    pub(crate) fn new(db: Database, journal: ChannelId, id: RowId, version: Seq, value: T) -> Self {
-        Self { db, journal, id, version, draft: None, value }
+    pub(crate) fn new(db: Database, home: Home, id: RowId, version: Seq, value: T) -> Self {
+        Self { db, home, id, version, draft: None, value }
     }
 
     /// A record of a session, if there is a draft.
     #[inline]
     pub(crate) fn drafted_as(
         db: Database,
-        journal: ChannelId,
+        home: Home,
         (id, version): (RowId, Seq),
         draft: Option<Draft>,
         value: T,
     ) -> Self {
-        Self { db, journal, id, version, draft: draft.map(Box::new), value }
+        Self { db, home, id, version, draft: draft.map(Box::new), value }
     }
 
     /// Makes it a record of a session, if it is one.
@@ -91,12 +105,23 @@ impl<T> Record<T> {
 
     /// Refuses to touch a row of a database that this record does not come from.
     pub(crate) fn check_home(&self, journal: ChannelId) -> Result<()> {
-        if self.journal == journal {
+        if self.home.journal == journal {
             return Ok(());
         }
         let text =
             "this record was read from another database than the one that is connected now: find it again";
-        Err(Error::new(ErrorKind::Conflict, text).in_channel(self.journal))
+        Err(Error::new(ErrorKind::Conflict, text).in_channel(self.home.journal))
+    }
+
+    /// Refuses to write a struct over fields that are not those it was read from.
+    pub(crate) fn check_shape(&self, handle: &Handle) -> Result<()> {
+        if self.home.shape == handle.shape() {
+            return Ok(());
+        }
+        let text = "a migration has changed the table's fields since this record was read: find it again and repeat the \
+                    change";
+        let error = Error::new(ErrorKind::Conflict, text).in_table(&handle.def.name);
+        Err(error.with_key(format!("row {}", self.id())))
     }
 
     /// The row's identity in its table: never reused, not even after a delete.
@@ -229,7 +254,8 @@ impl<T: Entity> Record<T> {
         id: RowId,
         stored: Stored<'_>,
     ) -> Result<Self> {
-        Ok(Self::new(db.clone(), journal, id, stored.version, handle.decode(stored.row)?))
+        let value = handle.decode(stored.row)?;
+        Ok(Self::new(db.clone(), Home::of(journal, handle), id, stored.version, value))
     }
 
     /// The record with these key values: found at once, if the table is in memory.
@@ -341,7 +367,7 @@ impl<T> DerefMut for Record<T> {
 
 impl<T: Clone> Clone for Record<T> {
     fn clone(&self) -> Self {
-        Self::new(self.db.clone(), self.journal, self.id, self.version, self.value.clone())
+        Self::new(self.db.clone(), self.home, self.id, self.version, self.value.clone())
             .drafted(self.draft.as_deref())
     }
 }
@@ -349,7 +375,7 @@ impl<T: Clone> Clone for Record<T> {
 /// Two records are equal if they are the same row in the same version with the same values.
 impl<T: PartialEq> PartialEq for Record<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.journal == other.journal && self.place() == other.place() && self.value == other.value
+        self.home.journal == other.home.journal && self.place() == other.place() && self.value == other.value
     }
 }
 

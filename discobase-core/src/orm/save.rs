@@ -10,9 +10,9 @@ use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ChannelId, RowId, Seq};
+use crate::ids::{RowId, Seq};
 use crate::orm::model::{deleted, lifecycle};
-use crate::orm::record::Record;
+use crate::orm::record::{Home, Record};
 use crate::schema::Entity;
 use crate::session::{Write, WriteSet};
 use crate::tables::{Found, Slot};
@@ -26,18 +26,19 @@ async fn commit<T: Entity>(
     deadline: Option<Duration>,
     make: impl FnOnce(&Engine, &Handle) -> Result<Vec<Write>>,
 ) -> Result<Committed> {
-    let (engine, set) = db.with::<T, _>(|engine, handle| {
-        Ok((Arc::clone(engine), WriteSet::of(&handle.def, make(engine, handle)?)))
+    let (engine, home, set) = db.with::<T, _>(|engine, handle| {
+        let set = WriteSet::of(&handle.def, make(engine, handle)?);
+        Ok((Arc::clone(engine), Home::of(engine.journal(), handle), set))
     })?;
     let set = WriteSet { numbered: set.writes.len() > 1, ..set };
     let committed = engine.commit_by(set, deadline.or(db.deadline())).await?;
     let rows = committed.written.into_iter().map(|written| written.row).collect();
-    Ok(Committed { journal: engine.journal(), version: committed.seq, rows })
+    Ok(Committed { home, version: committed.seq, rows })
 }
 
 /// What a commit made: its number, and the ids of the rows it inserted.
 struct Committed {
-    journal: ChannelId,
+    home: Home,
     version: Seq,
     rows: Vec<RowId>,
 }
@@ -83,12 +84,12 @@ impl<T: Entity> Save<T> {
     async fn run(self) -> Result<Record<T>> {
         let Self { mut value, db, deadline } = self;
         lifecycle::before_save(&db, std::slice::from_mut(&mut value)).await?;
-        let Committed { journal, version, rows } =
+        let Committed { home, version, rows } =
             commit::<T>(&db, deadline, |_, handle| Ok(vec![lifecycle::insert(handle, &value)?])).await?;
         let id = rows.first().copied().unwrap_or_default();
         lifecycle::numbered(&mut value, id)?;
         lifecycle::after_save(&db, &value).await;
-        Ok(Record::new(db, journal, id, version, value))
+        Ok(Record::new(db, home, id, version, value))
     }
 }
 
@@ -131,7 +132,7 @@ impl<T: Entity> SaveAll<T> {
             return Ok(Vec::new());
         }
         lifecycle::before_save(&db, &mut values).await?;
-        let Committed { journal, version, rows } = commit::<T>(&db, deadline, |_, handle| {
+        let Committed { home, version, rows } = commit::<T>(&db, deadline, |_, handle| {
             let insert = |(position, value)| {
                 lifecycle::insert(handle, value).map_err(|error| error.at_position(position))
             };
@@ -145,7 +146,7 @@ impl<T: Entity> SaveAll<T> {
             lifecycle::after_save(&db, value).await;
         }
         let records = values.into_iter().zip(rows);
-        Ok(records.map(|(value, id)| Record::new(db.clone(), journal, id, version, value)).collect())
+        Ok(records.map(|(value, id)| Record::new(db.clone(), home, id, version, value)).collect())
     }
 }
 
@@ -181,6 +182,7 @@ impl<'a, T: Entity> Update<'a, T> {
         let found = stored::<T>(&db, id).await?;
         let (engine, set) = db.with::<T, _>(|engine, handle| {
             record.check_home(engine.journal())?;
+            record.check_shape(handle)?;
             let value: &mut T = record;
             let mut values = handle.encode(value)?;
             // Only a row that is durably what this record already says needs no commit.

@@ -9,7 +9,7 @@ use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::RowId;
 use crate::lookup::Wanted;
-use crate::orm::record::Record;
+use crate::orm::record::{Home, Record};
 use crate::orm::session::Shared;
 use crate::orm::snapshot::Snapshot;
 use crate::query::exec::Query;
@@ -74,7 +74,8 @@ impl Reading<'_> {
     pub(crate) fn record<T: Entity>(&self, id: RowId, stored: Stored<'_>) -> Result<Record<T>> {
         let draft = self.session.and_then(|session| session.draft(self.handle.id, stored.version));
         let value = self.handle.decode(stored.row)?;
-        Ok(Record::drafted_as(self.db.clone(), self.engine.journal(), (id, stored.version), draft, value))
+        let home = Home::of(self.engine.journal(), self.handle);
+        Ok(Record::drafted_as(self.db.clone(), home, (id, stored.version), draft, value))
     }
 
     /// Evaluates the queries in a query's condition; false if a table that they read is not in memory.

@@ -130,6 +130,7 @@ impl<T: Entity> UpdateWhere<T> {
         let Self { filters, set, deadline, .. } = self;
         let database = target.db().identity();
         execute::<T>(target, deadline, |handle| {
+            handle.check_writable()?;
             statement::<T>(handle, database, filters, Change::Set(local_assigns::<T>(handle, set)))
         })
         .await

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::engine::feed::{Feed, Item};
-use crate::db::engine::news::{Kept, News, RowNews};
+use crate::db::engine::news::{Kept, News, RowNews, fields_replaced};
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{RowId, Seq};
@@ -19,7 +19,7 @@ use crate::query::column::Filter;
 use crate::query::expr::{Columns, Expr};
 use crate::row::RowRef;
 use crate::schema::Entity;
-use crate::tables::{Stored, Tables, comparable, value_in};
+use crate::tables::{Slot, Stored, Tables, comparable, goes_on_from, value_in};
 use crate::value::ValueRef;
 
 /// How many changes wait for a watcher by default.
@@ -100,7 +100,8 @@ pub enum Watched<T> {
 /// Every commit after the one the watch [begins](Watch::seq) at comes exactly once and whole, unless the watcher is so
 /// slow that more changes wait than the [buffer](Watch::buffer) holds. Then it is told so with [`Watched::Lagged`]. The
 /// stream ends when the database is closed; it gives an error first when this process stops because it was fenced or
-/// the journal is damaged.
+/// the journal is damaged. It ends with the error `SchemaChanged`, too, where a migration put other fields in the place
+/// of those that this watch reads: make another one.
 ///
 /// ```no_run
 /// # use discobase_core as discobase;
@@ -144,14 +145,27 @@ pub struct Watch<T> {
 
 impl<T: Entity> Watch<T> {
     pub(crate) fn new(db: &Database) -> Result<Self> {
-        db.with::<T, _>(|engine, handle| {
+        // A step may be applied in the midst of it.
+        loop {
+            if let Some(watch) = Self::begin(db)? {
+                return Ok(watch);
+            }
+        }
+    }
+
+    /// A watch, unless the handle is not of the state that it begins at.
+    fn begin(db: &Database) -> Result<Option<Self>> {
+        db.with_tables::<T, _>(|engine, handle, _| {
             let (feed, tables) = engine.watch(handle.id, CAPACITY);
+            if !handle.fits(&tables) {
+                return Ok(None);
+            }
             if tables.get(handle.id).is_some_and(|table| table.unloaded().is_some()) {
                 let text = "the table is not in memory, and changes are told with what was before them: await \
                             db.load::<T>() first";
                 return Err(Error::new(ErrorKind::TableNotReady, text).in_table(&handle.def.name));
             }
-            Ok(Self {
+            Ok(Some(Self {
                 db: db.clone(),
                 engine: Arc::clone(engine),
                 handle: Arc::clone(handle),
@@ -159,7 +173,7 @@ impl<T: Entity> Watch<T> {
                 begin: tables.seq(),
                 filter: None,
                 table: std::marker::PhantomData,
-            })
+            }))
         })
     }
 
@@ -194,12 +208,17 @@ impl<T: Entity> Watch<T> {
     /// given yet is in them.
     ///
     /// # Errors
-    /// `Invalid` when a stored value is none of its field's type.
+    /// `SchemaChanged` when a migration has put other fields in the place of those that this watch reads. `Invalid` when a
+    /// stored value is none of its field's type.
     pub fn records(&mut self) -> Result<Vec<Record<T>>> {
         self.check()?;
         let tables: Arc<Tables> = self.engine.rewind(&self.feed);
         self.begin = tables.seq();
-        let Some(table) = tables.loaded(self.handle.id) else { return Ok(Vec::new()) };
+        let slot = tables.get(self.handle.id);
+        if let Some(slot) = slot.filter(|slot| !goes_on_from(slot.def(), &self.handle.def)) {
+            return Err(fields_replaced(slot.def()));
+        }
+        let Some(table) = slot.and_then(Slot::loaded) else { return Ok(Vec::new()) };
         let wanted = table.rows().filter(|(_, stored)| self.wants(Some(*stored)));
         wanted.map(|(id, stored)| self.record(id, stored)).collect()
     }

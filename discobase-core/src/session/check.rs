@@ -8,7 +8,7 @@ use crate::ids::{RowId, Seq, TableId};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
 use crate::session::{Write, auto};
-use crate::tables::{ApplyError, TableState, Tables, Taken, Unfit, value_in};
+use crate::tables::{ApplyError, TableState, Tables, Taken, Unfit, goes_on_from, value_in};
 
 /// A table.
 pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>, Error> {
@@ -20,10 +20,10 @@ pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>,
     })
 }
 
-/// Whether a table still has the columns that writes were made for. Others may have come to them.
+/// Whether a table still has the columns that something was made for.
 pub(super) fn check_definition(tables: &Tables, def: &Arc<TableDef>) -> Result<(), Error> {
     let now = tables.get(def.id).map(|slot| slot.def());
-    if now.is_none_or(|now| Arc::ptr_eq(now, def) || now.columns.starts_with(&def.columns)) {
+    if now.is_none_or(|now| Arc::ptr_eq(now, def) || goes_on_from(now, def)) {
         return Ok(());
     }
     let text = "a migration has changed the table's fields since this was begun: nothing was written, begin it again";

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::query::exec::Query;
 use crate::query::expr::Expr;
+use crate::session::check::check_definition;
 use crate::tables::{Slot, TableState, Tables};
 
 /// One thing that was read of a table: all rows that satisfy a condition, or one row. Columns are column ids.
@@ -34,6 +35,7 @@ impl Reads {
             let (Some(before), Some(after)) = (self.of.get(*table), newest.get(*table)) else {
                 return Err(changed(self.of.get(*table)));
             };
+            check_definition(newest, before.def())?;
             // A table that was changed was loaded for it. If what it was before is not known, nothing is certain.
             let both = before.loaded().zip(after.loaded());
             let same = before.last_change() == after.last_change()

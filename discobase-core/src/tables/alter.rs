@@ -79,6 +79,15 @@ fn is_wider(old: &ColumnDef, new: &ColumnDef) -> bool {
         && old.variants.iter().all(|variant| new.variants.contains(variant))
 }
 
+/// Whether what was made for a table's earlier definition is right under this one: the columns that there were have their
+/// names and places, and allow what they did. Others may have come to them.
+pub(crate) fn goes_on_from(new: &TableDef, old: &TableDef) -> bool {
+    let goes_on = |(old, new): (&ColumnDef, &ColumnDef)| {
+        old.name == new.name && old.default == new.default && is_wider(old, new)
+    };
+    new.columns.len() >= old.columns.len() && old.columns.iter().zip(&new.columns).all(goes_on)
+}
+
 /// Why a column can't have a value, if it can't.
 fn refusal(column: &ColumnDef, value: ValueRef<'_>) -> Option<&'static str> {
     let within = |length: usize| column.max_len.is_none_or(|most| length <= most as usize);

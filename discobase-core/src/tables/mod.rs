@@ -26,7 +26,7 @@ mod unloaded;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use alter::Unfit;
+pub(crate) use alter::{Unfit, goes_on_from};
 pub(crate) use index::{KeyValues, sort_key_of, value_in};
 pub(crate) use load::TableLoad;
 pub(crate) use overlay::Found;

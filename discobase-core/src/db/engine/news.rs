@@ -9,13 +9,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::batch::{Commit, Op};
+use crate::batch::{Commit, Op, TableDef};
 use crate::db::engine::Engine;
 use crate::db::engine::feed::Feed;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::Row;
-use crate::tables::{Stored, TableState, Tables};
+use crate::tables::{Slot, Stored, TableState, Tables, goes_on_from};
 
 /// What one commit did to one table.
 #[derive(Debug)]
@@ -59,14 +59,12 @@ pub(super) struct Watchers {
 impl Engine {
     /// Makes the state after `commits` visible.
     pub(super) fn show(&self, after: Tables, commits: &[Commit]) {
-        self.watchers.publish(&self.visible, after, |before, _, watched| news_of(before, commits, watched));
+        self.watchers.publish(&self.visible, after, |before, _, watched| told_of(before, commits, watched));
     }
 
     /// Makes a state visible whose commits are not known one by one.
     pub(super) fn show_difference(&self, after: Tables) {
-        self.watchers.publish(&self.visible, after, |before, after, watched| {
-            difference(before.loaded(watched), after.loaded(watched), after.seq()).into_iter().collect()
-        });
+        self.watchers.publish(&self.visible, after, told_of_difference);
     }
 
     /// Watches a table from the state that is visible now, which comes with it.
@@ -104,21 +102,65 @@ impl Watchers {
         &self,
         visible: &ArcSwap<Tables>,
         after: Tables,
-        news: impl Fn(&Tables, &Tables, TableId) -> Vec<News>,
+        told: impl Fn(&Tables, &Tables, TableId) -> Told,
     ) {
         let mut feeds = self.feeds.lock();
         let before = visible.load_full();
         let after = Arc::new(after);
         visible.store(Arc::clone(&after));
         feeds.retain(|feed| Arc::strong_count(feed) > 1);
-        let mut made: HashMap<TableId, Vec<Arc<News>>> = HashMap::new();
-        for feed in feeds.iter() {
-            let news = made
-                .entry(feed.table())
-                .or_insert_with(|| news(&before, &after, feed.table()).into_iter().map(Arc::new).collect());
-            feed.push(news);
-        }
+        let mut made: HashMap<TableId, Told> = HashMap::new();
+        feeds.retain(|feed| {
+            let told = made.entry(feed.table()).or_insert_with(|| told(&before, &after, feed.table()));
+            feed.push(&told.news);
+            told.ends.iter().for_each(|error| feed.end(Some(error)));
+            told.ends.is_none()
+        });
     }
+}
+
+/// What those who watch a table are told of what becomes visible.
+struct Told {
+    news: Vec<Arc<News>>,
+    /// Why they are told nothing more.
+    ends: Option<Error>,
+}
+
+/// What is told of commits, `before` being the state before the first.
+fn told_of(before: &Tables, commits: &[Commit], watched: TableId) -> Told {
+    let table = before.get(watched);
+    let same_fields = commits.iter().take_while(|commit| !replaces_fields(table, commit, watched)).count();
+    let news = news_of(before, commits.get(..same_fields).unwrap_or_default(), watched);
+    Told {
+        news: news.into_iter().map(Arc::new).collect(),
+        ends: table.filter(|_| same_fields < commits.len()).map(|table| fields_replaced(table.def())),
+    }
+}
+
+/// What is told of two states between which there were commits that nobody knows.
+fn told_of_difference(before: &Tables, after: &Tables, watched: TableId) -> Told {
+    let slots = before.get(watched).zip(after.get(watched));
+    if let Some((old, _)) = slots.filter(|(old, new)| !goes_on_from(new.def(), old.def())) {
+        return Told { news: Vec::new(), ends: Some(fields_replaced(old.def())) };
+    }
+    let news = difference(before.loaded(watched), after.loaded(watched), after.seq());
+    Told { news: news.into_iter().map(Arc::new).collect(), ends: None }
+}
+
+/// Whether a commit puts other fields in the place of those that a watcher of the table knows.
+fn replaces_fields(table: Option<&Slot>, commit: &Commit, watched: TableId) -> bool {
+    let replaces = |op: &Op| match op {
+        Op::Alter(def) if def.id == watched => table.is_some_and(|table| !goes_on_from(def, table.def())),
+        _ => false,
+    };
+    commit.ops.iter().any(replaces)
+}
+
+/// What those who watch a table get in place of records that they would misread.
+pub(crate) fn fields_replaced(def: &TableDef) -> Error {
+    let text = "a migration has changed the fields of the table that is watched: make another watch, and take its records \
+                anew";
+    Error::new(ErrorKind::SchemaChanged, text).in_table(&def.name)
 }
 
 /// What the commits did to a table, `before` being the state before the first.

@@ -157,9 +157,11 @@ impl Migrator {
         let _turn = self.db.0.turn.lock().await;
         let connection = self.db.connection()?;
         let steps = self.db.0.steps.lock().clone();
-        let done = up(&connection.link, &steps).await?;
-        self.db.fit(&connection.link).await?;
-        Ok(done)
+        let done = match up(&connection.link, &steps).await {
+            Ok(done) => self.db.fit(&connection.link).await.map(|()| done),
+            Err(error) => Err(error),
+        };
+        done.inspect_err(|_| self.db.write_fitting(&connection.link))
     }
 
     /// Reverts the steps that lead beyond `version`, the last one first. The versions that were left. Tables whose

@@ -17,7 +17,7 @@ use crate::ids::Seq;
 use crate::orm::draft::Fate;
 use crate::orm::find::Find;
 use crate::orm::model::{deleted, lifecycle};
-use crate::orm::record::Record;
+use crate::orm::record::{Home, Record};
 use crate::orm::source::{Origin, Reading, sealed};
 use crate::orm::table::Table as _;
 use crate::orm::write::{self, Target};
@@ -180,7 +180,8 @@ impl Session {
         let done = done.await?;
         let id = done.written.first().map(|written| written.row).unwrap_or_default();
         let version = done.written.first().map(|written| written.version).unwrap_or_default();
-        Ok(Record::new(done.db, done.journal, id, version, value).drafted(done.draft.as_ref()))
+        let home = Home::of(done.journal, &done.handle);
+        Ok(Record::new(done.db, home, id, version, value).drafted(done.draft.as_ref()))
     }
 
     /// Writes a record's current values over the row's. If nothing changed, nothing is written.
@@ -193,8 +194,9 @@ impl Session {
         let (row, version) = self.shared.identity(record)?;
         lifecycle::before_update::<T>(self.db(), record).await?;
         self.shared.know::<T>(row).await?;
-        let value: &mut T = record;
         let done = self.shared.execute::<T>(|handle| {
+            record.check_shape(handle)?;
+            let value: &mut T = record;
             let mut values = handle.encode(value)?;
             if self.shared.is_so(handle.id, row, version, &values) {
                 self.shared.note(|| Read::Row { table: handle.id, row });

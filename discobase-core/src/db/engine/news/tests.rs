@@ -1,7 +1,7 @@
 //! What watchers are told of commits, and of states whose commits are not known.
 
 use super::*;
-use crate::batch::TableDef;
+use crate::batch::ColumnDef;
 use crate::ids::ChannelId;
 use crate::patch::Patch;
 use crate::row::RowWriter;
@@ -106,4 +106,46 @@ fn a_difference_is_told_as_one_commit() {
     let expected: Told = vec![(4, vec![(1, Some(1), None), (3, Some(3), Some(33)), (4, None, Some(4))])];
     assert_eq!(told(news.as_slice()), expected);
     assert!(difference(after.loaded(TABLE), after.loaded(TABLE), after.seq()).is_none());
+}
+
+/// The table with a column more for each name.
+fn alter(names: &[&str]) -> Op {
+    let column = |name: &&str| ColumnDef {
+        name: (*name).to_owned(),
+        ty: "i64".to_owned(),
+        variants: Vec::new(),
+        nullable: true,
+        max_len: None,
+        default: None,
+    };
+    let def = tables(&[]).get(TABLE).unwrap().def().as_ref().clone();
+    Op::Alter(Box::new(TableDef { columns: names.iter().map(column).collect(), ..def }))
+}
+
+#[test]
+fn who_watches_is_told_nothing_of_other_fields() {
+    let before = tables(&[commit(2, vec![insert(1, 10), alter(&["a"])])]);
+    let commits = [
+        commit(3, vec![alter(&["a", "b"]), update(1, 11)]),
+        commit(4, vec![update(1, 12), alter(&["c", "b"])]),
+        commit(5, vec![alter(&["a", "b"]), update(1, 13)]),
+    ];
+    let told = told_of(&before, &commits[..1], TABLE);
+    assert!(told.news.len() == 1 && told.ends.is_none(), "another column harms nobody");
+    let told = told_of(&before, &commits, TABLE);
+    assert_eq!(told.news.iter().map(|news| news.seq.get()).collect::<Vec<_>>(), [3]);
+    assert_eq!(told.ends.map(|error| error.kind()), Some(ErrorKind::SchemaChanged));
+    let other = told_of(&before, &commits, TableId::new(2));
+    assert!(other.news.is_empty() && other.ends.is_none(), "another table");
+
+    let after = |last: usize| {
+        let mut after = before.clone();
+        commits.iter().take(last).for_each(|commit| after.apply(commit).unwrap());
+        after
+    };
+    let told = told_of_difference(&before, &after(1), TABLE);
+    assert!(told.news.len() == 1 && told.ends.is_none());
+    let told = told_of_difference(&before, &after(2), TABLE);
+    assert_eq!(told.news.len(), 0);
+    assert_eq!(told.ends.map(|error| error.kind()), Some(ErrorKind::SchemaChanged));
 }
