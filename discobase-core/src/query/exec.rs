@@ -12,7 +12,7 @@ use crate::lookup::Wanted;
 use crate::query::expr::{Columns as _, Compare, Expr};
 use crate::query::matcher::{Matcher, RowColumns};
 use crate::query::paging::After;
-use crate::query::plan::{Access, Plan, conjuncts, plan};
+use crate::query::plan::{Access, Plan, conjuncts, plan, plan_by_keys, plan_for};
 use crate::row::RowRef;
 use crate::schema::IndexKind;
 use crate::tables::{SortKey, Stored, TableState};
@@ -110,11 +110,11 @@ impl Query {
         if page.left == 0 {
             return ControlFlow::Continue(());
         }
-        let plan = plan(table.def(), self.filter.as_ref());
+        let plan = self.plan(table.def());
         if self.order.is_empty() {
             return self.matches(table, &plan, |found| page.push(found));
         }
-        match self.in_order(table.def(), &plan) {
+        match self.in_order(table.def(), &plan.access) {
             Some(ordered) => self.walk(table, &plan, &ordered, |found| page.push(found)),
             None => self.sorted(table, &plan).into_iter().try_for_each(|found| page.push(found)),
         }
@@ -187,8 +187,16 @@ impl Query {
 
     /// Whether an index leads right to the rows that match, in their order.
     pub(crate) fn is_led_to(&self, table: &TableDef) -> bool {
-        let plan = plan(table, self.filter.as_ref());
-        is_whole(&plan) && self.in_order(table, &plan).is_some()
+        let plan = self.plan(table);
+        is_whole(&plan) && self.in_order(table, &plan.access).is_some()
+    }
+
+    /// The way to the rows: one that has them in their order, if there is one that is as good.
+    pub(super) fn plan(&self, table: &TableDef) -> Plan<'_> {
+        if self.order.is_empty() {
+            return plan(table, self.filter.as_ref());
+        }
+        plan_for(table, self.filter.as_ref(), |access| self.in_order(table, access).is_some())
     }
 
     /// How many of so many rows are on the page.
@@ -199,7 +207,7 @@ impl Query {
 
     /// The keys of an index that have all rows which can match, if the filter says them and they are few.
     pub(crate) fn wanted(&self, table: &TableDef) -> Option<Wanted> {
-        let Access::Keys { index, columns, keys } = plan(table, self.filter.as_ref()).access else {
+        let Access::Keys { index, columns, keys } = plan_by_keys(table, self.filter.as_ref()).access else {
             return None;
         };
         // A lookup finds whole keys only.
@@ -239,7 +247,7 @@ impl Query {
     }
 
     /// The index that has the rows in their order already, if the plan goes through it or needs no other.
-    pub(super) fn in_order(&self, table: &TableDef, plan: &Plan<'_>) -> Option<Ordered> {
+    pub(super) fn in_order(&self, table: &TableDef, access: &Access) -> Option<Ordered> {
         let mut fixed = Vec::new();
         self.filter.iter().for_each(|filter| conjuncts(filter, &mut fixed));
         let is_fixed = |column: usize| {
@@ -256,7 +264,7 @@ impl Query {
             index.columns.get(fixed..).is_some_and(|behind| behind.starts_with(&columns))
         };
         let defs = &table.indexes;
-        let (index, fixed, low, high) = match &plan.access {
+        let (index, fixed, low, high) = match access {
             Access::Range { index, fixed, low, high } => (*index, *fixed, low.clone(), high.clone()),
             // With a filter that no index helps with, looking at the rows one after the other and sorting the few that
             // match beats looking at all of them here and there.

@@ -55,8 +55,8 @@ fn way(access: &Access) -> (Option<usize>, &'static str) {
 impl Query {
     /// How the rows would be found. It looks at the rows as the query does, and makes nothing of them.
     pub(crate) fn explain(&self, table: &TableState) -> Explain {
-        let (def, plan) = (table.def(), plan(table.def(), self.filter.as_ref()));
-        let ordered = if self.order.is_empty() { None } else { self.in_order(def, &plan) };
+        let (def, plan) = (table.def(), self.plan(table.def()));
+        let ordered = if self.order.is_empty() { None } else { self.in_order(def, &plan.access) };
         let (index, access) = match &ordered {
             Some(ordered) if plan.access == Access::Scan => (Some(ordered.index), "order"),
             _ => way(&plan.access),
@@ -83,7 +83,7 @@ impl Query {
             Ask::Rows if self.is_counted_by_index(def) => Some(self.explain_count(table)),
             Ask::Least(column) | Ask::Greatest(column) => {
                 let end = self.to_extreme(def, column, matches!(ask, Ask::Greatest(_)))?;
-                let (index, _) = way(&plan(def, end.filter.as_ref()).access);
+                let (index, _) = way(&end.plan(def).access);
                 Some(Explain::new(def, index, "end", end.looked_at(table), table.len()))
             }
             _ => None,

@@ -42,17 +42,63 @@ struct Way {
 /// Which of the terms.
 type Places = SmallVec<[usize; 4]>;
 
+/// A way is not taken for another that sees to more of the filter if it is likely so many times as cheap.
+const DEARER: usize = 32;
+/// A way of less is one to single rows: there is nothing to be gained.
+const SEVERAL: usize = 1_000;
+
 /// Chooses a plan. Columns in `filter` are column ids, and operands are as they compare.
 pub(crate) fn plan<'a>(table: &TableDef, filter: Option<&'a Expr>) -> Plan<'a> {
-    let mut terms = Vec::new();
-    if let Some(filter) = filter {
-        conjuncts(filter, &mut terms);
+    plan_for(table, filter, |_| false)
+}
+
+/// Chooses a plan for who wants the rows in an order, which some ways have.
+pub(crate) fn plan_for<'a>(
+    table: &TableDef,
+    filter: Option<&'a Expr>,
+    has_order: impl Fn(&Access) -> bool,
+) -> Plan<'a> {
+    let terms = terms(filter);
+    let mut ways = ways(table, &terms);
+    let Some(mut best) = cheapest(&mut ways) else { return Plan { access: Access::Scan, rest: terms } };
+    for way in ways {
+        let of_all = best.kept.iter().all(|place| way.kept.contains(place));
+        // What sees to more leads to some of the same rows, and to no others.
+        let better = way.kept.len() > best.kept.len() || (has_order(&way.access) && !has_order(&best.access));
+        if best.cost >= SEVERAL && of_all && better && way.cost <= best.cost.saturating_mul(DEARER) {
+            best = way;
+        }
     }
+    planned(terms, best)
+}
+
+/// The plan of the fewest keys, for who looks them up one by one.
+pub(crate) fn plan_by_keys<'a>(table: &TableDef, filter: Option<&'a Expr>) -> Plan<'a> {
+    let terms = terms(filter);
+    match cheapest(&mut ways(table, &terms)) {
+        Some(way) => planned(terms, way),
+        None => Plan { access: Access::Scan, rest: terms },
+    }
+}
+
+fn terms(filter: Option<&Expr>) -> Vec<&Expr> {
+    let mut terms = Vec::new();
+    filter.into_iter().for_each(|filter| conjuncts(filter, &mut terms));
+    terms
+}
+
+fn ways(table: &TableDef, terms: &[&Expr]) -> Vec<Way> {
     let indexes = table.indexes.iter().enumerate();
-    let ways = indexes.filter_map(|(position, index)| through(position, index, &terms));
-    let Some(way) = ways.min_by_key(|way| way.cost) else {
-        return Plan { access: Access::Scan, rest: terms };
-    };
+    indexes.filter_map(|(position, index)| through(position, index, terms)).collect()
+}
+
+/// Takes the cheapest way out, of several the first.
+fn cheapest(ways: &mut Vec<Way>) -> Option<Way> {
+    let (place, _) = ways.iter().enumerate().min_by_key(|(_, way)| way.cost)?;
+    Some(ways.remove(place))
+}
+
+fn planned<'a>(terms: Vec<&'a Expr>, way: Way) -> Plan<'a> {
     let rest = terms.into_iter().enumerate().filter(|(place, _)| !way.kept.contains(place));
     Plan { access: way.access, rest: rest.map(|(_, term)| term).collect() }
 }
