@@ -90,7 +90,7 @@ pub struct ReferenceSchema {
 pub struct IndexSchema {
     /// What it is for.
     pub kind: IndexKind,
-    /// The columns, as positions in [`TableSchema::columns`]; several only for a composite key.
+    /// The columns, as positions in [`TableSchema::columns`]; several of a composite one.
     pub columns: &'static [usize],
     /// The plain name of its channel: table and columns, joined by `_`.
     pub channel: &'static str,

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Expr, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
 
-use crate::attr::{self, FieldOptions, OnDelete, Place, Relation};
+use crate::attr::{self, Composite, FieldOptions, OnDelete, Place, Relation};
 use crate::case::snake_case;
 use crate::errors::Errors;
 use crate::krate;
@@ -33,6 +33,8 @@ pub(crate) struct Table<'a> {
     pub(crate) validator: Option<Ident>,
     /// The relations to records that refer to those of this table.
     pub(crate) relations: Vec<Relation>,
+    /// The indexes of several fields, apart from a composite key.
+    pub(crate) composites: Vec<Composite>,
 }
 
 /// A name, and the tokens it came from.
@@ -112,6 +114,7 @@ impl<'a> Table<'a> {
             garde: options.garde,
             validator: options.validator,
             relations: options.relations,
+            composites: options.composites,
         }
     }
 
@@ -125,7 +128,7 @@ impl<'a> Table<'a> {
         self.fields.iter().filter(|field| field.options.skip.is_none() && field.options.embed.is_some())
     }
 
-    /// The indexes: the key first, then the others in the order of their columns.
+    /// The indexes: the key first, then those of one column in the order of the columns, then those of several.
     pub(crate) fn indexes(&self) -> Vec<Index<'_>> {
         let mut indexes: Vec<Index<'_>> = Vec::new();
         let table = &self.name.text;
@@ -158,7 +161,27 @@ impl<'a> Table<'a> {
                 index.references = Some((parent, action.unwrap_or_default()));
             }
         }
+        indexes.extend(self.composites.iter().filter_map(|composite| self.composite(composite)));
         indexes
+    }
+
+    /// An index of several fields; `None` if one of them is no column.
+    fn composite<'t>(&'t self, composite: &'t Composite) -> Option<Index<'t>> {
+        let (mut columns, mut channel) = (Vec::new(), self.name.text.clone());
+        for ident in &composite.fields {
+            let (position, field) = self.columns().enumerate().find(|(_, field)| field.ident == ident)?;
+            columns.push(position);
+            channel = format!("{channel}_{}", field.name.text);
+        }
+        let kind = if composite.option == "unique" { Kind::Unique } else { Kind::Index };
+        Some(Index { kind, columns, channel, option: &composite.option, references: None })
+    }
+
+    /// Whether a field's values are compared by an index.
+    pub(crate) fn is_indexed(&self, field: &Field<'_>) -> bool {
+        let options = &field.options;
+        let alone = options.key.is_some() || options.unique.is_some() || options.index.is_some();
+        alone || self.composites.iter().any(|composite| composite.fields.contains(field.ident))
     }
 }
 

@@ -44,6 +44,8 @@ impl Place {
                 "has_many",
                 "has_one",
                 "many_to_many",
+                "index",
+                "unique",
             ],
             Self::Field => &[
                 "key",
@@ -123,6 +125,16 @@ pub(crate) struct ContainerOptions {
     pub(crate) validator: Option<Ident>,
     /// `has_many(…)`, `has_one(…)`, `many_to_many(…)`.
     pub(crate) relations: Vec<Relation>,
+    /// `index(…)`, `unique(…)`.
+    pub(crate) composites: Vec<Composite>,
+}
+
+/// An index of several fields.
+pub(crate) struct Composite {
+    /// `index` or `unique`, where it stands.
+    pub(crate) option: Ident,
+    /// The fields, in the order of the index.
+    pub(crate) fields: Vec<Ident>,
 }
 
 /// A relation to records that refer to those of this table.
@@ -242,8 +254,11 @@ struct Item {
 /// The options that take arguments in parentheses.
 const WITH_ARGUMENTS: [&str; 6] = ["embed", "length", "range", "has_many", "has_one", "many_to_many"];
 
-/// The options that may be given several times.
-const SEVERAL: [&str; 3] = ["has_many", "has_one", "many_to_many"];
+/// The relations that a struct may have several of.
+const RELATIONS: [&str; 3] = ["has_many", "has_one", "many_to_many"];
+
+/// On a struct they take fields, and may be given several times; on a field they are flags.
+const INDEXES: [&str; 2] = ["index", "unique"];
 
 /// Reads the options of a struct or an enum.
 pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) -> ContainerOptions {
@@ -261,8 +276,10 @@ pub(crate) fn container(attrs: &[Attribute], place: Place, errors: &mut Errors) 
             options.validator = flag(item, errors);
         } else if item.name == "validate" {
             options.validate = function(item, errors);
-        } else if SEVERAL.iter().any(|name| item.name == name) {
+        } else if RELATIONS.iter().any(|name| item.name == name) {
             options.relations.extend(reference::relations(&item, errors));
+        } else if INDEXES.iter().any(|name| item.name == name) {
+            options.composites.extend(arguments::composite(item, errors));
         } else if let Some(literal) = text(&item, "\"discobase\"", errors) {
             match literal.parse_with(Path::parse_mod_style) {
                 Ok(path) => options.krate = Some(path),
@@ -335,7 +352,7 @@ fn items(attrs: &[Attribute], place: Place, errors: &mut Errors) -> Vec<Item> {
             if !place.options().contains(&item.name.to_string().as_str()) {
                 unknown(&item, place, errors);
             } else if items.iter().any(|earlier| earlier.name == item.name)
-                && !SEVERAL.iter().any(|name| item.name == name)
+                && !may_be_several(&item.name, place)
             {
                 errors.at(&item.name, format!("`{}` is given twice; keep one", item.name));
             } else {
@@ -366,12 +383,25 @@ fn parse_items(
     Ok(())
 }
 
+/// Whether an option may be given several times.
+fn may_be_several(option: &Ident, place: Place) -> bool {
+    let known = |names: &[&str]| names.iter().any(|name| option == name);
+    known(&RELATIONS) || (place == Place::Struct && known(&INDEXES))
+}
+
 fn parse_item(input: ParseStream<'_>, place: Place) -> syn::Result<Item> {
     let name = input.call(Ident::parse_any).map_err(|error| {
         let message = format!("expected an option; {} takes {}", place.noun(), place.options().join(", "));
         syn::Error::new(error.span(), message)
     })?;
-    let arguments = match input.peek(Paren) && WITH_ARGUMENTS.iter().any(|with| name == with) {
+    let of_fields = INDEXES.iter().any(|index| name == index);
+    if input.peek(Paren) && of_fields && place != Place::Struct {
+        let message = format!(
+            "an index of several fields is written on the struct of the table: #[table({name}(first, second))]"
+        );
+        return Err(input.error(message));
+    }
+    let arguments = match input.peek(Paren) && (of_fields || WITH_ARGUMENTS.iter().any(|with| name == with)) {
         true => Some(input.parse()?),
         false => None,
     };

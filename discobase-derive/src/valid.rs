@@ -2,10 +2,11 @@
 
 mod relations;
 
+use syn::ext::IdentExt as _;
 use syn::{GenericParam, Generics, Ident};
 
 use crate::ast::{Enum, Field, Index, Kind, Name, Table};
-use crate::case::{MAX_NAME, channel_form, unsupported_char};
+use crate::case::{MAX_NAME, channel_form, closest, unsupported_char};
 use crate::errors::Errors;
 
 /// More columns than any row that fits into a message could fill.
@@ -35,6 +36,7 @@ pub(crate) fn table(table: &Table<'_>, errors: &mut Errors) {
     columns(table, errors);
     renamed(table, errors);
     filled_once(table, errors);
+    composites(table, errors);
     indexes(&table.indexes(), errors);
     relations::check(table, errors);
 }
@@ -263,6 +265,44 @@ fn renamed(table: &Table<'_>, errors: &mut Errors) {
     }
 }
 
+/// An index of several fields is of the struct's own columns, each once.
+fn composites(table: &Table<'_>, errors: &mut Errors) {
+    for composite in &table.composites {
+        for (place, ident) in composite.fields.iter().enumerate() {
+            let Some(field) = table.fields.iter().find(|field| field.ident == ident) else {
+                let message = match table.fields.iter().find(|field| *ident == field.name.text) {
+                    Some(field) => {
+                        format!("`{ident}` is what the column is called: write the field, `{}`", field.ident)
+                    }
+                    None => {
+                        let fields: Vec<String> =
+                            table.columns().map(|field| field.ident.unraw().to_string()).collect();
+                        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                        match closest(&ident.to_string(), &fields) {
+                            Some(meant) => {
+                                format!("the struct has no field `{ident}`; did you mean `{meant}`?")
+                            }
+                            None => format!("the struct has no field `{ident}`"),
+                        }
+                    }
+                };
+                errors.at(ident, message);
+                continue;
+            };
+            let options = &field.options;
+            if options.skip.is_some() {
+                errors.at(ident, format!("`{ident}` is skipped: it is no column that could be indexed"));
+            } else if options.embed.is_some() {
+                errors.at(ident, format!("`{ident}` is embedded: it is no column that could be indexed"));
+            } else if options.json.is_some() {
+                errors.at(ident, format!("`{ident}` is JSON, which has no order: remove it, or `json`"));
+            } else if composite.fields.iter().take(place).any(|earlier| earlier == ident) {
+                errors.at(ident, format!("`{ident}` is there twice: keep one"));
+            }
+        }
+    }
+}
+
 /// Every index has a channel, whose name must be possible and its own.
 fn indexes(indexes: &[Index<'_>], errors: &mut Errors) {
     let mut seen = std::collections::HashMap::new();
@@ -283,9 +323,19 @@ fn indexes(indexes: &[Index<'_>], errors: &mut Errors) {
             {
                 errors.at(index.option, "a key has an index already: remove `index`");
             }
-            Some(earlier) if earlier.columns.len() != index.columns.len() => {
+            Some(earlier) if earlier.columns.len() > 1 && earlier.columns == index.columns => {
+                let message = if earlier.kind == Kind::Key {
+                    format!("the key is of these fields already: remove `{}`", index.option)
+                } else {
+                    "these fields have such an index already: keep one".to_owned()
+                };
+                errors.at(index.option, message);
+            }
+            Some(earlier)
+                if earlier.columns != index.columns && index.columns.len().max(earlier.columns.len()) > 1 =>
+            {
                 let message = format!(
-                    "this index's channel would be called `{}`, as the composite key's: rename the column",
+                    "this index's channel would be called `{}`, as another index's: rename a column",
                     index.channel
                 );
                 errors.at(index.option, message);

@@ -16,6 +16,7 @@ mod backups;
 mod bad_input;
 mod channels;
 mod checkpoints;
+mod composite_indexes;
 mod concurrency;
 mod conversions;
 mod crash;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
-use crate::batch::{ColumnDef, TableDef};
+use crate::batch::{ColumnDef, IndexDef, TableDef};
 use crate::codec::checkpoint::Checkpoint;
 use crate::codec::frame::Genesis;
 use crate::codec::message::MAX_CONTENT;
@@ -291,12 +291,15 @@ fn column(def: &TableDef, id: usize, column: &ColumnDef) -> Json {
         write_value(&mut text, default.as_ref());
         object.insert("default".into(), serde_json::from_str(&text).unwrap_or(Json::String(text)));
     }
-    let kinds =
-        def.indexes.iter().filter(|index| index.columns.contains(&id)).map(|index| match index.kind {
-            IndexKind::Key => "key",
-            IndexKind::Unique => "unique",
-            IndexKind::Index => "index",
-        });
+    // Of columns that only together are unique none is so alone.
+    let says = |index: &&IndexDef| {
+        index.columns.contains(&id) && (index.columns.len() == 1 || index.kind == IndexKind::Key)
+    };
+    let kinds = def.indexes.iter().filter(says).map(|index| match index.kind {
+        IndexKind::Key => "key",
+        IndexKind::Unique => "unique",
+        IndexKind::Index => "index",
+    });
     let kinds: Vec<&str> = kinds.collect();
     if !kinds.is_empty() {
         object.insert("constraints".into(), json!(kinds));

@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::batch::IndexDef;
 use crate::db::registry::Handle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::orm::model::lifecycle;
@@ -14,6 +15,7 @@ use crate::orm::statement::{around, local_assigns};
 use crate::orm::write::{Target, Writable, execute};
 use crate::query::column::Column;
 use crate::query::expression::IntoExpression;
+use crate::query::measure::Columns;
 use crate::query::program::Program;
 use crate::schema::{Entity, IndexKind};
 use crate::session::{self, Did, Found, Write};
@@ -27,8 +29,8 @@ use crate::session::{self, Did, Found, Write};
 pub struct Upsert<T> {
     value: T,
     target: Target,
-    /// The position of the unique field that decides; without it, the key does.
-    unique: Option<usize>,
+    /// The positions of the unique fields that decide; without them, the key does.
+    unique: Option<Vec<usize>>,
     /// What becomes of a record that is there; without it, it gets all values but those of its key.
     set: Option<Vec<(usize, Program)>>,
     deadline: Option<Duration>,
@@ -45,9 +47,10 @@ impl<T: Entity> Upsert<T> {
         Self { set: Some(Vec::new()), ..Self::replacing(value, target) }
     }
 
-    /// Looks for the record by a unique field instead of the key. A struct whose field is `None` is always new.
-    pub fn on<V>(mut self, column: impl FnOnce(T::Columns) -> Column<T, V>) -> Self {
-        self.unique = Some(column(T::columns()).position());
+    /// Looks for the record by a unique field instead of the key, or by several that are unique together:
+    /// `on(|u| (u.guild, u.name))`. A struct of which such a field is `None` is always new.
+    pub fn on<C: Columns<T>>(mut self, unique: impl FnOnce(T::Columns) -> C) -> Self {
+        self.unique = Some(unique(T::columns()).positions());
         self
     }
 
@@ -76,7 +79,7 @@ impl<T: Entity> Upsert<T> {
         lifecycle::before_save(&db, std::slice::from_mut(&mut value)).await?;
         let session = matches!(target, Target::Session(_));
         let done = execute::<T>(target, deadline, |handle| {
-            let index = index::<T>(handle, unique)?;
+            let index = index::<T>(handle, unique.as_deref())?;
             let found = match set {
                 Some(set) => Found::Set(local_assigns::<T>(handle, set)),
                 None => {
@@ -105,21 +108,26 @@ impl<T: Entity> Upsert<T> {
 }
 
 /// The position of the index that decides.
-fn index<T: Entity>(handle: &Handle, unique: Option<usize>) -> Result<usize> {
-    let Some(position) = unique else {
+fn index<T: Entity>(handle: &Handle, unique: Option<&[usize]>) -> Result<usize> {
+    let Some(positions) = unique else {
         let none = "the table has no key: say with on(…) which unique field decides";
         let none = || Error::new(ErrorKind::Invalid, none).in_table(T::SCHEMA.name);
         return handle.def.key().map(|(index, _)| index).ok_or_else(none);
     };
-    let column = handle.column(position);
-    let decides = |index: &crate::batch::IndexDef| {
-        index.kind != IndexKind::Index && index.columns.as_slice() == [column]
+    // In whatever order they are given.
+    let mut columns: Vec<usize> = positions.iter().map(|&position| handle.column(position)).collect();
+    columns.sort_unstable();
+    let decides = |index: &IndexDef| {
+        let mut of = index.columns.clone();
+        of.sort_unstable();
+        index.kind != IndexKind::Index && of == columns
     };
     handle.def.indexes.iter().position(decides).ok_or_else(|| {
-        let text =
-            "several records may have the same value in this field: only a key or a unique field can decide";
-        let name = T::SCHEMA.columns.get(position).map_or("?", |column| column.name);
-        Error::new(ErrorKind::Invalid, text).in_table(T::SCHEMA.name).in_field(name)
+        let text = "several records may have the same in this: only a key can decide, a unique field, or the fields of an \
+                    index that is unique";
+        let names = positions.iter().filter_map(|&position| T::SCHEMA.columns.get(position));
+        let names: Vec<_> = names.map(|column| column.name).collect();
+        Error::new(ErrorKind::Invalid, text).in_table(T::SCHEMA.name).in_field(names.join(", "))
     })
 }
 

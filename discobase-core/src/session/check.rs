@@ -173,6 +173,10 @@ fn taken_error(def: &TableDef, taken: &Taken, values: &Row) -> Error {
             ErrorKind::DuplicateKey,
             "a record with this key exists: get it and update it, or choose another key",
         ),
+        _ if index.columns.len() > 1 => (
+            ErrorKind::UniqueViolated,
+            "another record has these values in fields that are unique together: find that record, or change one of them",
+        ),
         _ => (
             ErrorKind::UniqueViolated,
             "another record has this value in a unique field: find that record, or choose another value",

@@ -39,7 +39,7 @@ impl IndexState {
         if def.kind != IndexKind::Index {
             let twice = entries.windows(2).find_map(|pair| {
                 let [(one, a), (other, b)] = [split(pair.first()?)?, split(pair.get(1)?)?];
-                (one == other && !is_absent(def, one)).then_some((a, b))
+                (one == other && !is_absent(table, def, rows.get(a)?.row)).then_some((a, b))
             });
             if let Some(twice) = twice {
                 return Err(twice);
@@ -156,11 +156,9 @@ fn split(entry: &Entry) -> Option<(&[u8], RowId)> {
     Some((key, RowId::new(u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]))))
 }
 
-/// Whether a key is that of a row that lacks a unique value: several may.
-fn is_absent(def: &IndexDef, key: &[u8]) -> bool {
-    let mut absent = SortKey::default();
-    def.columns.iter().for_each(|_| absent.push(ValueRef::Null));
-    def.kind == IndexKind::Unique && key == absent.as_bytes()
+/// Whether a row lacks a unique value, or a part of it: several may.
+fn is_absent(table: &TableDef, def: &IndexDef, row: RowRef<'_>) -> bool {
+    def.kind == IndexKind::Unique && values_of(table, def, row).iter().any(|value| value.is_null())
 }
 
 /// The values of a row that an index is about.

@@ -212,8 +212,8 @@ impl TableState {
                 let holder = index.probe(&self.def, def, &self.rows, &values()).map(|(holder, _)| holder);
                 holder.filter(|&holder| besides != Some(holder))
             }
-            // Several rows may lack a unique value.
-            IndexKind::Unique if values().iter().all(|value| value.is_null()) => None,
+            // Several rows may lack a unique value, or a part of it.
+            IndexKind::Unique if values().iter().any(|value| value.is_null()) => None,
             IndexKind::Unique => index.other(&sort_key_of(&self.def, def, row), besides),
             IndexKind::Index => None,
         }

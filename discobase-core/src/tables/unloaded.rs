@@ -179,7 +179,7 @@ impl Unloaded {
         index.is_some_and(|index| sort_key_of(&self.def, index, values.borrow()) == *key)
     }
 
-    /// Whether at most one row can have a key, unless all of it is null.
+    /// Whether at most one row can have a key, unless something of it is null.
     pub(crate) fn is_unique(&self, index: usize) -> bool {
         self.def.indexes.get(index).is_some_and(|index| index.kind != IndexKind::Index)
     }
@@ -188,7 +188,7 @@ impl Unloaded {
     pub(crate) fn is_only(&self, index: usize, values: &Row) -> bool {
         let Some(index) = self.def.indexes.get(index) else { return false };
         let null = |&column: &usize| value_in(&self.def, values.borrow(), column).is_null();
-        index.kind != IndexKind::Index && !index.columns.iter().all(null)
+        index.kind != IndexKind::Index && !index.columns.iter().any(null)
     }
 
     /// The rows that commits after `after` wrote; only if that is not before [`Unloaded::since`].

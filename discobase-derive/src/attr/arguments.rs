@@ -1,9 +1,10 @@
-//! Options with arguments: `length(min = 1, max = 20)`, `range(min = 0, max = 99)`, `range(0..=99)`.
+//! Options with arguments: `length(min = 1, max = 20)`, `range(min = 0, max = 99)`, `range(0..=99)`, `index(guild, name)`.
 
 use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, ExprRange, Ident, Lit, LitStr, RangeLimits, Token};
 
-use super::{Item, Length, Range, tokens};
+use super::{Composite, Item, Length, Range, tokens};
 use crate::errors::Errors;
 
 /// The bounds as they stand there.
@@ -78,6 +79,33 @@ pub(super) fn prefix(item: &Item, errors: &mut Errors) -> Option<Option<LitStr>>
             None
         }
     }
+}
+
+/// Reads `index(guild, name)` and `unique(guild, name)` of a struct.
+pub(super) fn composite(item: Item, errors: &mut Errors) -> Option<Composite> {
+    let name = &item.name;
+    let Some(group) = &item.arguments else {
+        let message = format!(
+            "on a struct `{name}` takes fields: `{name}(first, second)`; for one field write #[table({name})] on it"
+        );
+        errors.at(tokens(&item), message);
+        return None;
+    };
+    let read = Punctuated::<Ident, Token![,]>::parse_terminated.parse2(group.stream());
+    let fields: Vec<Ident> = match read {
+        Ok(fields) => fields.into_iter().collect(),
+        Err(error) => {
+            let message = format!("{error}; `{name}` takes names of fields: `{name}(first, second)`");
+            errors.push(syn::Error::new(error.span(), message));
+            return None;
+        }
+    };
+    if fields.len() < 2 {
+        let message = format!("an index of one field is written on the field: #[table({name})]");
+        errors.at(name, message);
+        return None;
+    }
+    Some(Composite { option: item.name, fields })
 }
 
 /// A number that can be compared here, if the expression is one.

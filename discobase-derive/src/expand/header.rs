@@ -2,14 +2,14 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Generics, Ident, Path, WherePredicate, parse_quote};
+use syn::{Generics, Ident, WherePredicate, parse_quote};
 
 use crate::ast::{Field, Table};
 
 /// `impl<…> Entity for User<…> where …`, with the bounds that generated code needs of the types of fields that
 /// mention a type parameter.
 pub(super) fn entity(table: &Table<'_>) -> TokenStream {
-    header(table, |field| bounds(field, &table.krate))
+    header(table, |field| bounds(table, field))
 }
 
 /// The same for an impl that is a stub: it must hold whatever the fields are, so it asks only for what the trait
@@ -28,7 +28,7 @@ fn header(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> Toke
 
 /// The table's generics with the bounds under which it is an entity.
 pub(crate) fn generics(table: &Table<'_>, stub: bool) -> Generics {
-    bounded(table, |field| if stub { TokenStream::new() } else { bounds(field, &table.krate) })
+    bounded(table, |field| if stub { TokenStream::new() } else { bounds(table, field) })
 }
 
 fn bounded(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> Generics {
@@ -53,8 +53,8 @@ fn bounded(table: &Table<'_>, bounds: impl Fn(&Field<'_>) -> TokenStream) -> Gen
 }
 
 /// What generated code needs of a field's type: `A + B +`.
-fn bounds(field: &Field<'_>, krate: &Path) -> TokenStream {
-    let options = &field.options;
+fn bounds(table: &Table<'_>, field: &Field<'_>) -> TokenStream {
+    let (options, krate) = (&field.options, &table.krate);
     let mut bounds = if options.skip.is_some() {
         quote!(::core::default::Default+)
     } else if options.json.is_some() {
@@ -70,7 +70,8 @@ fn bounds(field: &Field<'_>, krate: &Path) -> TokenStream {
     if options.key.is_some() {
         bounds.extend(quote!(#krate::private::KeyValue +));
     }
-    if options.unique.is_some() || options.index.is_some() || options.references.is_some() {
+    // A key's type is one already.
+    if (table.is_indexed(field) && options.key.is_none()) || options.references.is_some() {
         bounds.extend(quote!(#krate::private::Indexable +));
     }
     if options.auto.is_some() || options.created_at.is_some() || options.updated_at.is_some() {

@@ -106,7 +106,7 @@ pub(super) fn checks(table: &Table<'_>) -> TokenStream {
                            that is unique where it is set";
             check(quote!(!#value::NULLABLE), message);
         }
-        if options.key.is_some() || options.unique.is_some() || options.index.is_some() {
+        if table.is_indexed(field) {
             check(
                 quote!(#krate::private::is_indexable(#value::TYPE)),
                 "JSON has no order, so it can't be a key, unique or an index",

@@ -17,7 +17,7 @@ enum Role {
 }
 
 #[derive(Table)]
-#[table(name = "members", crate = "discobase")]
+#[table(name = "members", crate = "discobase", index(role, points), index(points, role), unique(guild, r#type))]
 struct Member {
     #[table(key)]
     guild: u64,

@@ -63,12 +63,7 @@ impl Shape {
             index(IndexKind::Key, key);
         }
         for _ in 0..random.below(3) {
-            let unique = some(random, 2);
-            // Of several columns together SQLite knows no absence as long as one is there.
-            if unique.len() > 1 {
-                unique.iter().for_each(|&column| columns[column].nullable = false);
-            }
-            index(IndexKind::Unique, unique);
+            index(IndexKind::Unique, some(random, 2));
         }
         for _ in 0..random.below(4) {
             index(IndexKind::Index, some(random, 3));
