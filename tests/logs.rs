@@ -60,6 +60,13 @@ async fn busy_day(guild: &LocalGuild) {
     // Their errors name the key, and nobody is there to hear them.
     drop(Diary::new(AUTHOR, "other").save(&db).background());
     drop(Diary::new(1, TITLE).save(&db).background());
+    // One has failed before it is dropped.
+    let failed = Diary::new(AUTHOR, "late").save(&db).background();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(failed);
+    // Whoever awaits an error has heard of it.
+    let heard = Diary::new(AUTHOR, "heard").save(&db).background().await.unwrap_err();
+    assert_eq!(heard.kind(), ErrorKind::DuplicateKey);
     let error = Diary::new(2, &TITLE.repeat(10)).save(&db).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLong);
     for action in [
@@ -155,7 +162,6 @@ async fn no_token_and_no_value_is_logged() {
         "connect{database=diary}",
         "frame{first=",
         "discobase::engine: a frame is durable",
-        "discobase::engine: a write in the background failed",
         "table diaries",
         "discobase::transport: answered",
         "discobase::transport: no answer, trying again",
@@ -168,6 +174,8 @@ async fn no_token_and_no_value_is_logged() {
     ] {
         assert!(log.contains(expected), "nothing says {expected:?}");
     }
+    let lost = log.matches("discobase::engine: a write in the background failed").count();
+    assert_eq!(lost, 3, "each is told once");
     let author = AUTHOR.to_string();
     let secret = token.rsplit('.').next().unwrap();
     for private in [&*token, secret, TITLE, TEXT, &author] {

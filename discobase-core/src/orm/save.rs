@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::db::Database;
 use crate::db::engine::Engine;
 use crate::db::registry::Handle;
@@ -293,22 +295,36 @@ impl<T: Entity> IntoFuture for Delete<T> {
 /// A write in the background. Awaiting it gives how it ended; if it is dropped, an error is logged.
 #[derive(Debug)]
 pub struct Background<R> {
-    result: tokio::sync::oneshot::Receiver<Result<R>>,
+    result: oneshot::Receiver<Result<R>>,
 }
 
 impl<R: Send + 'static> Background<R> {
     fn spawn(work: Work<'static, R>) -> Self {
-        let (report, result) = tokio::sync::oneshot::channel();
+        let (report, result) = oneshot::channel();
         tokio::spawn(async move {
             if let Err(Err(error)) = report.send(work.await) {
-                tracing::error!(
-                    name: "write_lost", target: "discobase::engine", error = %error.for_log(),
-                    "a write in the background failed"
-                );
+                log_lost(&error);
             }
         });
         Self { result }
     }
+}
+
+impl<R> Drop for Background<R> {
+    fn drop(&mut self) {
+        // A write that ends from now on finds nobody; what has ended before is told here, unless it was awaited.
+        self.result.close();
+        if let Ok(Err(error)) = self.result.try_recv() {
+            log_lost(&error);
+        }
+    }
+}
+
+fn log_lost(error: &Error) {
+    tracing::error!(
+        name: "write_lost", target: "discobase::engine", error = %error.for_log(),
+        "a write in the background failed"
+    );
 }
 
 impl<R> Future for Background<R> {
