@@ -53,6 +53,7 @@ mod schema;
 mod schema_changes;
 mod selecting;
 mod sessions;
+mod skipped_releases;
 mod snapshots;
 mod soft_delete;
 mod tables;

@@ -115,8 +115,8 @@ impl Database {
                 return Ok(());
             }
         } else if link.engine.role() == Role::Writer && !build::is_new(link) {
-            let steps = self.0.steps.lock().clone();
-            migrate::run::up(link, &steps).await?;
+            let (registered, steps) = (self.0.registry.lock().tables.clone(), self.0.steps.lock().clone());
+            migrate::run::up(link, &steps, &registered).await?;
         }
         self.fit(link).await
     }

@@ -4,6 +4,7 @@
 //! step      what a program writes: changes of tables and rows, as data and closures
 //! change    one of them; its text is what a step is recognised by
 //! plan      which steps a database lacks, by the records in its journal
+//! skipped   tables that steps are about and that a database never had
 //! work      from changes to the writes of one commit, on copies
 //! run       a step and its record are one commit; reverting; trying
 //! back      undoing what came after a backup
@@ -16,6 +17,7 @@ pub(crate) mod generate;
 pub(crate) mod plan;
 mod row;
 pub(crate) mod run;
+mod skipped;
 pub(crate) mod step;
 mod work;
 
@@ -30,7 +32,8 @@ use crate::db::difference::{differences, table_of};
 use crate::error::{Error, Result};
 use crate::tables::Tables;
 
-use run::{Way, attempt, down, up};
+use run::{Ahead, Way, attempt, down, up};
+use skipped::Skipped;
 
 /// The migrations of a connected database: see [`Database::migrator`].
 #[derive(Debug, Clone)]
@@ -128,10 +131,13 @@ impl Migrator {
     pub async fn dry_run(&self) -> Result<Vec<DryStep>> {
         let connection = self.db.connection()?;
         let mut tables = Tables::clone(&*connection.link.engine.load_all().await?);
-        let steps = self.db.0.steps.lock().clone();
-        let mut tried = Vec::new();
-        for step in steps.pending(tables.steps())? {
-            let rows = attempt(&mut tables, Way::Up(step));
+        let (registered, steps) = (self.db.0.registry.lock().tables.clone(), self.db.0.steps.lock().clone());
+        let pending = steps.pending(tables.steps())?;
+        let skipped = Skipped::of(&tables, &registered, &pending);
+        let (mut tried, mut pending) = (Vec::new(), &*pending);
+        while let Some((step, following)) = pending.split_first() {
+            let rows = attempt(&mut tables, Way::Up(step, Ahead { following, skipped: &skipped }));
+            pending = following;
             let failed = rows.is_err();
             tried.push(DryStep {
                 version: step.version().to_owned(),
@@ -156,8 +162,8 @@ impl Migrator {
     pub async fn up(&self) -> Result<Vec<String>> {
         let _turn = self.db.0.turn.lock().await;
         let connection = self.db.connection()?;
-        let steps = self.db.0.steps.lock().clone();
-        let done = match up(&connection.link, &steps).await {
+        let (registered, steps) = (self.db.0.registry.lock().tables.clone(), self.db.0.steps.lock().clone());
+        let done = match up(&connection.link, &steps, &registered).await {
             Ok(done) => self.db.fit(&connection.link).await.map(|()| done),
             Err(error) => Err(error),
         };

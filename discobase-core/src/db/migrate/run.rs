@@ -10,8 +10,10 @@ use crate::db::link::Link;
 use crate::db::migrate::back::{back, steps_back};
 use crate::db::migrate::change::Change;
 use crate::db::migrate::plan::Steps;
+use crate::db::migrate::skipped::Skipped;
 use crate::db::migrate::step::Step;
 use crate::db::migrate::work::Work;
+use crate::db::registry::Registered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Seq};
 use crate::session::{Write, commit_of};
@@ -23,7 +25,7 @@ const ATTEMPTS: usize = 8;
 /// A step that is applied, or reverted.
 #[derive(Clone, Copy)]
 pub(super) enum Way<'a> {
-    Up(&'a Step),
+    Up(&'a Step, Ahead<'a>),
     Down(&'a Step),
     /// Making tables fit their structs, which is no step.
     Fit(&'a [Change]),
@@ -31,10 +33,30 @@ pub(super) enum Way<'a> {
     Back(&'a Tables),
 }
 
+/// What a step that is applied has to know of the others.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<'a> {
+    /// Those that are applied after it.
+    pub(super) following: &'a [&'a Step],
+    pub(super) skipped: &'a Skipped,
+}
+
+impl Ahead<'_> {
+    /// Passes over a change whose table is not there, the first of these of its step; or says why not.
+    fn passes(self, changes: &[Change]) -> Result<()> {
+        let Some(table) = changes.first().map(Change::table) else { return Ok(()) };
+        let ahead = changes.iter().chain(self.following.iter().flat_map(|step| step.up()));
+        match self.skipped.passes(table, ahead) {
+            true => Ok(()),
+            false => Err(self.skipped.missing(table)),
+        }
+    }
+}
+
 impl<'a> Way<'a> {
     pub(super) fn changes(self) -> Result<&'a [Change]> {
         match self {
-            Self::Up(step) => Ok(step.up()),
+            Self::Up(step, _) => Ok(step.up()),
             Self::Fit(changes) => Ok(changes),
             Self::Back(_) => Ok(&[]),
             Self::Down(step) => step.back().ok_or_else(|| {
@@ -54,14 +76,14 @@ impl<'a> Way<'a> {
             Self::Fit(_) => Vec::new(),
             Self::Back(then) => steps_back(now, then),
             Self::Down(step) => vec![Write::Reverted { version: step.version().to_owned() }],
-            Self::Up(step) => vec![applied(step, at)],
+            Self::Up(step, _) => vec![applied(step, at)],
         }
     }
 
     /// What it is, for errors and logs.
     fn text(self) -> String {
         match self {
-            Self::Up(step) => format!("the migration step {} ({})", step.version(), step.name()),
+            Self::Up(step, _) => format!("the migration step {} ({})", step.version(), step.name()),
             Self::Down(step) => format!("reverting the migration step {} ({})", step.version(), step.name()),
             Self::Fit(_) => "making the tables fit their structs".to_owned(),
             Self::Back(then) => format!("going back to commit {}", then.seq()),
@@ -83,12 +105,15 @@ impl<'a> Way<'a> {
 }
 
 /// Applies all steps that the database lacks.
-pub(crate) async fn up(link: &Link, steps: &Steps) -> Result<Vec<String>> {
+pub(crate) async fn up(link: &Link, steps: &Steps, registered: &[Registered]) -> Result<Vec<String>> {
     let tables = link.engine.tables().clone();
-    let mut done = Vec::new();
-    for step in steps.pending(tables.steps())? {
-        go(link, Way::Up(step)).await?;
+    let pending = steps.pending(tables.steps())?;
+    let skipped = Skipped::of(&tables, registered, &pending);
+    let (mut done, mut pending) = (Vec::new(), &*pending);
+    while let Some((step, following)) = pending.split_first() {
+        go(link, Way::Up(step, Ahead { following, skipped: &skipped })).await?;
         done.push(step.version().to_owned());
+        pending = following;
     }
     Ok(done)
 }
@@ -140,8 +165,15 @@ fn worked(tables: &Tables, way: Way<'_>) -> Result<Work> {
         return Ok(back(tables, then));
     }
     let mut work = Work::new(tables);
-    for (number, change) in way.changes()?.iter().enumerate() {
-        work.change(change).map_err(|error| way.failed(number, change, error))?;
+    let mut changes = way.changes()?;
+    for number in 0.. {
+        let Some((change, later)) = changes.split_first() else { break };
+        let outcome = match way {
+            Way::Up(_, ahead) if !work.has(change.table()) => ahead.passes(changes),
+            _ => work.change(change),
+        };
+        outcome.map_err(|error| way.failed(number, change, error))?;
+        changes = later;
     }
     Ok(work)
 }

@@ -77,6 +77,9 @@ impl Step {
     }
 
     /// Adds a row; fields that the closure does not set have their columns' defaults, or are null.
+    ///
+    /// A new database only records its steps, so it has no such row: what every database is to have is better put there with
+    /// `get_or_create` after connecting.
     #[must_use]
     pub fn insert(
         mut self,

@@ -105,6 +105,11 @@ impl Work {
         }
     }
 
+    /// Whether there is a table of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tables.values().any(|table| table.def.as_ref().is_some_and(|def| def.name == name))
+    }
+
     fn named(&mut self, name: &str) -> Option<&mut TableWork> {
         self.tables.values_mut().find(|table| table.def.as_ref().is_some_and(|def| def.name == name))
     }
