@@ -94,6 +94,11 @@ impl ModuleConfig {
     pub fn needs_database(&self) -> bool {
         self.permissions.contains(&Permission::RequireDb)
     }
+
+    /// What the module's database failed with.
+    pub(crate) fn failed(&self, source: discobase_core::Error) -> ModuleError {
+        ModuleError::Database { module: self.name.clone(), source }
+    }
 }
 
 impl BotConfig {

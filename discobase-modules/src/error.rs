@@ -38,6 +38,12 @@ pub enum ModuleError {
         /// The module.
         module: String,
     },
+    /// The module is being loaded, updated or unloaded already.
+    #[error("module {module} is being changed already: wait until it is loaded, updated or unloaded")]
+    Busy {
+        /// The module.
+        module: String,
+    },
     /// There is no module of this name.
     #[error("there is no module {module}")]
     Unknown {

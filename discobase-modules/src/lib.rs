@@ -47,6 +47,7 @@
 
 mod config;
 mod error;
+mod hooks;
 mod loader;
 mod module;
 mod place;

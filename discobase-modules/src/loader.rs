@@ -1,28 +1,40 @@
 //! Loading and unloading modules.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use discobase_core::Database;
-use discobase_core::transport::twilight::Token;
+use discobase_core::transport::twilight::{Token, TwilightConfig};
+use discobase_core::{Database, Error, ErrorKind};
+use parking_lot::Mutex;
 use semver::Version;
-use tokio::sync::Mutex;
+use tokio::sync::Notify;
 
 use crate::config::{BotConfig, ModuleConfig};
 use crate::error::ModuleError;
-use crate::module::{AnyModule, Hook, Module};
+use crate::hooks::{Hooks, guarded};
+use crate::module::{AnyModule, Module};
 use crate::place::Place;
 
 /// Loads modules, and keeps them apart: each has a database of its own, in a category of its own, and what goes wrong in
 /// one disables that one only.
+///
+/// Clones are the same loader. Modules may be loaded, updated and unloaded at once, and their hooks may use the loader: while
+/// a module is being changed, [`ModuleLoader::database`] has none for it, and whoever would change it too gets
+/// [`ModuleError::Busy`]. A change that was begun goes to its end, whether or not its future is awaited to its end.
+#[derive(Clone)]
 pub struct ModuleLoader {
-    pub(crate) place: Place,
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    place: Mutex<Arc<Place>>,
+    hook_limit: Mutex<Option<Duration>>,
     /// By their names in lower case: Discord knows no other in a channel's name.
-    pub(crate) modules: Mutex<BTreeMap<String, Loaded>>,
+    modules: Mutex<BTreeMap<String, Loaded>>,
+    /// Tells those who wait for a module that is being changed.
+    changed: Notify,
 }
 
 /// A module that the loader knows.
@@ -38,6 +50,8 @@ pub(crate) struct Loaded {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ModuleState {
+    /// It is being loaded, updated or unloaded.
+    Changing,
     /// It runs, with a database or without one.
     Running,
     /// It requires a database, and there is none.
@@ -66,66 +80,73 @@ impl ModuleLoader {
     /// # Errors
     /// [`ModuleError::Bot`] when there is no token, or the local guild can't be started.
     pub async fn new(config: BotConfig, token: Option<Token>) -> Result<Self, ModuleError> {
-        Ok(Self { place: Place::open(&config, token).await?, modules: Mutex::default() })
+        Ok(Self::at(Place::open(&config, token.map(TwilightConfig::new)).await?))
+    }
+
+    /// A loader for a bot that says how Discord is reached: its deadlines, a proxy in front of it, or something else that
+    /// speaks its protocol.
+    ///
+    /// # Errors
+    /// As [`ModuleLoader::new`].
+    pub async fn with_discord(config: BotConfig, discord: TwilightConfig) -> Result<Self, ModuleError> {
+        Ok(Self::at(Place::open(&config, Some(discord)).await?))
+    }
+
+    fn at(place: Place) -> Self {
+        let inner = Inner {
+            place: Mutex::new(Arc::new(place)),
+            hook_limit: Mutex::default(),
+            modules: Mutex::default(),
+            changed: Notify::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Gives each hook so much time from now on; one that needs more is ended, and its module disabled. Without it a hook
+    /// that never ends keeps its own module from being changed, and whoever waits for that.
+    pub fn limit_hooks(&self, limit: Duration) {
+        *self.inner.hook_limit.lock() = Some(limit);
     }
 
     /// Loads a module: opens its database, applies its migrations, makes its tables, and calls its hooks.
     ///
     /// # Errors
-    /// What failed. The module is listed with it, and every other module is as it was.
+    /// What failed. The module is listed with it, and every other module is as it was. [`ModuleError::NameTaken`].
     pub async fn load(&self, module: impl Module, config: ModuleConfig) -> Result<(), ModuleError> {
-        self.load_any(Arc::new(module), config).await
-    }
-
-    async fn load_any(&self, module: Arc<dyn AnyModule>, config: ModuleConfig) -> Result<(), ModuleError> {
-        let mut modules = self.modules.lock().await;
-        let place = key(&config.name);
-        if modules.contains_key(&place) {
-            return Err(ModuleError::NameTaken { module: config.name });
-        }
-        let started = self.begin(&module, &config).await;
-        let (state, db, outcome) = match started {
-            Ok(db) => (ModuleState::Running, db, Ok(())),
-            Err(error @ ModuleError::NoDatabase { .. }) => {
-                (ModuleState::Skipped(error.clone()), None, Err(error))
-            }
-            Err(error) => (ModuleState::Disabled(error.clone()), None, Err(error)),
-        };
-        report(&config, &outcome);
-        modules.insert(place, Loaded { config, module, state, db });
-        outcome
+        let module: Arc<dyn AnyModule> = Arc::new(module);
+        self.inner.run(|inner| async move { inner.load(module, config).await }).await
     }
 
     /// Unloads a module and closes its database. A module that is disabled or skipped is forgotten.
     ///
     /// # Errors
-    /// [`ModuleError::Unknown`]; what its hook or closing its database failed with: it is unloaded all the same.
+    /// [`ModuleError::Unknown`]; [`ModuleError::Busy`]; what its hook or closing its database failed with: it is unloaded all
+    /// the same.
     pub async fn unload(&self, name: &str) -> Result<(), ModuleError> {
-        let mut modules = self.modules.lock().await;
-        let loaded = modules.remove(&key(name)).ok_or_else(|| unknown(name))?;
-        stop(&loaded).await
+        let name = name.to_owned();
+        self.inner.run(|inner| async move { inner.unload(&name).await }).await
     }
 
     /// Unloads a module and loads it again, the disabled and skipped ones too.
     ///
     /// # Errors
-    /// As [`ModuleLoader::load`]; [`ModuleError::Unknown`].
+    /// As [`ModuleLoader::load`]; [`ModuleError::Unknown`]; [`ModuleError::Busy`].
     pub async fn reload(&self, name: &str) -> Result<(), ModuleError> {
-        let loaded = self.modules.lock().await.remove(&key(name)).ok_or_else(|| unknown(name))?;
-        if let Err(error) = stop(&loaded).await {
-            tracing::warn!(target: "discobase::modules", module = name, %error, "a module did not stop cleanly");
-        }
-        self.load_any(loaded.module, loaded.config).await
+        let name = name.to_owned();
+        self.inner.run(|inner| async move { inner.reload(&name).await }).await
     }
 
-    /// The database of a module that runs and has one: for commands of the bot that are not the module's own code.
-    pub async fn database(&self, name: &str) -> Option<Database> {
-        self.modules.lock().await.get(&key(name))?.db.clone()
+    /// The database of a module that runs and has one: for commands of the bot that are not the module's own code. None
+    /// while the module is being changed.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Option<Database> {
+        self.inner.modules.lock().get(&key(name))?.db.clone()
     }
 
     /// All modules, by their names.
-    pub async fn status(&self) -> Vec<ModuleStatus> {
-        let modules = self.modules.lock().await;
+    #[must_use]
+    pub fn status(&self) -> Vec<ModuleStatus> {
+        let modules = self.inner.modules.lock();
         let status = modules.values().map(|loaded| ModuleStatus {
             name: loaded.config.name.clone(),
             version: loaded.config.version.clone(),
@@ -135,15 +156,123 @@ impl ModuleLoader {
         status.collect()
     }
 
-    /// Unloads all modules, and lets the guild go.
-    pub async fn close(self) {
-        for loaded in self.modules.into_inner().into_values() {
-            if let Err(error) = stop(&loaded).await {
-                let module = loaded.config.name;
-                tracing::warn!(target: "discobase::modules", module, %error, "a module did not stop cleanly");
-            }
+    /// Unloads all modules, and lets the guild go. It waits for those that are being changed, so it is not for hooks. What is
+    /// loaded afterwards gets no database.
+    pub async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+impl Inner {
+    /// Runs a change to its end, even if nobody waits for that.
+    pub(crate) async fn run<
+        R: Send + 'static,
+        F: Future<Output = Result<R, ModuleError>> + Send + 'static,
+    >(
+        self: &Arc<Self>,
+        change: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<R, ModuleError> {
+        match tokio::spawn(change(Arc::clone(self))).await {
+            Ok(outcome) => outcome,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => {
+                    let text = "the runtime ended in the middle of a change of a module";
+                    Err(ModuleError::Bot(Error::new(ErrorKind::NotConnected, text)))
+                }
+            },
         }
-        self.place.close().await;
+    }
+
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place.lock())
+    }
+
+    pub(crate) fn hooks<'a>(&self, module: &'a Arc<dyn AnyModule>, config: &'a ModuleConfig) -> Hooks<'a> {
+        Hooks { module, config, limit: *self.hook_limit.lock() }
+    }
+
+    async fn load(&self, module: Arc<dyn AnyModule>, config: ModuleConfig) -> Result<(), ModuleError> {
+        let loaded = Loaded { config, module, state: ModuleState::Changing, db: None };
+        {
+            let mut modules = self.modules.lock();
+            let name = key(&loaded.config.name);
+            if modules.contains_key(&name) {
+                return Err(ModuleError::NameTaken { module: loaded.config.name });
+            }
+            modules.insert(name, loaded.changing());
+        }
+        self.start(loaded).await
+    }
+
+    async fn unload(&self, name: &str) -> Result<(), ModuleError> {
+        let loaded = self.take(name)?;
+        let stopped = self.stop(&loaded).await;
+        self.modules.lock().remove(&key(name));
+        self.changed.notify_waiters();
+        stopped
+    }
+
+    async fn reload(&self, name: &str) -> Result<(), ModuleError> {
+        let loaded = self.take(name)?;
+        self.stop_or_warn(&loaded).await;
+        self.start(loaded).await
+    }
+
+    /// Starts a module that was taken.
+    async fn start(&self, loaded: Loaded) -> Result<(), ModuleError> {
+        let Loaded { config, module, .. } = loaded;
+        let started = self.begin(&module, &config).await;
+        let (state, db, outcome) = match started {
+            Ok(db) => (ModuleState::Running, db, Ok(())),
+            Err(error) => (ModuleState::after(&error), None, Err(error)),
+        };
+        report(&config, &outcome);
+        self.put(Loaded { config, module, state, db });
+        outcome
+    }
+
+    /// Takes a module in order to change it. Until it is put back it is nobody else's to change.
+    pub(crate) fn take(&self, name: &str) -> Result<Loaded, ModuleError> {
+        let mut modules = self.modules.lock();
+        let loaded =
+            modules.get_mut(&key(name)).ok_or_else(|| ModuleError::Unknown { module: name.to_owned() })?;
+        if matches!(loaded.state, ModuleState::Changing) {
+            return Err(ModuleError::Busy { module: name.to_owned() });
+        }
+        let changing = loaded.changing();
+        Ok(std::mem::replace(loaded, changing))
+    }
+
+    /// Puts a module back that was taken, or what it has become.
+    pub(crate) fn put(&self, loaded: Loaded) {
+        self.modules.lock().insert(key(&loaded.config.name), loaded);
+        self.changed.notify_waiters();
+    }
+
+    async fn close(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let names: Vec<String> = self.modules.lock().keys().cloned().collect();
+            let mut all = true;
+            for name in names {
+                match self.unload(&name).await {
+                    Err(ModuleError::Busy { .. }) => all = false,
+                    Err(error) => warn_unclean(&name, &error),
+                    Ok(()) => {}
+                }
+            }
+            if all {
+                break;
+            }
+            changed.await;
+        }
+        let closed = Arc::new(Place::None("the loader of modules was closed".to_owned()));
+        let place = std::mem::replace(&mut *self.place.lock(), closed);
+        // Whoever begins to load just now has it still, and lets it go in the end.
+        if let Some(place) = Arc::into_inner(place) {
+            place.close().await;
+        }
     }
 
     /// Opens a module's database, if it gets one, and calls its hooks.
@@ -152,15 +281,16 @@ impl ModuleLoader {
         module: &Arc<dyn AnyModule>,
         config: &ModuleConfig,
     ) -> Result<Option<Database>, ModuleError> {
-        let db = match self.place.absent() {
+        let place = self.place();
+        let db = match place.absent() {
             Some(reason) if config.needs_database() => {
                 let (module, reason) = (config.name.clone(), reason.to_owned());
                 return Err(ModuleError::NoDatabase { module, reason });
             }
-            None if config.wants_database() => Some(self.open(module, config, true).await?),
+            None if config.wants_database() => Some(open(&place, module, config).await?),
             _ => None,
         };
-        let ready = ready(module, config, db.as_ref()).await;
+        let ready = self.hooks(module, config).ready(db.as_ref()).await;
         if ready.is_err()
             && let Some(db) = &db
             && let Err(error) = db.close().await
@@ -170,90 +300,64 @@ impl ModuleLoader {
         ready.map(|()| db)
     }
 
-    /// Opens a module's database, with its tables, and with its migrations applied if `migrate` says so.
-    pub(crate) async fn open(
-        &self,
-        module: &Arc<dyn AnyModule>,
-        config: &ModuleConfig,
-        migrate: bool,
-    ) -> Result<Database, ModuleError> {
-        let db = self.place.database(Database::builder(config.name.clone()).migrate_on_connect(migrate));
-        let failed = |source| ModuleError::Database { module: config.name.clone(), source };
-        guarded(config, "tables", || module.tables(&db))?.map_err(failed)?;
-        let steps = guarded(config, "migrations", || module.migrations())?;
-        db.migrations(steps).map_err(failed)?;
-        self.place.connect(&db).await.map_err(failed)?;
-        Ok(db)
+    /// Stops a module: its hook, then its database.
+    async fn stop(&self, loaded: &Loaded) -> Result<(), ModuleError> {
+        if !matches!(loaded.state, ModuleState::Running) {
+            return Ok(());
+        }
+        let unloaded = self.hooks(&loaded.module, &loaded.config).unload().await;
+        if let Some(db) = &loaded.db {
+            db.close().await.map_err(|source| loaded.config.failed(source))?;
+        }
+        unloaded
+    }
+
+    pub(crate) async fn stop_or_warn(&self, loaded: &Loaded) {
+        if let Err(error) = self.stop(loaded).await {
+            warn_unclean(&loaded.config.name, &error);
+        }
     }
 }
 
-/// Calls what a module says of itself, so that a panic in it is the module's affair.
-fn guarded<R>(config: &ModuleConfig, hook: &'static str, call: impl FnOnce() -> R) -> Result<R, ModuleError> {
-    // What a panic leaves half done is the module's own, and the database that it was registering with is given up.
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        let (module, reason) = (config.name.clone(), panicked(&*panic));
-        ModuleError::Hook { module, hook, reason }
-    })
+impl Loaded {
+    /// What stands for it while it is being changed.
+    fn changing(&self) -> Self {
+        let (config, module) = (self.config.clone(), Arc::clone(&self.module));
+        Self { config, module, state: ModuleState::Changing, db: None }
+    }
 }
 
-/// What a panic said.
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("it panicked: {}", said.unwrap_or_default())
+impl ModuleState {
+    /// What becomes of a module that did not start.
+    pub(crate) fn after(error: &ModuleError) -> Self {
+        match error {
+            ModuleError::NoDatabase { .. } => Self::Skipped(error.clone()),
+            _ => Self::Disabled(error.clone()),
+        }
+    }
 }
 
-/// Calls the hooks of a module whose database is open.
-pub(crate) async fn ready(
+/// Opens a module's database, with its tables, and with its migrations applied.
+async fn open(
+    place: &Place,
     module: &Arc<dyn AnyModule>,
     config: &ModuleConfig,
-    db: Option<&Database>,
-) -> Result<(), ModuleError> {
-    let (one, given) = (Arc::clone(module), db.cloned());
-    hook(config, "on_load", async move { one.on_load(given).await }).await?;
-    let Some(db) = db.cloned() else { return Ok(()) };
-    let one = Arc::clone(module);
-    hook(config, "on_db_ready", async move { one.on_db_ready(&db).await }).await
-}
-
-/// Runs a hook. It runs as a task of its own, so that a panic in it is the module's affair.
-async fn hook(
-    config: &ModuleConfig,
-    hook: &'static str,
-    work: impl Future<Output = Hook> + Send + 'static,
-) -> Result<(), ModuleError> {
-    let reason = match tokio::spawn(work).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => error.to_string(),
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => panicked(&*panic),
-            Err(_) => "the runtime ended".to_owned(),
-        },
-    };
-    Err(ModuleError::Hook { module: config.name.clone(), hook, reason })
-}
-
-/// Stops a module: its hook, then its database.
-pub(crate) async fn stop(loaded: &Loaded) -> Result<(), ModuleError> {
-    if !matches!(loaded.state, ModuleState::Running) {
-        return Ok(());
-    }
-    let module = Arc::clone(&loaded.module);
-    let unloaded = hook(&loaded.config, "on_unload", async move { module.on_unload().await }).await;
-    if let Some(db) = &loaded.db {
-        let closed = db.close().await;
-        closed.map_err(|source| ModuleError::Database { module: loaded.config.name.clone(), source })?;
-    }
-    unloaded
+) -> Result<Database, ModuleError> {
+    let db = place.database(Database::builder(config.name.clone()));
+    guarded(config, "tables", || module.tables(&db))?.map_err(|source| config.failed(source))?;
+    let steps = guarded(config, "migrations", || module.migrations())?;
+    db.migrations(steps).map_err(|source| config.failed(source))?;
+    place.connect(&db).await.map_err(|source| config.failed(source))?;
+    Ok(db)
 }
 
 /// What modules are told apart by.
-pub(crate) fn key(name: &str) -> String {
+fn key(name: &str) -> String {
     name.to_lowercase()
 }
 
-pub(crate) fn unknown(name: &str) -> ModuleError {
-    ModuleError::Unknown { module: name.to_owned() }
+fn warn_unclean(module: &str, error: &ModuleError) {
+    tracing::warn!(target: "discobase::modules", module, %error, "a module did not stop cleanly");
 }
 
 fn report(config: &ModuleConfig, outcome: &Result<(), ModuleError>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use discobase_core::transport::twilight::{Token, TwilightConfig, TwilightTransport};
+use discobase_core::transport::twilight::{TwilightConfig, TwilightTransport};
 use discobase_core::transport::{Transport, Wrapped};
 use discobase_core::{Database, DatabaseBuilder, Error, ErrorKind, GuildId};
 
@@ -23,18 +23,21 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) async fn open(config: &BotConfig, token: Option<Token>) -> Result<Self, ModuleError> {
+    pub(crate) async fn open(
+        config: &BotConfig,
+        discord: Option<TwilightConfig>,
+    ) -> Result<Self, ModuleError> {
         if !config.enable_db {
             return Ok(Self::None("the bot's config does not say enable-db: true".to_owned()));
         }
         match &config.db_url {
             None => Ok(Self::None("the bot's config has no db-url".to_owned())),
             Some(DbUrl::Discord(guild)) => {
-                let token = token.ok_or_else(|| {
+                let discord = discord.ok_or_else(|| {
                     let text = "a database on Discord needs the bot's token: give it to ModuleLoader::new";
                     ModuleError::Bot(Error::new(ErrorKind::Unauthorized, text))
                 })?;
-                let transport = TwilightTransport::new(TwilightConfig::new(token)).map_err(|error| {
+                let transport = TwilightTransport::new(discord).map_err(|error| {
                     let text = "the connection to Discord can't be prepared";
                     ModuleError::Bot(Error::new(ErrorKind::Unreachable, text).caused_by(error))
                 })?;

@@ -6,74 +6,132 @@ use discobase_core::{Backup, Database};
 
 use crate::config::ModuleConfig;
 use crate::error::ModuleError;
-use crate::loader::{Loaded, ModuleLoader, ModuleState, key, stop, unknown};
+use crate::loader::{Inner, Loaded, ModuleLoader, ModuleState};
 use crate::module::{AnyModule, Module};
+use crate::place::Place;
 
 impl ModuleLoader {
-    /// Puts a new version in the place of a module. A backup of its database is made first; then the old version is
-    /// stopped, the migrations since the version that the database has are applied, and the new version's hooks are
-    /// called. If any of that fails, the database is restored and the old version runs again.
+    /// Puts a new version in the place of a module. The old version is stopped, and its database closed: what it commits, its
+    /// `on_unload` included, is part of the backup that is made then. The migrations since the version that the database has
+    /// are applied, and the new version's hooks are called. If any of that fails, the database is restored and the old
+    /// version runs again.
+    ///
+    /// Handles of the old version's database are closed; [`ModuleLoader::database`] gives the new one. The backup is in
+    /// memory: where the process ends in the middle, the steps that were applied stay.
     ///
     /// # Errors
-    /// [`ModuleError::Unknown`]; [`ModuleError::Backwards`]; why the update failed; or [`ModuleError::NotRestored`].
+    /// [`ModuleError::Unknown`]; [`ModuleError::Busy`]; [`ModuleError::Backwards`]; why the update failed; or
+    /// [`ModuleError::NotRestored`].
     pub async fn update(&self, module: impl Module, config: ModuleConfig) -> Result<(), ModuleError> {
-        let mut modules = self.modules.lock().await;
-        let place = key(&config.name);
-        let old = modules.get_mut(&place).ok_or_else(|| unknown(&config.name))?;
+        let module: Arc<dyn AnyModule> = Arc::new(module);
+        self.inner.run(|inner| async move { inner.update(module, config).await }).await
+    }
+}
+
+impl Inner {
+    async fn update(&self, new: Arc<dyn AnyModule>, config: ModuleConfig) -> Result<(), ModuleError> {
+        let old = self.take(&config.name)?;
         if config.version < old.config.version {
             let (running, offered) = (old.config.version.clone(), config.version);
+            self.put(old);
             return Err(ModuleError::Backwards { module: config.name, running, offered });
         }
-        let new: Arc<dyn AnyModule> = Arc::new(module);
-        let backup = old.db.as_ref().and_then(|db| db.backup().ok());
-        if let Err(error) = stop(old).await {
-            tracing::warn!(target: "discobase::modules", module = config.name, %error, "a module did not stop cleanly");
-        }
-        old.db = None;
-        match self.begin(&new, &config).await {
+        self.stop_or_warn(&old).await;
+        let from = old.config.version.clone();
+        match self.replace(&old, &new, &config).await {
             Ok(db) => {
                 tracing::info!(
                     target: "discobase::modules", module = config.name,
-                    from = %old.config.version, to = %config.version, "a module was updated"
+                    %from, to = %config.version, "a module was updated"
                 );
-                *old = Loaded { config, module: new, state: ModuleState::Running, db };
+                self.put(Loaded { config, module: new, state: ModuleState::Running, db });
                 Ok(())
             }
-            Err(update) => Err(self.back(old, backup, update).await),
+            Err(update) => Err(self.back(old, update).await),
         }
     }
 
-    /// Brings the old version back. The error to be returned.
-    async fn back(&self, old: &mut Loaded, backup: Option<Backup>, update: ModuleError) -> ModuleError {
-        if !matches!(old.state, ModuleState::Running) {
-            old.state = ModuleState::Disabled(update.clone());
-            return update;
+    /// Starts the new version on the old one's database, which is as it was if that fails.
+    async fn replace(
+        &self,
+        old: &Loaded,
+        new: &Arc<dyn AnyModule>,
+        config: &ModuleConfig,
+    ) -> Result<Option<Database>, Failed> {
+        let place = self.place();
+        let backup =
+            backup(&place, config).await.map_err(|source| Failed::restored(config.failed(source)))?;
+        let update = match self.begin(new, config).await {
+            Ok(db) => return Ok(db),
+            Err(update) => update,
+        };
+        let Some(backup) = backup else { return Err(Failed::restored(update)) };
+        match restore(&place, &old.config, &backup).await {
+            Ok(()) => Err(Failed::restored(update)),
+            Err(restore) => Err(Failed { update, restore: Some(old.config.failed(restore)) }),
         }
-        match self.restored(old, backup).await {
-            Ok(db) => {
-                (old.db, old.state) = (db, ModuleState::Running);
-                update
+    }
+
+    /// Brings the old version back, if it ran. The error to be returned.
+    async fn back(&self, mut old: Loaded, failed: Failed) -> ModuleError {
+        let Failed { update, mut restore } = failed;
+        let ran = matches!(old.state, ModuleState::Running);
+        (old.db, old.state) = (None, ModuleState::after(&update));
+        if restore.is_none() && ran {
+            match self.begin(&old.module, &old.config).await {
+                Ok(db) => (old.db, old.state) = (db, ModuleState::Running),
+                Err(error) => restore = Some(error),
             }
-            Err(restore) => {
-                let module = old.config.name.clone();
-                let error =
-                    ModuleError::NotRestored { module, update: Box::new(update), restore: Box::new(restore) };
+        }
+        let error = match restore {
+            None => update,
+            Some(restore) => {
+                let (module, update, restore) =
+                    (old.config.name.clone(), Box::new(update), Box::new(restore));
+                let error = ModuleError::NotRestored { module, update, restore };
                 old.state = ModuleState::Disabled(error.clone());
                 error
             }
-        }
+        };
+        self.put(old);
+        error
     }
+}
 
-    async fn restored(&self, old: &Loaded, backup: Option<Backup>) -> Result<Option<Database>, ModuleError> {
-        if let Some(backup) = backup {
-            // What the old version's structs do not fit is refused by none while nothing is migrated.
-            let db = self.open(&old.module, &old.config, false).await?;
-            let restored = db.restore(&backup).await;
-            let closed = db.close().await;
-            let failed = |source| ModuleError::Database { module: old.config.name.clone(), source };
-            restored.map_err(failed)?;
-            closed.map_err(failed)?;
-        }
-        self.begin(&old.module, &old.config).await
+/// An update that failed.
+struct Failed {
+    update: ModuleError,
+    /// Why the database is not as it was, if it is not.
+    restore: Option<ModuleError>,
+}
+
+impl Failed {
+    fn restored(update: ModuleError) -> Self {
+        Self { update, restore: None }
     }
+}
+
+/// What a module's database holds, if the module gets one.
+async fn backup(place: &Place, config: &ModuleConfig) -> discobase_core::Result<Option<Backup>> {
+    if place.absent().is_some() || !config.wants_database() {
+        return Ok(None);
+    }
+    let db = bare(place, config).await?;
+    let backup = db.backup();
+    db.close().await?;
+    backup.map(Some)
+}
+
+async fn restore(place: &Place, config: &ModuleConfig, backup: &Backup) -> discobase_core::Result<()> {
+    let db = bare(place, config).await?;
+    let restored = db.restore(backup).await;
+    db.close().await?;
+    restored.map(|_rows| ())
+}
+
+/// A module's database as it is: no struct is registered that it would have to fit, and nothing is migrated.
+async fn bare(place: &Place, config: &ModuleConfig) -> discobase_core::Result<Database> {
+    let db = place.database(Database::builder(config.name.clone()).migrate_on_connect(false));
+    place.connect(&db).await?;
+    Ok(db)
 }

@@ -6,9 +6,13 @@
 )]
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use discobase_core::transport::twilight::TwilightConfig;
 use discobase_core::{Database, ErrorKind, Step, Table};
+use discobase_guild::LocalGuild;
 use discobase_modules::{BotConfig, Hook, Module, ModuleConfig, ModuleError, ModuleLoader, ModuleState};
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -40,6 +44,7 @@ struct Parts {
     tables: Option<fn(&Database) -> discobase_core::Result<()>>,
     steps: Option<fn() -> Vec<Step>>,
     ready: Option<fn(Database) -> Running>,
+    unload: Option<fn(Database) -> Running>,
 }
 
 impl Module for Parts {
@@ -67,7 +72,11 @@ impl Module for Parts {
 
     async fn on_unload(&self) -> Hook {
         self.log.lock().unwrap().push("unload".to_owned());
-        Ok(())
+        let db = self.db.lock().unwrap().clone();
+        match (self.unload, db) {
+            (Some(unload), Some(db)) => unload(db).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -96,8 +105,8 @@ fn logged(log: &Log) -> Vec<String> {
     std::mem::take(&mut log.lock().unwrap())
 }
 
-async fn state(loader: &ModuleLoader, name: &str) -> ModuleState {
-    let found = loader.status().await.into_iter().find(|module| module.name == name);
+fn state(loader: &ModuleLoader, name: &str) -> ModuleState {
+    let found = loader.status().into_iter().find(|module| module.name == name);
     found.expect("it is listed").state
 }
 
@@ -114,8 +123,8 @@ async fn without_a_database_use_db_runs_and_require_db_is_skipped() {
         "module b is skipped: it requires a database, and the bot's config does not say enable-db: true"
     );
     assert!(logged(&log).is_empty());
-    assert!(matches!(state(&loader, "a").await, ModuleState::Running));
-    assert!(matches!(state(&loader, "b").await, ModuleState::Skipped(_)));
+    assert!(matches!(state(&loader, "a"), ModuleState::Running));
+    assert!(matches!(state(&loader, "b"), ModuleState::Skipped(_)));
     loader.close().await;
 }
 
@@ -153,7 +162,7 @@ async fn hooks_find_their_tables_and_write() {
             ["load true", "ready profiles", "load true", "ready ", "load false"],
             "round {round}"
         );
-        let status = loader.status().await;
+        let status = loader.status();
         let databases: Vec<_> = status.iter().map(|module| (module.name.as_str(), module.database)).collect();
         assert_eq!(databases, [("bare", true), ("none", false), ("profiles", true)]);
         loader.close().await;
@@ -185,10 +194,10 @@ async fn each_module_has_a_database_of_its_own() {
     assert_eq!((One::count(&a).await.unwrap(), One::count(&b).await.unwrap()), (1, 0));
     assert_ne!(a.journal().unwrap(), b.journal().unwrap());
     assert_eq!((a.name(), b.name()), ("first", "second"));
-    let (first, second) = (loader.database("FIRST").await.unwrap(), loader.database("second").await.unwrap());
+    let (first, second) = (loader.database("FIRST").unwrap(), loader.database("second").unwrap());
     assert_eq!((One::count(&first).await.unwrap(), One::count(&second).await.unwrap()), (1, 0));
     loader.unload("second").await.unwrap();
-    assert!(loader.database("second").await.is_none() && !second.is_open());
+    assert!(loader.database("second").is_none() && !second.is_open());
     let error = Two::count(&a).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownTable, "what another module registers is not this one's");
     loader.close().await;
@@ -231,9 +240,9 @@ async fn what_fails_disables_one_module() {
         .await
         .unwrap();
     for name in ["panics", "errs", "broken", "stepless", "tableless"] {
-        assert!(matches!(state(&loader, name).await, ModuleState::Disabled(_)), "{name}");
+        assert!(matches!(state(&loader, name), ModuleState::Disabled(_)), "{name}");
     }
-    assert!(matches!(state(&loader, "fine").await, ModuleState::Running));
+    assert!(matches!(state(&loader, "fine"), ModuleState::Running));
     loader.unload("panics").await.unwrap();
     loader.load(Parts::default(), config("panics", "1.0.1", "use_db")).await.unwrap();
     loader.reload("fine").await.unwrap();
@@ -382,10 +391,182 @@ async fn an_update_that_fails_leaves_everything_as_it_was() {
     let error = loader.update(new, config("game", "1.11.0", "use_db")).await.unwrap_err();
     assert!(error.to_string().contains("no steps today"), "{error}");
     assert_eq!(logged(&log), ["unload", "load true", "ready profiles"]);
-    let status = loader.status().await;
+    let status = loader.status();
     assert_eq!(status[0].version, "1.8.0".parse().unwrap());
     assert!(matches!(status[0].state, ModuleState::Running));
     loader.close().await;
+}
+
+/// What an old version writes when it is stopped is no part of the update.
+#[tokio::test]
+async fn what_the_old_version_writes_last_outlives_an_update_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let last = |db: Database| -> Running {
+        Box::pin(async move {
+            One { user: 7, points: 7 }.save(&db).await?;
+            Ok(())
+        })
+    };
+    let old = Parts { tables: Some(one), unload: Some(last), ..Parts::default() };
+    loader.load(old, config("game", "1.8.0", "use_db")).await.unwrap();
+    let fails = |_: Database| -> Running { Box::pin(async { Err("not today".into()) }) };
+    let new = Parts { tables: Some(two), steps: Some(steps), ready: Some(fails), ..Parts::default() };
+    let error = loader.update(new, config("game", "1.10.0", "use_db")).await.unwrap_err();
+    assert!(error.to_string().contains("not today"), "{error}");
+    let db = loader.database("game").unwrap();
+    assert_eq!(One::get(&db, 7).await.unwrap().unwrap().points, 7);
+    loader.close().await;
+}
+
+/// Whether the module that this is about works just now.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+#[tokio::test]
+async fn a_module_that_can_not_come_back_is_disabled_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let log = Log::default();
+    let perhaps = |_: Database| -> Running {
+        Box::pin(async {
+            match BROKEN.load(Ordering::SeqCst) {
+                true => Err("broken".into()),
+                false => Ok(()),
+            }
+        })
+    };
+    let old = Parts { log: Arc::clone(&log), tables: Some(one), ready: Some(perhaps), ..Parts::default() };
+    loader.load(old, config("game", "1.8.0", "use_db")).await.unwrap();
+    One { user: 1, points: 10 }.save(&loader.database("game").unwrap()).await.unwrap();
+    BROKEN.store(true, Ordering::SeqCst);
+    logged(&log);
+    let new = || Parts { tables: Some(two), steps: Some(steps), ready: Some(perhaps), ..Parts::default() };
+    let error = loader.update(new(), config("game", "1.10.0", "use_db")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the update of module game failed (on_db_ready of module game failed: broken), and so did bringing it back \
+         (on_db_ready of module game failed: broken); it is disabled"
+    );
+    assert_eq!(
+        logged(&log),
+        ["unload", "load true", "ready profiles", "unload"],
+        "what was loaded is unloaded"
+    );
+    assert!(matches!(state(&loader, "game"), ModuleState::Disabled(ModuleError::NotRestored { .. })));
+    assert!(loader.database("game").is_none());
+    // Of a module that does not run, too, an update that fails changes nothing.
+    let error = loader.update(new(), config("game", "1.10.0", "use_db")).await.unwrap_err();
+    assert!(matches!(error, ModuleError::Hook { hook: "on_db_ready", .. }), "{error}");
+    assert!(matches!(loader.reload("game").await.unwrap_err(), ModuleError::Hook { .. }));
+    BROKEN.store(false, Ordering::SeqCst);
+    loader.reload("game").await.unwrap();
+    let db = loader.database("game").unwrap();
+    assert_eq!(One::get(&db, 1).await.unwrap().unwrap().points, 10);
+    loader.close().await;
+}
+
+/// A module whose hook uses the loader.
+struct Asks {
+    loader: ModuleLoader,
+    hangs: bool,
+}
+
+impl Module for Asks {
+    async fn on_load(&self, _: Option<Database>) -> Hook {
+        let other = self.loader.database("other").ok_or("no database of another module")?;
+        One { user: 1, points: 1 }.save(&other).await?;
+        self.loader.reload("other").await?;
+        assert!(matches!(state(&self.loader, "asks"), ModuleState::Changing));
+        let error = self.loader.unload("asks").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "module asks is being changed already: wait until it is loaded, updated or unloaded"
+        );
+        match self.hangs {
+            true => std::future::pending().await,
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn hooks_use_the_loader_and_one_that_hangs_holds_up_no_other_module() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let plain = || Parts { tables: Some(one), ..Parts::default() };
+    loader.load(plain(), config("other", "1.0.0", "use_db")).await.unwrap();
+    loader.load(Asks { loader: loader.clone(), hangs: false }, config("asks", "1.0.0", "")).await.unwrap();
+    loader.unload("asks").await.unwrap();
+    One::get(&loader.database("other").unwrap(), 1).await.unwrap().unwrap().delete().await.unwrap();
+
+    let hangs = Asks { loader: loader.clone(), hangs: true };
+    loader.limit_hooks(Duration::from_secs(5));
+    let asks = loader.clone();
+    let loading = tokio::spawn(async move { asks.load(hangs, config("asks", "1.0.0", "")).await });
+    while loader.status().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    loader.load(plain(), config("third", "1.0.0", "use_db")).await.unwrap();
+    assert!(matches!(state(&loader, "third"), ModuleState::Running));
+    let error = loading.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "on_load of module asks failed: it did not end within 5s");
+    assert!(matches!(state(&loader, "asks"), ModuleState::Disabled(_)));
+    loader.close().await;
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_goes_to_its_end_and_closing_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder.path().join("guild")).await;
+    let log = Log::default();
+    let parts = Parts { log: Arc::clone(&log), tables: Some(one), ..Parts::default() };
+    let nobody = loader.load(parts, config("game", "1.0.0", "use_db"));
+    tokio::time::timeout(Duration::ZERO, nobody).await.unwrap_err();
+    loader.close().await;
+    assert_eq!(logged(&log), ["load true", "ready profiles", "unload"]);
+    let error = loader.load(Parts::default(), config("game", "1.0.0", "require_db")).await.unwrap_err();
+    assert!(error.to_string().contains("the loader of modules was closed"), "{error}");
+}
+
+/// The modules of a bot have one connection, and one of them is updated while the other goes on.
+#[tokio::test]
+async fn modules_on_discord_share_a_connection() {
+    let guild = LocalGuild::builder().limits(discobase_guild::Limits::unlimited()).start().await.unwrap();
+    let mut discord = TwilightConfig::new(guild.token());
+    discord.api = guild.api().parse().unwrap();
+    let bot = format!("enable-db: true\ndb-url: discord://{}\n", guild.guild_id());
+    let loader = ModuleLoader::with_discord(BotConfig::parse(&bot).unwrap(), discord).await.unwrap();
+    let plain = || Parts { tables: Some(one), ..Parts::default() };
+    let [first, second] =
+        ["first", "second"].map(|name| loader.load(plain(), config(name, "1.8.0", "use_db")));
+    let (first, second) = tokio::join!(first, second);
+    first.and(second).unwrap();
+    let other = loader.database("second").unwrap();
+    One { user: 1, points: 1 }.save(&other).await.unwrap();
+    One { user: 2, points: 10 }.save(&loader.database("first").unwrap()).await.unwrap();
+    let fails = |_: Database| -> Running { Box::pin(async { Err("not today".into()) }) };
+    let new = |ready| Parts { tables: Some(two), steps: Some(steps), ready, ..Parts::default() };
+    loader.update(new(Some(fails)), config("first", "1.10.0", "use_db")).await.unwrap_err();
+    let db = loader.database("first").unwrap();
+    assert_eq!(One::get(&db, 2).await.unwrap().unwrap().points, 10);
+    loader.update(new(None), config("first", "1.10.0", "use_db")).await.unwrap();
+    assert_eq!(rows(&loader.database("first").unwrap()).await, [(2, 20)]);
+    One { user: 3, points: 1 }.save(&other).await.unwrap();
+    assert_eq!(One::count(&other).await.unwrap(), 2);
+    loader.close().await;
+    assert!(!other.is_open());
+    guild.stop().await;
+}
+
+#[test]
+fn configs_are_read_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, "name: a\nversion: 1.0.0\npermissions: [require_db]\ncolour: red\n").unwrap();
+    assert_eq!(ModuleConfig::read(&file).unwrap(), config("a", "1.0.0", "require_db"));
+    std::fs::write(&file, "enable-db: true\ndb-url: local:bot.guild\n").unwrap();
+    let bot = BotConfig::read(&file).unwrap();
+    assert_eq!((bot.enable_db, bot.db_url.unwrap().to_string()), (true, "local:bot.guild".to_owned()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! table has a column more.
 //!
 //! Runs on a local guild in `target/profiles.redb`; with `DISCORD_TOKEN` set, on Discord, in the server whose id is in
-//! `DISCORD_GUILD`.
+//! `DISCORD_GUILD`. `DISCORD_API` names something else that speaks Discord's protocol.
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 mod first;
@@ -12,7 +12,7 @@ mod second;
 use std::error::Error;
 
 use discobase::Database;
-use discobase::transport::twilight::Token;
+use discobase::transport::twilight::TwilightConfig;
 use discobase_modules::{BotConfig, ModuleConfig, ModuleLoader};
 
 #[tokio::main]
@@ -23,21 +23,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("version 1.0.0:");
     let config = ModuleConfig::parse(include_str!("profiles-1.0.0.yaml"))?;
     match loader.load(first::Profiles, config).await {
-        Ok(()) => use_first(&database(&loader, "profiles").await?).await?,
+        Ok(()) => use_first(&database(&loader, "profiles")?).await?,
         // On the second run: what was migrated is not for the old version, and stays as it is.
         Err(error) => println!("  refused: {error}"),
     }
 
     println!("updated to version 1.1.0:");
     loader.update(second::Profiles, ModuleConfig::parse(include_str!("profiles-1.1.0.yaml"))?).await?;
-    use_second(&database(&loader, "profiles").await?).await?;
+    use_second(&database(&loader, "profiles")?).await?;
 
     println!("each module has its own:");
-    for module in loader.status().await {
-        let db = database(&loader, &module.name).await?;
+    for module in loader.status() {
+        let db = database(&loader, &module.name)?;
         println!("  {} {} keeps {:?} in channel {}", module.name, module.version, db.tables(), db.journal()?);
     }
-    let greetings = greetings::all(&database(&loader, "greetings").await?).await?;
+    let greetings = greetings::all(&database(&loader, "greetings")?).await?;
     println!("  the greetings are {greetings:?}: no profile is among them");
     assert_eq!(greetings, ["ciao"]);
 
@@ -52,11 +52,15 @@ async fn loader() -> Result<ModuleLoader, Box<dyn Error>> {
     };
     let guild = std::env::var("DISCORD_GUILD").map_err(|_| "set DISCORD_GUILD to the server's id")?;
     let config = BotConfig::parse(&format!("enable-db: true\ndb-url: discord://{guild}\n"))?;
-    Ok(ModuleLoader::new(config, Some(Token::from(token))).await?)
+    let mut discord = TwilightConfig::new(token);
+    if let Ok(api) = std::env::var("DISCORD_API") {
+        discord.api = api.parse()?;
+    }
+    Ok(ModuleLoader::with_discord(config, discord).await?)
 }
 
-async fn database(loader: &ModuleLoader, module: &str) -> Result<Database, String> {
-    loader.database(module).await.ok_or_else(|| format!("module {module} has no database"))
+fn database(loader: &ModuleLoader, module: &str) -> Result<Database, String> {
+    loader.database(module).ok_or_else(|| format!("module {module} has no database"))
 }
 
 async fn use_first(db: &Database) -> Result<(), Box<dyn Error>> {
