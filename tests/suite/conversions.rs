@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use discobase::{Database, Entity, ErrorKind, Table};
+use discobase::{Database, Entity, ErrorKind, Table, now, update};
 use twilight_model::util::Timestamp;
 
 use crate::support::Place;
@@ -124,6 +124,25 @@ async fn times_of_all_crates_are_one_column_type(place: &Place) {
     let found = Times::get(&db, 1).await.unwrap().unwrap();
     assert_eq!(*found, *saved);
     assert_eq!(Times::find(&db).filter(|t| t.at.between(at, at)).count().await.unwrap(), 1);
+    let begin = jiff::Timestamp::now();
+    let moved = update::<Times>()
+        .set(|t| t.created_at, |_| now())
+        .set(|t| t.updated_at, |_| now())
+        .set(|t| t.at, |_| now())
+        .set(|t| t.utc, |_| now())
+        .returning(&db)
+        .await
+        .unwrap();
+    // The clock of the commit has microseconds.
+    assert!(moved[0].at.as_microsecond() >= begin.as_microsecond());
+    let micros = i128::from(moved[0].at.as_microsecond());
+    let others = [
+        i128::from(moved[0].created_at.timestamp_micros()),
+        moved[0].updated_at.unwrap().unix_timestamp_nanos() / 1_000,
+        moved[0].utc.unwrap().unix_timestamp_nanos() / 1_000,
+    ];
+    assert_eq!(others, [micros; 3], "one moment");
+    let found = Times::get(&db, 1).await.unwrap().unwrap();
     found.delete().await.unwrap();
     assert_eq!(Times::count(&db).await.unwrap(), 0);
     let old = Times::builder().id(2u64).at("1969-12-31T23:59:59Z".parse::<jiff::Timestamp>().unwrap());

@@ -71,9 +71,9 @@ impl<T: Entity> Find<T> {
 }
 
 impl<T: Entity> Paged<T> {
-    /// Begins behind the page that gave this cursor; at the beginning, if there is none.
-    pub fn after(mut self, cursor: &Option<Cursor>) -> Self {
-        self.after.clone_from(cursor);
+    /// Begins behind the page that gave this cursor, `&cursor`; at the beginning, if there is none.
+    pub fn after<'c>(mut self, cursor: impl Into<Option<&'c Cursor>>) -> Self {
+        self.after = cursor.into().cloned();
         self
     }
 

@@ -178,7 +178,8 @@ constants! {
     [] &[u8] => Vec<u8>
 }
 
-/// The moment when the commit is made, by the clock of the machine that makes it.
+/// The moment when the commit is made, by the clock of the machine that makes it. With the features `chrono`, `time` and
+/// `jiff` it fits columns of these crates' times, too.
 pub fn now<T>() -> Expression<T, Timestamp> {
     Expression::new(Program(vec![Step::Now]))
 }
