@@ -522,7 +522,7 @@ async fn what_nobody_waits_for_goes_to_its_end_and_closing_waits_for_it() {
     let parts = Parts { log: Arc::clone(&log), tables: Some(one), ..Parts::default() };
     let nobody = loader.load(parts, config("game", "1.0.0", "use_db"));
     tokio::time::timeout(Duration::ZERO, nobody).await.unwrap_err();
-    loader.close().await;
+    tokio::time::timeout(Duration::from_secs(100), loader.close()).await.expect("what was begun ends");
     assert_eq!(logged(&log), ["load true", "ready profiles", "unload"]);
     let error = loader.load(Parts::default(), config("game", "1.0.0", "require_db")).await.unwrap_err();
     assert!(error.to_string().contains("the loader of modules was closed"), "{error}");
