@@ -43,6 +43,9 @@ async fn the_catalog_shows_what_a_step_made(place: &Place) {
         assert_eq!(shown[0].contains(part), there, "{part}: {}", shown[0]);
     }
     assert!(shown[0].contains("\"current_records\": 4"), "{}", shown[0]);
+    let steps_of =
+        |shown: &str| shown.split_once("\"steps\": ").map(|(_, steps)| steps.replace(['\n', ' '], ""));
+    assert!(steps_of(&shown[0]).unwrap().starts_with("[\"1.9.0scores\",\"1.10.0levels\"]"), "{}", shown[0]);
     db.close().await.unwrap();
 
     let whole = |last: Step| {

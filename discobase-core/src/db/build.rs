@@ -76,7 +76,7 @@ pub(crate) async fn build(link: &Link, wanted: Wanted<'_>) -> Result<()> {
     let tables = Arc::clone(&link.engine.tables());
     for one in fresh {
         if let Some(table) = tables.named(one.schema.name) {
-            catalog::publish(&*creator.transport, &link.described(), table, None).await;
+            catalog::publish(&*creator.transport, &link.described(), &tables, table, None).await;
         }
     }
     Ok(())

@@ -21,10 +21,11 @@ use crate::transport::{HistoryPage, Message, NewAttachment, NewMessage, Transpor
 pub(crate) async fn publish(
     transport: &dyn Transport,
     genesis: &Genesis,
+    tables: &Tables,
     table: &Slot,
     checkpoint: Option<&Checkpoint>,
 ) {
-    let (catalog, message) = (genesis.catalog, message(table, checkpoint, genesis.keying.is_some()));
+    let (catalog, message) = (genesis.catalog, message(tables, table, checkpoint, genesis.keying.is_some()));
     if let Err(error) = transport.post(catalog, message, None).await {
         tracing::warn!(
             name: "catalog_stale", target: "discobase::guild",
@@ -45,7 +46,7 @@ pub(crate) async fn refresh(
 ) {
     let changed: Vec<_> = tables.iter().filter(|table| table.last_change() > since).collect();
     if !changed.is_empty() {
-        post(transport, genesis, bot, changed, checkpoint).await;
+        post(transport, genesis, bot, tables, changed, checkpoint).await;
     }
 }
 
@@ -57,7 +58,7 @@ pub(crate) async fn rewrite(
     tables: &Tables,
     checkpoint: Option<&Checkpoint>,
 ) {
-    post(transport, genesis, bot, tables.iter().collect(), checkpoint).await;
+    post(transport, genesis, bot, tables, tables.iter().collect(), checkpoint).await;
 }
 
 /// The bot's metadata messages of no table, and those of which a table has a later one.
@@ -87,6 +88,7 @@ async fn post(
     transport: &dyn Transport,
     genesis: &Genesis,
     bot: UserId,
+    tables: &Tables,
     changed: Vec<&Slot>,
     checkpoint: Option<&Checkpoint>,
 ) {
@@ -103,9 +105,11 @@ async fn post(
     };
     for table in changed {
         match known.get(&table.def().name) {
-            None => publish(transport, genesis, table, checkpoint).await,
+            None => publish(transport, genesis, tables, table, checkpoint).await,
             Some(&id) => {
-                if let Err(error) = transport.edit(catalog, id, message(table, checkpoint, sealed)).await {
+                if let Err(error) =
+                    transport.edit(catalog, id, message(tables, table, checkpoint, sealed)).await
+                {
                     tracing::warn!(
                         name: "catalog_stale", target: "discobase::guild",
                         channel = %catalog, message = %id, %error,
@@ -190,9 +194,18 @@ pub(crate) fn described(table: &Slot, checkpoint: Option<&Checkpoint>, sealed: b
     if sealed { outline(table, checkpoint) } else { metadata(table, checkpoint) }
 }
 
+/// The migration steps that the database has, each with its version and name.
+fn steps(tables: &Tables) -> Vec<String> {
+    tables.steps().iter().map(|step| format!("{} {}", step.version, step.name)).collect()
+}
+
 /// The metadata message of a table.
-fn message(table: &Slot, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
-    let whole = described(table, checkpoint, sealed);
+fn message(tables: &Tables, table: &Slot, checkpoint: Option<&Checkpoint>, sealed: bool) -> NewMessage {
+    let mut whole = described(table, checkpoint, sealed);
+    // A step's name may tell what an encrypted database does not.
+    if let Some(object) = whole.as_object_mut().filter(|_| !sealed && !tables.steps().is_empty()) {
+        object.insert("steps".to_owned(), json!(steps(tables)));
+    }
     let content = block(&whole);
     if content.chars().count() <= MAX_CONTENT {
         return NewMessage { content, ..NewMessage::default() };
