@@ -1,7 +1,8 @@
 //! discobase: a typed ORM whose database is a Discord guild.
 //!
 //! Derive [`Table`](derive@Table) on a struct, register it, and `save()` commits a record to the guild through a bot.
-//! Reads come from memory and cost no request; of tables that are too large for that, a record costs two. A write is durable when the call returns.
+//! Reads come from memory and cost no request; of tables that are too large for that, a record costs two. A write is
+//! durable when the call returns.
 //!
 //! ```
 //! use discobase::{Database, Result, Table};
@@ -40,9 +41,18 @@
 //! - [`Table`](trait@Table): what a struct can do: `save`, `save_all`, `get`, `find`, `find_unique`, `count`. The
 //!   [derive](derive@Table) lists the attributes; [`ColumnEnum`](derive@ColumnEnum) makes an enum a column type.
 //! - [`Record`]: a saved struct with its identity and version: `update`, `delete`.
-//! - [`Find`] and [`Column`]: queries, and the conditions they are made of.
+//! - [`Model`], [`Embedded`](derive@Embedded), [`Hooks`], [`SoftDelete`]: builders and defaults, structs in structs, what runs
+//!   around a save, records that are only marked as deleted.
+//! - [`Find`] and [`Column`]: queries, and the conditions they are made of. [`aggregate`] counts, sums and groups,
+//!   [`Projection`](derive@Projection) and [`Find::select`] take some of the columns, [`Find::page`] and [`Find::stream`] not
+//!   all at once.
+//! - [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`]: from record to record, filters over several tables;
+//!   [`Find::with`] loads what is related.
 //! - [`Session`], [`Database::transaction`], [`Snapshot`]: many writes as one commit, many reads of one state.
 //! - [`update()`], [`delete()`], [`Expression`]: changes that are worked out at the commit.
+//! - [`Step`] and [`Migrator`]: from one version of the structs to the next; [`Database::backup`].
+//! - [`Watch`]: what is committed, as it is; [`DatabaseBuilder::follower`], [`Database::promote`]: more than one process.
+//! - [`Database::verify`], [`Database::heal`]: what people and accidents did to the guild.
 //! - [`Error`] and [`ErrorKind`]: what went wrong, and what to do.
 //! - [`transport`]: the door to the guild, for tests and for what speaks to Discord another way.
 //!
@@ -58,7 +68,8 @@
 //! - *Not shared by writers.* One process writes; any number of others [follow](DatabaseBuilder::follower) it, and one of
 //!   them can take its place.
 //!
-//! Everything lives in [`discobase_core`]; this crate is its front door.
+//! Everything lives in [`discobase_core`]; this crate is its front door. Bots of modules, each with a database of its own, have
+//! the crate `discobase-modules`, and data from the Python library discobase is imported by `discobase-import`.
 
 #[cfg(doctest)]
 mod guide;

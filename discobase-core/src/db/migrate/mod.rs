@@ -36,6 +36,24 @@ use run::{Ahead, Way, attempt, down, up};
 use skipped::Skipped;
 
 /// The migrations of a connected database: see [`Database::migrator`].
+///
+/// ```no_run
+/// # use discobase_core as discobase;
+/// use discobase::{Database, Result, Step};
+///
+/// # async fn run(token: &str) -> Result<()> {
+/// let db = Database::builder("shop").migrate_on_connect(false).build();
+/// db.migrations([Step::new("1.1.0", "stock").table("items", |items| items.add("stock", 0_u32))])?;
+/// db.connect(token).await?;
+/// let migrator = db.migrator();
+/// for step in migrator.dry_run().await? {
+///     println!("{} {}: {} changes, {} rows", step.version, step.name, step.changes.len(), step.rows?);
+/// }
+/// println!("reached {:?}", migrator.up().await?);
+/// println!("left {:?}", migrator.down("1.0.0").await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Migrator {
     db: Database,
