@@ -47,10 +47,28 @@ impl Write for Log {
     }
 }
 
+impl Log {
+    fn says(&self, what: &str) -> bool {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).contains(what)
+    }
+}
+
+/// What is logged of a message that somebody else wrote.
+const STRANGER: &str = "discobase::journal: somebody wrote into the journal";
+
+/// Waits until something holds that the gateway has a part in.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = tokio::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 const POST: &str = "/channels/{channel}/messages";
 
 /// All there is to be logged about: saving, failing, being limited, losing answers, hearing of others, opening again.
-async fn busy_day(guild: &LocalGuild) {
+async fn busy_day(guild: &LocalGuild, log: &Log) {
     let db = Database::new("diary");
     db.table::<Diary>().unwrap();
     db.connect_guild(guild).await.unwrap();
@@ -83,7 +101,12 @@ async fn busy_day(guild: &LocalGuild) {
     // One that needs an attachment.
     let many = (10..2_000).map(|author| Diary::new(author, &format!("{TITLE} {author}")));
     Diary::save_all(many, &db).await.unwrap();
-    guild.post_as(guild.owner_id(), db.journal().unwrap().get(), "hello").unwrap();
+    // Whoever is not there yet hears nothing, and nor does one that has to begin anew.
+    let post = || guild.post_as(guild.owner_id(), db.journal().unwrap().get(), "hello").unwrap();
+    until("the gateway is there", || guild.sessions() > 0).await;
+    post();
+    until("the message is heard of", || log.says(STRANGER)).await;
+    post();
     guild.drop_sockets();
     tokio::time::sleep(Duration::from_millis(500)).await;
     diary.delete().await.unwrap();
@@ -147,7 +170,7 @@ async fn no_token_and_no_value_is_logged() {
         ..discobase_guild::Limits::unlimited()
     };
     let guild = LocalGuild::builder().limits(limits).start().await.unwrap();
-    busy_day(&guild).await;
+    busy_day(&guild, &log).await;
     let said = encrypted_day(&guild).await;
     let token = guild.token().to_owned();
     guild.stop().await;
@@ -166,7 +189,7 @@ async fn no_token_and_no_value_is_logged() {
         "discobase::transport: answered",
         "discobase::transport: no answer, trying again",
         "discobase::transport: 429: too many requests",
-        "discobase::journal: somebody wrote into the journal",
+        STRANGER,
         "discobase::engine: the database is closed",
         "TRACE",
         "hyper",

@@ -221,13 +221,14 @@ async fn commits_go_on_during_a_checkpoint(place: &Place) {
     User::save_all(all, &db).await.unwrap();
     let journal = db.journal().unwrap();
     // Every upload takes a while; the journal is as fast as ever.
-    let slow = Rule::new(Action::Delay { ms: 150 }).on("POST", "/channels/{channel}/messages").times(5);
+    let slow = Rule::new(Action::Delay { ms: 500 }).on("POST", "/channels/{channel}/messages").times(5);
     let writing = {
         let db = db.clone();
         place.local().faults().push(slow);
         tokio::spawn(async move { db.checkpoint().await })
     };
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // What is uploaded is the state that was cut before.
+    until("the first upload", || place.local().faults().pending().iter().all(|rule| rule.times < 5)).await;
     let mut saved = 0_u64;
     while !writing.is_finished() {
         User::new(100 + saved, &format!("during {saved}"), 0).save(&db).await.unwrap();

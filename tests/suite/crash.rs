@@ -24,9 +24,9 @@ crate::in_process!(
     creators_that_race_slowly_share_one_database,
 );
 
-/// Discord's waits, shortened so that tests need not take them.
+/// Waits of about Discord's length: an owner on a busy machine must still object in time.
 fn short(name: &str) -> Database {
-    let db = Database::builder(name).timing(200, 1_500, 60_000).build();
+    let db = Database::builder(name).timing(200, 4_000, 60_000).build();
     db.table::<User>().unwrap();
     db
 }
@@ -163,8 +163,8 @@ async fn an_owner_whose_successor_trims_is_told_that_it_is_fenced(place: &Place)
     first.connect_guild(place.local()).await.unwrap();
     User::new(1, "first", 1).save(&first).await.unwrap();
     let journal = first.journal().unwrap().get();
-    let hello = place.local().post_as(place.local().owner_id(), journal, "hello").unwrap();
     place.local().faults().push(Rule::new(Action::SwallowEvent).on_event("MESSAGE_CREATE").times(1_000));
+    let hello = place.local().post_as(place.local().owner_id(), journal, "hello").unwrap();
     let second = short(&place.name);
     second.connect_guild(place.local()).await.unwrap();
     User::new(2, "second", 1).save(&second).await.unwrap();
@@ -177,7 +177,7 @@ async fn an_owner_whose_successor_trims_is_told_that_it_is_fenced(place: &Place)
         let saved = User::new(1, &id.to_string(), 1).save(&first).await.unwrap_err();
         error = Some(saved).filter(|error| error.kind() != ErrorKind::DuplicateKey);
         id += 1;
-        assert!(id < 30, "the journal is not checked");
+        assert!(id < 40, "the journal is not checked");
     }
     assert_eq!(error.unwrap().kind(), ErrorKind::Fenced);
     first.close().await.unwrap();
@@ -218,7 +218,7 @@ async fn two_processes_that_create_at_once_share_one_database(place: &Place) {
 /// has long been writing by then.
 async fn creators_that_race_slowly_share_one_database(place: &Place) {
     // Both list the channels before either makes one.
-    let list = Rule::new(Action::DelayReply { ms: 200 }).on("GET", "/guilds/{guild}/channels").times(2);
+    let list = Rule::new(Action::DelayReply { ms: 1_000 }).on("GET", "/guilds/{guild}/channels").times(2);
     place.local().faults().push(list);
     let (slow, fast) = (place.database(), place.database());
     slow.table::<User>().unwrap();

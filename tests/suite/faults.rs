@@ -7,6 +7,7 @@ use discobase::{Database, ErrorKind, Outcome, Table};
 use discobase_guild::state::permission;
 use discobase_guild::{Action, Limit, Rule};
 
+use crate::checkpoints::until;
 use crate::support::Place;
 use crate::tables::{Everything, User};
 
@@ -95,8 +96,8 @@ async fn refused_content_travels_as_an_attachment(place: &Place) {
 
 async fn a_deadline_tells_that_the_outcome_is_unknown(place: &Place) {
     let db = open(place).await;
-    place.local().faults().push(Rule::new(Action::DelayReply { ms: 300 }).on(POST.0, POST.1));
-    let late = User::new(1, "a", 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    place.local().faults().push(Rule::new(Action::DelayReply { ms: 3_000 }).on(POST.0, POST.1));
+    let late = User::new(1, "a", 0).save(&db).deadline(Duration::from_millis(500)).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::UnknownOutcome);
     let commit = late.commit().unwrap();
     assert_eq!(db.outcome(commit).unwrap(), Outcome::Pending);
@@ -154,16 +155,17 @@ async fn a_refused_half_takes_the_other_half_with_it(place: &Place) {
     place.connect(&db).await.unwrap();
     let journal = db.journal().unwrap();
     let row = |key: &str, seed| Everything { bytes: noise(seed), ..Everything::ordinary(key) };
+    let (a, b) = (row("a", 2), row("b", 3));
     // The first save occupies the writer, so that the next two wait in one batch.
-    place.local().faults().push(Rule::new(Action::Delay { ms: 600 }).on(POST.0, POST.1));
+    place.local().faults().push(Rule::new(Action::Delay { ms: 3_000 }).on(POST.0, POST.1));
     let busy = row("busy", 1).save(&db).background();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the first save is posted", || place.local().faults().pending().is_empty()).await;
     let forbid = async {
         busy.await.unwrap();
         place.forbid(journal, permission::ATTACH_FILES);
     };
     // Polled in this order in one task, so that `a` is queued before `b`.
-    let (a, b) = (row("a", 2).save(&db).into_future(), row("b", 3).save(&db).into_future());
+    let (a, b) = (a.save(&db).into_future(), b.save(&db).into_future());
     let (a, b, ()) = tokio::join!(biased; a, b, forbid);
     place.forbid(journal, 0);
     let saved = Everything::count(&db).await.unwrap();
@@ -189,13 +191,14 @@ async fn a_half_is_not_written_behind_one_that_is_missing(place: &Place) {
     db.table::<Everything>().unwrap();
     place.connect(&db).await.unwrap();
     let row = |key: &str, seed| Everything { bytes: noise(seed), ..Everything::ordinary(key) };
+    let (a, b) = (row("a", 2), row("b", 3));
     // The first save occupies the writer, so that the next two wait in one batch; then the first half's post comes.
-    place.local().faults().push(Rule::new(Action::Delay { ms: 600 }).on(POST.0, POST.1));
+    place.local().faults().push(Rule::new(Action::Delay { ms: 3_000 }).on(POST.0, POST.1));
     let refuse = Action::Refuse { status: 403, code: 50_013, message: "Missing Permissions".into() };
     place.local().faults().push(Rule::new(refuse).on(POST.0, POST.1).skip(1));
     let busy = row("busy", 1).save(&db).background();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let (a, b) = (row("a", 2).save(&db).into_future(), row("b", 3).save(&db).into_future());
+    until("the first save is posted", || place.local().faults().pending().len() == 1).await;
+    let (a, b) = (a.save(&db).into_future(), b.save(&db).into_future());
     let (a, b) = tokio::join!(biased; a, b);
     busy.await.unwrap();
     assert_eq!(a.unwrap_err().kind(), ErrorKind::MissingPermissions);
@@ -272,7 +275,7 @@ async fn what_never_arrived_is_not_durable_once_its_number_is_passed(place: &Pla
     let db = open(place).await;
     User::new(1, "a", 0).save(&db).await.unwrap();
     place.local().faults().push(Rule::new(Action::LoseRequest).on(POST.0, POST.1).times(100));
-    let late = User::new(2, "b", 0).save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    let late = User::new(2, "b", 0).save(&db).deadline(Duration::from_millis(500)).await.unwrap_err();
     let commit = late.commit().unwrap();
     assert_eq!(db.outcome(commit).unwrap(), Outcome::Pending);
     // The process ends before any try gets through.

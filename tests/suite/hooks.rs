@@ -221,10 +221,10 @@ async fn watched_records_are_loaded(place: &Place) {
 /// The answer is held back until after the deadline: nobody knows then whether there is something to run a hook for.
 async fn an_unknown_outcome_runs_no_after_hook(place: &Place) {
     let db = open(place).await;
-    let held = Rule::new(Action::DelayReply { ms: 400 }).on("POST", "/channels/{channel}/messages");
+    let held = Rule::new(Action::DelayReply { ms: 3_000 }).on("POST", "/channels/{channel}/messages");
     place.local().faults().push(held);
     let account = Account::builder().email("a@b").build();
-    let error = account.save(&db).deadline(Duration::from_millis(50)).await.unwrap_err();
+    let error = account.save(&db).deadline(Duration::from_millis(500)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");
     let commit = error.commit().unwrap();
     while db.outcome(commit).unwrap() == Outcome::Pending {

@@ -1,15 +1,18 @@
 //! Lazy tables in company: with a key, with records that are only marked as deleted, beside a process that writes, with
 //! another definition, and where a file is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use discobase::{Database, DatabaseBuilder, EncryptionKey, ErrorKind, Step, Table, update};
-use discobase_guild::{Action, Limits, Rule};
+use discobase_guild::{Action, LocalGuild, Rule};
 use twilight_model::util::Timestamp;
 
 use crate::following::until;
 use crate::support::{Place, limits};
 use crate::tables::User;
+use crate::upkeep::Later;
 
 crate::in_process!(
     an_encrypted_table_is_looked_up,
@@ -73,17 +76,25 @@ fn builder(place: &Place) -> DatabaseBuilder {
 }
 
 async fn open(place: &Place, builder: DatabaseBuilder) -> Database {
+    open_in(place.local(), builder).await
+}
+
+async fn open_in(guild: &LocalGuild, builder: DatabaseBuilder) -> Database {
     let db = builder.build();
     db.table_lazy::<Page>().unwrap();
-    db.connect_guild(place.local()).await.unwrap();
+    db.connect_guild(guild).await.unwrap();
     db
 }
 
 /// So many pages in a checkpoint, and nobody who writes.
 async fn filled(place: &Place, builder: DatabaseBuilder) {
+    fill(place.local(), builder).await;
+}
+
+async fn fill(guild: &LocalGuild, builder: DatabaseBuilder) {
     let db = builder.build();
     db.table::<Page>().unwrap();
-    db.connect_guild(place.local()).await.unwrap();
+    db.connect_guild(guild).await.unwrap();
     for first in (0..ROWS).step_by(10_000) {
         Page::save_all((first..first + 10_000).map(page), &db).await.unwrap();
     }
@@ -317,19 +328,18 @@ async fn a_table_that_was_dropped_is_none_that_is_damaged(place: &Place) {
     follower.close().await.unwrap();
 }
 
-async fn a_url_that_expired_is_asked_for_anew(_place: &Place) {
-    let lifetime = Duration::from_secs(3);
-    let limits = Limits { url_lifetime_ms: lifetime.as_millis() as u64, ..limits() };
-    let place = &Place::limited(limits).await;
-    filled(place, builder(place)).await;
-    let db = open(place, builder(place).follower().gateway(false)).await;
+async fn a_url_that_expired_is_asked_for_anew(place: &Place) {
+    let clock = Arc::new(Later(AtomicU64::new(0)));
+    let guild = LocalGuild::builder().limits(limits()).clock(Arc::clone(&clock)).start().await.unwrap();
+    fill(&guild, builder(place)).await;
+    let db = open_in(&guild, builder(place).follower().gateway(false)).await;
     let cost = async |id: u64| {
         let before = db.traffic().unwrap().requests;
         assert_eq!(Page::get(&db, id).await.unwrap().unwrap().text, page(id).text);
         db.traffic().unwrap().requests - before
     };
     assert_eq!(cost(1).await, 2, "a block of the index, and one of the rows");
-    tokio::time::sleep(lifetime + Duration::from_secs(1)).await;
+    clock.0.store(limits().url_lifetime_ms + 60_000, Ordering::Relaxed);
     assert_eq!(cost(29_000).await, 6, "both are refused, asked for anew, and downloaded");
     assert!(cost(15_000).await <= 2, "the new ones are kept");
     assert!(!db.is_loaded::<Page>().unwrap());

@@ -1,5 +1,6 @@
 //! What things cost, in requests, under Discord's own limits.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use discobase::{Database, Table};
@@ -87,6 +88,18 @@ async fn a_saturated_writer_never_gets_a_429() {
     guild.stop().await;
 }
 
+/// Keeps how late the machine wakes a sleeper at worst: what it does to everybody is not the writer's fault.
+async fn keep_worst(worst: Arc<Mutex<Duration>>) {
+    let asleep = Duration::from_millis(20);
+    loop {
+        let began = tokio::time::Instant::now();
+        tokio::time::sleep(asleep).await;
+        let late = began.elapsed().saturating_sub(asleep);
+        let mut worst = worst.lock().unwrap();
+        *worst = late.max(*worst);
+    }
+}
+
 /// A writer that sends whenever it may uses up what Discord takes at once, and then stands still for most of the five
 /// seconds of the limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,6 +108,8 @@ async fn a_steady_stream_of_saves_never_stands_still() {
     // What connecting used up of the limit is given back.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let mut saves = Vec::new();
+    let worst = Arc::new(Mutex::new(Duration::ZERO));
+    let machine = tokio::spawn(keep_worst(Arc::clone(&worst)));
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     for id in 0..300 {
         ticks.tick().await;
@@ -109,7 +124,11 @@ async fn a_steady_stream_of_saves_never_stands_still() {
     for save in saves {
         slowest = slowest.max(save.await.unwrap());
     }
-    assert!(slowest < Duration::from_millis(2_500), "a save took {slowest:?}");
+    machine.abort();
+    // About so many tasks have a part in one save, each of which may be woken as late as that.
+    let late = *worst.lock().unwrap();
+    let most = Duration::from_millis(2_500) + 8 * late;
+    assert!(slowest < most, "a save took {slowest:?}, and a sleeper was woken {late:?} late");
     assert_eq!(guild.stats().too_many_requests, 0);
     db.close().await.unwrap();
     guild.stop().await;

@@ -290,9 +290,9 @@ async fn a_follower_reads_in_sessions_and_writes_nothing(place: &Place) {
 async fn a_session_with_a_deadline_tells_how_it_ended(place: &Place) {
     let db = open(place).await;
     User::new(1, "a", 0).save(&db).await.unwrap();
-    let held = Rule::new(Action::DelayReply { ms: 400 }).on("POST", "/channels/{channel}/messages");
+    let held = Rule::new(Action::DelayReply { ms: 3_000 }).on("POST", "/channels/{channel}/messages");
     place.local().faults().push(held);
-    let s = db.session().unwrap().deadline(Duration::from_millis(50));
+    let s = db.session().unwrap().deadline(Duration::from_millis(500));
     let mut added = s.add(User::new(2, "b", 0)).await.unwrap();
     let error = s.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownOutcome, "{error}");

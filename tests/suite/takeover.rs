@@ -60,9 +60,9 @@ async fn a_follower_takes_over_after_a_crash(place: &Place) {
     follower.close().await.unwrap();
 }
 
-/// Discord's waits, shortened so that tests need not take them.
+/// Discord's waits, shortened so that tests need not take them. An owner on a busy machine must still object in time.
 fn short(place: &Place) -> discobase::DatabaseBuilder {
-    Database::builder(&place.name).timing(100, 1_500, 3_000)
+    Database::builder(&place.name).timing(100, 3_000, 4_000)
 }
 
 async fn open(place: &Place, db: Database) -> Database {
@@ -85,7 +85,7 @@ async fn a_live_owner_keeps_the_database_from_a_follower(place: &Place) {
     assert!(error.to_string().contains("try again in"), "{error}");
     owner.close().await.unwrap();
     // After the wait it may.
-    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    tokio::time::sleep(Duration::from_millis(4_200)).await;
     follower.promote().await.unwrap();
     writes(&follower, 3).await;
     follower.close().await.unwrap();
@@ -104,7 +104,7 @@ async fn standing_by_takes_over_after_a_close(place: &Place) {
 
 async fn standing_by_takes_over_after_a_crash(place: &Place) {
     let owner = open(place, short(place).build()).await;
-    let standby = place.builder().timing(100, 1_500, 3_000);
+    let standby = place.builder().timing(100, 3_000, 4_000);
     let standby = open(place, standby.stand_by(Duration::from_millis(700)).build()).await;
     standby.table::<Note>().unwrap();
     User::new(1, "a", 1).save(&owner).await.unwrap();
@@ -118,13 +118,17 @@ async fn standing_by_takes_over_after_a_crash(place: &Place) {
 
 async fn who_asks_while_it_takes_over_by_itself_is_answered(place: &Place) {
     let owner = open(place, short(place).build()).await;
-    let standby = open(place, short(place).stand_by(Duration::from_millis(300)).build()).await;
+    let standby = open(place, short(place).stand_by(Duration::from_millis(1_000)).build()).await;
     let journal = owner.journal().unwrap().get();
     owner.close().await.unwrap();
-    let frames = || place.local().with_state(|state, _| state.messages_in(journal).count());
-    let closed = frames();
-    // It has posted its open, and waits until nothing can object any more.
-    until("it begins to take over", || async { frames() > closed }).await;
+    let opened = || {
+        place.local().with_state(|state, _| {
+            let last = state.messages_in(journal).next_back();
+            last.is_some_and(|last| last.content.contains("\"kind\":\"open\""))
+        })
+    };
+    // It posts its open, perhaps before the owner's close has returned, and waits until nothing can object any more.
+    until("it begins to take over", || async { opened() }).await;
     assert_eq!(standby.role().unwrap(), Role::Follower);
     tokio::time::timeout(SOON, standby.promote()).await.expect("it is answered").unwrap();
     writes(&standby, 1).await;
@@ -135,7 +139,7 @@ async fn standing_by_leaves_a_live_owner_alone(place: &Place) {
     let owner = open(place, short(place).build()).await;
     let standby = open(place, short(place).stand_by(Duration::from_millis(300)).build()).await;
     // The owner is silent, and objects when it is asked.
-    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    tokio::time::sleep(Duration::from_millis(6_000)).await;
     assert_eq!(standby.role().unwrap(), Role::Follower);
     User::new(1, "a", 1).save(&owner).await.unwrap();
     same(&owner, &standby).await;

@@ -68,26 +68,32 @@ async fn a_database_that_is_busy_is_trimmed_all_the_same(place: &Place) {
 
 /// Whoever follows does not know how old a checkpoint is that another process wrote: not older than it has seen.
 async fn a_follower_that_takes_over_trims_nothing_that_is_young(place: &Place) {
+    let trim_after = Duration::from_millis(3_000);
     let owner = trimming_after(place, Duration::from_secs(3_600)).build();
     owner.table::<User>().unwrap();
     owner.connect_guild(place.local()).await.unwrap();
     User::new(1, "1", 1).save(&owner).await.unwrap();
     owner.checkpoint().await.unwrap();
-    let follower = trimming_after(place, Duration::from_millis(1_000)).follower().build();
+    let follower = trimming_after(place, trim_after).follower().build();
     follower.table::<User>().unwrap();
     follower.connect_guild(place.local()).await.unwrap();
     // By then the first checkpoint is old.
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    tokio::time::sleep(trim_after + Duration::from_millis(200)).await;
     for id in 2..20 {
         User::new(id, &id.to_string(), 1).save(&owner).await.unwrap();
     }
+    let began = tokio::time::Instant::now();
     let last = owner.checkpoint().await.unwrap();
     owner.close().await.unwrap();
     until("following", || follower.checkpoints().unwrap().complete_to == last).await;
     follower.promote().await.unwrap();
     let untouched = journal(place, &follower);
     tokio::time::sleep(Duration::from_millis(400)).await;
-    assert!(untouched > 20 && journal(place, &follower) >= untouched, "the checkpoint is half a second old");
+    let left = journal(place, &follower);
+    // On a busy machine it may be old by now.
+    if began.elapsed() < trim_after {
+        assert!(untouched > 20 && left >= untouched, "the checkpoint is half a second old");
+    }
     until("trimming", || journal(place, &follower) < 5).await;
     assert_eq!(User::count(&follower).await.unwrap(), 19);
     follower.close().await.unwrap();
@@ -162,7 +168,7 @@ async fn a_process_that_opens_slowly_finds_no_damage_in_a_trim(place: &Place) {
     let owner = open(place).await;
     User::new(1, "1", 0).save(&owner).await.unwrap();
     // Its `open` arrives when what followed the tip that it has read is trimmed.
-    let late = Rule::new(Action::Delay { ms: 2_000 }).on("POST", "/channels/{channel}/messages");
+    let late = Rule::new(Action::Delay { ms: 7_000 }).on("POST", "/channels/{channel}/messages");
     place.local().faults().push(late);
     let slow = manual(place);
     let writing = async {

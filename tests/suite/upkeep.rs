@@ -174,7 +174,7 @@ async fn a_follower_stays_while_the_journal_is_trimmed(place: &Place) {
 
 /// One that hears nothing, and reads again only when what followed its tip is gone.
 async fn a_follower_that_was_away_loads_what_was_trimmed(place: &Place) {
-    let owner = connected(place, manual(place.builder()).timing(0, 0, 8_000)).await;
+    let owner = connected(place, manual(place.builder()).timing(0, 0, 20_000)).await;
     save(&owner, 0..3).await;
     let follower = deaf(place).await;
     save(&owner, 3..9).await;
@@ -191,7 +191,7 @@ async fn a_follower_that_was_away_loads_what_was_trimmed(place: &Place) {
 }
 
 /// The machine's clock, moved forward.
-struct Later(AtomicU64);
+pub(crate) struct Later(pub(crate) AtomicU64);
 
 impl Clock for Later {
     fn now_ms(&self) -> u64 {

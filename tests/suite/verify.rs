@@ -184,7 +184,11 @@ async fn nothing_is_reported_while_commits_checkpoints_and_trims_go_on(place: &P
     });
     let began = tokio::time::Instant::now();
     let mut walks = 0;
-    while began.elapsed() < Duration::from_secs(6) {
+    let enough = |walks: u64| walks > 3 && db.checkpoints().unwrap().written > 3;
+    // A busy machine needs longer for what is enough.
+    while began.elapsed() < Duration::from_secs(6)
+        || (!enough(walks) && began.elapsed() < Duration::from_secs(60))
+    {
         for db in [&db, &follower] {
             let report = db.verify().await.unwrap();
             assert!(report.is_clean(), "walk {walks}: {report}");
@@ -193,7 +197,7 @@ async fn nothing_is_reported_while_commits_checkpoints_and_trims_go_on(place: &P
     }
     assert!(!writing.is_finished(), "the writer goes on");
     writing.abort();
-    assert!(walks > 3 && db.checkpoints().unwrap().written > 3, "{walks} walks");
+    assert!(enough(walks), "{walks} walks");
     follower.close().await.unwrap();
     db.close().await.unwrap();
 }

@@ -43,6 +43,7 @@ async fn a_watch_gives_each_kind_of_change(place: &Place) {
     let first = User::new(1, "a", 1).save(&db).await.unwrap();
     let far = follower(place).await;
     for db_watched in [&db, &far] {
+        same(&db, &far).await;
         let mut watch = User::watch(db_watched).unwrap();
         assert_eq!(watch.records().unwrap().len(), 1);
         Note { text: "another table".into() }.save(&db).await.unwrap();
