@@ -184,12 +184,15 @@ async fn events_begin_when_every_guild_is_there() {
     let began = tokio::time::Instant::now();
     let events = async { (transport.events().await.unwrap(), began.elapsed()) };
     let ((mut events, took), mut peer) = tokio::join!(events, peer);
-    assert!(took >= ms(200) && took < ms(1_000), "{took:?}");
+    assert!(took >= ms(200) && took < ms(15_000), "{took:?}");
     // An outage, and its end: both are gaps. A guild joined is none.
     peer.dispatch(4, "GUILD_DELETE", &json!({ "id": "2", "unavailable": true })).await;
     peer.dispatch(5, "GUILD_CREATE", &json!({ "id": "2", "name": "g" })).await;
     peer.dispatch(6, "GUILD_CREATE", &json!({ "id": "9", "name": "new" })).await;
-    assert_eq!(drain(&mut events).await, ["Gap", "Gap"]);
+    for _ in 0..2 {
+        assert!(matches!(next(&mut events).await, Event::Gap));
+    }
+    assert_eq!(drain(&mut events).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -213,9 +216,8 @@ async fn a_resumed_session_has_no_gap() {
         let deleted = json!({ "id": "30", "channel_id": "1" });
         peer.dispatch(2 + how, "MESSAGE_DELETE", &deleted).await;
         peer.dispatch(2 + how, "RESUMED", &json!({})).await;
-        let seen = drain(&mut events).await;
-        assert_eq!(seen.len(), 1, "{how}: {seen:?}");
-        assert!(seen[0].starts_with("Deleted"));
+        assert!(matches!(next(&mut events).await, Event::Deleted { .. }), "{how}");
+        assert_eq!(drain(&mut events).await, Vec::<String>::new(), "{how}");
     }
 }
 
@@ -274,7 +276,7 @@ async fn a_shutdown_or_a_drop_closes_the_session() {
             }
             drop(transport);
         };
-        let ((), code) = tokio::join!(stop, tokio::time::timeout(ms(3_000), peer.closed()));
+        let ((), code) = tokio::join!(stop, tokio::time::timeout(ms(15_000), peer.closed()));
         assert_eq!(code.unwrap(), Some(1_000));
         assert!(matches!(next(&mut events).await, Event::Closed(_)));
         assert!(events.recv().await.is_none());
@@ -284,13 +286,14 @@ async fn a_shutdown_or_a_drop_closes_the_session() {
 
 #[tokio::test]
 async fn a_gateway_that_is_not_there_is_an_error_in_time() {
-    let door = Door::open().await;
+    // Nobody listens there, and nobody else gets the port as long as it is bound.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let mut config = discobase_core::transport::twilight::TwilightConfig::new("mock.token.secret");
     config.api = "http://127.0.0.1:9".parse().unwrap();
-    config.gateway = Some(door.address());
+    config.gateway = Some(format!("ws://{}", bound.local_addr().unwrap()));
     config.deadlines = quick();
-    config.deadlines.gateway = ms(700);
-    drop(door);
+    config.deadlines.gateway = ms(2_000);
     let transport = TwilightTransport::new(config).unwrap();
     let error = transport.events().await.unwrap_err();
     assert!(matches!(&error, TransportError::NotSent(_)), "{error:?}");

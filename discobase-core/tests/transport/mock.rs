@@ -63,14 +63,13 @@ pub(crate) struct Mock {
 impl Mock {
     /// Starts; the handler gets the number of the request, from 0 on, and the request.
     pub(crate) async fn start(handler: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), handler).await
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), handler)
     }
 
-    pub(crate) async fn start_at(
-        address: SocketAddr,
+    pub(crate) fn start_on(
+        listener: TcpListener,
         handler: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let handler: Arc<Handler> = Arc::new(handler);
@@ -91,7 +90,7 @@ impl Mock {
         self.log.lock().unwrap().clone()
     }
 
-    /// A configuration with short times that leads here.
+    /// A configuration with short pauses that leads here.
     pub(crate) fn config(&self) -> TwilightConfig {
         let mut config = TwilightConfig::new("mock.token.secret");
         config.api = format!("http://{}", self.address).parse().unwrap();
@@ -102,6 +101,13 @@ impl Mock {
     pub(crate) fn transport(&self) -> Arc<TwilightTransport> {
         TwilightTransport::new(self.config()).unwrap()
     }
+
+    /// One that soon gives up what stands still.
+    pub(crate) fn hasty(&self) -> Arc<TwilightTransport> {
+        let mut config = self.config();
+        config.deadlines = hasty();
+        TwilightTransport::new(config).unwrap()
+    }
 }
 
 impl Drop for Mock {
@@ -110,16 +116,25 @@ impl Drop for Mock {
     }
 }
 
-/// Deadlines for tests.
+/// Deadlines for tests: none that a busy machine would miss, and no pauses worth mentioning.
 pub(crate) fn quick() -> Deadlines {
     let mut deadlines = Deadlines::default();
-    deadlines.call = Duration::from_secs(10);
-    deadlines.first_contact = Duration::from_millis(300);
-    deadlines.answer = Duration::from_millis(500);
-    deadlines.piece = Duration::from_millis(200);
-    deadlines.gateway = Duration::from_secs(10);
+    deadlines.call = Duration::from_secs(60);
+    deadlines.first_contact = Duration::from_secs(5);
+    deadlines.answer = Duration::from_secs(10);
+    deadlines.piece = Duration::from_secs(10);
+    deadlines.gateway = Duration::from_secs(20);
     deadlines.shortest_pause = Duration::from_millis(20);
     deadlines.longest_pause = Duration::from_millis(100);
+    deadlines
+}
+
+/// Deadlines for what will not be answered.
+pub(crate) fn hasty() -> Deadlines {
+    let mut deadlines = quick();
+    deadlines.first_contact = Duration::from_millis(500);
+    deadlines.answer = Duration::from_millis(1_500);
+    deadlines.piece = Duration::from_millis(1_000);
     deadlines
 }
 

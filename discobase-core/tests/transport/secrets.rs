@@ -5,7 +5,7 @@ use discobase_core::transport::{Attachment, Transport};
 use discobase_core::{ChannelId, MessageId};
 use serde_json::json;
 
-use crate::mock::{Answer, Mock, ms, new, quick};
+use crate::mock::{Answer, Mock, hasty, ms, new};
 
 const TOKEN: &str = "mock.token.secret";
 
@@ -42,7 +42,7 @@ async fn neither_debug_nor_errors_show_the_token() {
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_refused_without_being_shown() {
     let mut config = TwilightConfig::new("secret\nsecret");
-    config.deadlines = quick();
+    config.deadlines = hasty();
     let error = TwilightTransport::new(config).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"));
 }
@@ -93,7 +93,7 @@ async fn the_token_waits_for_encryption() {
     let address = listener.local_addr().unwrap();
     let heard = tokio::spawn(async move {
         let mut heard = Vec::new();
-        while let Ok(Ok((mut stream, _))) = tokio::time::timeout(ms(600), listener.accept()).await {
+        while let Ok(Ok((mut stream, _))) = tokio::time::timeout(ms(3_000), listener.accept()).await {
             let mut first = vec![0; 4_096];
             let length = stream.read(&mut first).await.unwrap_or(0);
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.ok();
@@ -104,7 +104,7 @@ async fn the_token_waits_for_encryption() {
     let mut config = TwilightConfig::new(TOKEN);
     config.api = format!("https://{address}").parse().unwrap();
     config.gateway = Some(format!("wss://{address}"));
-    config.deadlines = quick();
+    config.deadlines = hasty();
     config.deadlines.gateway = ms(300);
     let transport = TwilightTransport::new(config.clone()).unwrap();
     let error = transport.me().await.unwrap_err();

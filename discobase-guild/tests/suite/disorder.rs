@@ -132,7 +132,7 @@ async fn the_nonce_of_a_deleted_message_is_contention() {
 async fn a_request_is_executed_after_its_client_gave_up() {
     let (guild, _) = guild().await;
     let (mut socket, _) = Socket::identified(&guild, GUILD_MESSAGES).await;
-    on_create(&guild, Action::ExecuteLate { ms: 50 });
+    on_create(&guild, Action::ExecuteLate { ms: 2_000 });
     let sent = Client::of(&guild).try_send("POST", &path(&guild), &json!({"content": "late"})).await;
     assert!(sent.is_err());
     assert!(contents(&guild, "").await.is_empty());
@@ -190,10 +190,10 @@ async fn one_event_overtakes_another() {
 async fn the_gateway_falls_silent() {
     let (guild, _) = guild().await;
     let (mut socket, _) = Socket::identified(&guild, GUILD_MESSAGES).await;
-    let order = json!({"order": "silence", "ms": 300});
+    let order = json!({"order": "silence", "ms": 4_000});
     assert_eq!(Client::of(&guild).post("/_local/gateway", order).await.ok()["sockets"], 1);
     // The order is obeyed when its socket wakes up; a heartbeat that crosses it may still be answered.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     socket.send(&json!({"op": 1, "d": null})).await;
     post(&guild, "unheard", "1").await.ok();
     assert!(tokio::time::timeout(Duration::from_millis(100), socket.next()).await.is_err());

@@ -305,10 +305,10 @@ async fn identifies_are_limited() {
 
 #[tokio::test]
 async fn silence_closes_the_connection() {
-    let (guild, _) = guild_with(Limits { heartbeat_interval_ms: 100, ..Limits::unlimited() }).await;
+    let (guild, _) = guild_with(Limits { heartbeat_interval_ms: 1_000, ..Limits::unlimited() }).await;
     let (mut socket, _) = Socket::identified(&guild, 0).await;
     for _ in 0..4 {
-        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
         socket.is_silent().await;
     }
     assert_eq!(socket.closed().await, Some(4009));

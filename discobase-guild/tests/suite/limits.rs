@@ -228,8 +228,8 @@ async fn a_guild_can_be_far_away() {
     assert!(started.elapsed() >= round_trip, "{:?}", started.elapsed());
     // Requests travel side by side.
     let started = tokio::time::Instant::now();
-    let others = (0..5).map(|_| Client::of(&guild)).collect::<Vec<_>>();
+    let others = (0..30).map(|_| Client::of(&guild)).collect::<Vec<_>>();
     futures_util::future::join_all(others.iter().map(|client| client.get("/users/@me"))).await;
-    assert!(started.elapsed() < 4 * round_trip, "{:?}", started.elapsed());
+    assert!(started.elapsed() < 20 * round_trip, "{:?}", started.elapsed());
     guild.stop().await;
 }
