@@ -214,9 +214,12 @@ async fn an_upsert_goes_by_what_is_unique_together(place: &Place) {
 
 async fn they_are_there_after_a_checkpoint_and_looked_up(place: &Place) {
     let db = filled(place).await;
+    let nameless = |id: u64| Member { id, guild: 2, name: None, points: 999 };
+    Member::save_all([nameless(600), nameless(601)], &db).await.unwrap();
     db.checkpoint().await.unwrap();
     db.close().await.unwrap();
     let db = open(place).await;
+    assert_eq!(ids(Member::find(&db).filter(|m| m.guild.eq(2) & m.name.is_null())).await, [600, 601]);
     assert_eq!(Member::find(&db).filter(|m| m.guild.eq(2) & m.points.eq(14)).count().await.unwrap(), 2);
     let twice = Member { id: 500, ..member(30) };
     assert_eq!(twice.clone().save(&db).await.unwrap_err().kind(), ErrorKind::UniqueViolated);
@@ -228,6 +231,11 @@ async fn they_are_there_after_a_checkpoint_and_looked_up(place: &Place) {
     let named = || Member::find(&db).filter(|m| m.guild.eq(2) & m.name.eq("name 7"));
     assert_eq!(named().explain().unwrap().access, "lookup");
     assert_eq!(named().all().await.unwrap()[0].id, 30);
+    let find = || Member::find(&db).filter(|m| m.guild.eq(2) & m.name.is_null()).order_by(|m| m.id.asc());
+    assert_eq!(find().explain().unwrap().access, "lookup");
+    assert_eq!(ids(find()).await, [600, 601]);
+    nameless(602).save(&db).await.unwrap();
+    assert_eq!(ids(find()).await, [600, 601, 602], "what was looked up and what came since");
     assert_eq!(twice.save(&db).await.unwrap_err().kind(), ErrorKind::UniqueViolated);
     assert!(!db.is_loaded::<Member>().unwrap());
     let report = db.verify().await.unwrap();
