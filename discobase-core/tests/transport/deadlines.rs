@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-use crate::mock::{Answer, Mock, hasty, ms, new, posted};
+use crate::mock::{Answer, Mock, first_refusal, hasty, ms, new, posted};
 
 const CHANNEL: ChannelId = ChannelId::new(1);
 
@@ -19,8 +19,17 @@ async fn without_an_answer_nobody_knows() {
             Some(status) => Answer::Reply(status, Vec::new(), b"<html>".to_vec()),
         })
         .await;
+        let mut config = mock.config();
+        if status.is_none() {
+            config.deadlines = hasty();
+        } else {
+            // So that there is one more try and then none: one whose time is over unanswered has no status.
+            config.deadlines.shortest_pause = ms(3_500);
+            config.deadlines.longest_pause = ms(60_000);
+        }
+        let transport = TwilightTransport::new(config).unwrap();
         let began = Instant::now();
-        let error = mock.hasty().post(CHANNEL, new("text", "n"), Some(ms(2_500))).await.unwrap_err();
+        let error = transport.post(CHANNEL, new("text", "n"), Some(ms(5_000))).await.unwrap_err();
         let TransportError::Unknown(failure) = error else { panic!("{error:?}") };
         assert_eq!(failure.status, status);
         assert!(failure.ambiguous);
@@ -80,9 +89,7 @@ async fn a_shutdown_ends_what_waits_and_refuses_what_comes() {
     let transport = mock.transport();
     let stop = async {
         // Once the post is refused and waits.
-        while transport.traffic().too_many_requests == 0 {
-            tokio::time::sleep(ms(10)).await;
-        }
+        first_refusal(&transport).await;
         tokio::time::sleep(ms(200)).await;
         transport.shutdown().await;
         transport.shutdown().await;

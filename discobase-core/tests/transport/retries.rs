@@ -182,14 +182,17 @@ async fn a_server_that_comes_back_is_found() {
     let address = mock.address;
     drop(mock);
     // It is gone when its port is free, and nobody else gets the port.
-    let bound = loop {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        match socket.bind(address) {
-            Ok(()) => break socket,
-            Err(_) => tokio::time::sleep(ms(1)).await,
+    let bound = async {
+        loop {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            match socket.bind(address) {
+                Ok(()) => break socket,
+                Err(_) => tokio::time::sleep(ms(1)).await,
+            }
         }
     };
+    let bound = tokio::time::timeout(ms(20_000), bound).await.expect("a free port");
     let began = Instant::now();
     let again = async {
         tokio::time::sleep(ms(600)).await;

@@ -3,6 +3,7 @@
 use crate::support::{Client, GUILD_MESSAGES, Socket, general, guild};
 use discobase_guild::{Action, Limit, LocalGuild, Rule};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const CREATE: (&str, &str) = ("POST", "/channels/{channel}/messages");
 
@@ -79,11 +80,17 @@ async fn a_body_stalls() {
     let (guild, _) = guild().await;
     guild.faults().push(Rule::new(Action::StallBody));
     let client = Client::of(&guild);
-    let stalled = tokio::time::timeout(
-        std::time::Duration::from_millis(200),
-        client.try_send("GET", "/users/@me", &Value::Null),
-    );
-    assert!(stalled.await.is_err());
+    // Once the request has arrived: given up before, it would leave the fault to the next one.
+    let stalled = async {
+        while !guild.faults().pending().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    tokio::select! {
+        reply = client.try_send("GET", "/users/@me", &Value::Null) => panic!("{reply:?}"),
+        () = stalled => {}
+    }
     assert_eq!(client.get("/users/@me").await.status, 200);
     guild.stop().await;
 }

@@ -4,6 +4,7 @@ use crate::support::{Client, GUILD_MESSAGES, GUILDS, Socket, general, guild, gui
 use discobase_guild::state::{NewChannel, Overwrite, permission};
 use discobase_guild::{Limits, LocalGuild, Rate};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const MESSAGE_CONTENT: u64 = 1 << 15;
 
@@ -205,10 +206,13 @@ async fn sessions_end() {
     let (mut socket, ready) = Socket::identified(&guild, GUILD_MESSAGES).await;
     guild.drop_sockets();
     socket.closed().await;
-    while guild.stats().gateway_connections < 4 {
-        tokio::task::yield_now().await;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    // Once the server, too, has noticed: from then on it counts.
+    let noticed = async {
+        while guild.sessions() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noticed).await.unwrap();
     clock.advance(60_001);
     cannot_resume(&guild, ready["session_id"].as_str().unwrap(), 1).await;
     // More missed than the replay buffer holds.
@@ -308,7 +312,7 @@ async fn silence_closes_the_connection() {
     let (guild, _) = guild_with(Limits { heartbeat_interval_ms: 1_000, ..Limits::unlimited() }).await;
     let (mut socket, _) = Socket::identified(&guild, 0).await;
     for _ in 0..4 {
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
         socket.is_silent().await;
     }
     assert_eq!(socket.closed().await, Some(4009));

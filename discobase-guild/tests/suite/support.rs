@@ -100,7 +100,7 @@ impl Client {
             let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
             Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
         };
-        tokio::time::timeout(Duration::from_secs(10), exchange).await.map_err(|_| "timeout".to_owned())?
+        tokio::time::timeout(Duration::from_secs(30), exchange).await.map_err(|_| "timeout".to_owned())?
     }
 
     pub(crate) async fn try_send(&self, method: &str, path: &str, body: &Value) -> Result<Reply, String> {
@@ -223,7 +223,7 @@ impl Socket {
     }
 
     async fn message(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(10), self.stream.next());
+        let next = tokio::time::timeout(Duration::from_secs(30), self.stream.next());
         next.await.expect("something from the gateway")?.ok()
     }
 
