@@ -1,10 +1,7 @@
 //! The points in time of other crates as column types: microseconds since the Unix epoch, like every time in a table. What
 //! is finer is cut off, towards the past, so that the order of times stays.
 
-use twilight_model::util::Timestamp;
-
 use crate::field::{ColumnType, ColumnValue, FieldError, Indexable, KeyValue, NotOption, wrong};
-use crate::query::expression::{Expression, IntoExpression};
 use crate::value::ValueRef;
 
 macro_rules! times {
@@ -31,20 +28,6 @@ macro_rules! times {
         impl Indexable for $type {}
         impl KeyValue for $type {}
         impl NotOption for $type {}
-
-        #[doc = concat!("With the feature `", $feature, "`: so [`now`](crate::now) fits.")]
-        impl<T> IntoExpression<T, $type> for Expression<T, Timestamp> {
-            fn into_expression(self) -> Expression<T, $type> {
-                Expression::new(self.program)
-            }
-        }
-
-        #[doc = concat!("With the feature `", $feature, "`.")]
-        impl<T> IntoExpression<T, Option<$type>> for Expression<T, Timestamp> {
-            fn into_expression(self) -> Expression<T, Option<$type>> {
-                Expression::new(self.program)
-            }
-        }
     };
 }
 

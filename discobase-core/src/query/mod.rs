@@ -18,6 +18,8 @@ pub(crate) mod program;
 pub(crate) mod projection;
 pub(crate) mod selection;
 pub(crate) mod subquery;
+#[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
+mod times;
 pub(crate) mod with;
 
 #[cfg(test)]
