@@ -20,6 +20,7 @@ crate::in_process!(
     a_dropped_table_holds_no_trimming_up,
     a_new_table_may_have_the_name_that_another_had,
     a_step_gives_way_to_writers,
+    a_step_does_its_work_on_what_is_on_its_way,
     a_dropped_tables_channels_go,
     a_follower_migrates_nothing,
 );
@@ -30,6 +31,53 @@ fn catalog(place: &Place, db: &Database) -> Vec<String> {
     place
         .local()
         .with_state(|state, _| state.messages_in(channel).map(|message| message.content.clone()).collect())
+}
+
+/// A commit that is accepted and not acknowledged comes before the step in the journal.
+async fn a_step_does_its_work_on_what_is_on_its_way(place: &Place) {
+    version_one(place, 1).await.close().await.unwrap();
+    let db = place.builder().migrate_on_connect(false).build();
+    db.table::<one::Profile>().unwrap();
+    let double = |row: &mut RowChange<'_>| {
+        let points: i32 = row.get("points")?;
+        row.set("points", points * 2)
+    };
+    db.migrations([Step::new("2.0.0", "twice").each("profiles", "twice the points", double)]).unwrap();
+    place.connect(&db).await.unwrap();
+    let before = db.backup().unwrap();
+    let on_its_way = async |work: std::pin::Pin<Box<dyn Future<Output = ()> + '_>>| {
+        let late = Rule::new(Action::Delay { ms: 1_500 }).on("POST", "/channels/{channel}/messages");
+        place.local().faults().push(late);
+        let (new, old) = (one::profile(2, 10), one::Profile::get(&db, 1).await.unwrap().unwrap());
+        let saving = async { new.save(&db).await.unwrap() };
+        let updating = async {
+            let mut old = old;
+            old.points = 30;
+            old.update().await.unwrap()
+        };
+        let working = async {
+            while !place.local().faults().pending().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            work.await;
+        };
+        tokio::join!(saving, updating, working);
+    };
+    on_its_way(Box::pin(async {
+        db.restore(&before).await.unwrap();
+    }))
+    .await;
+    let points = async || {
+        let found = one::Profile::find(&db).order_by(|p| p.id.asc()).select(|p| (p.id, p.points)).all().await;
+        found.unwrap()
+    };
+    assert_eq!(points().await, [(1, 60)], "what was on its way is undone");
+    on_its_way(Box::pin(async {
+        assert_eq!(db.migrator().up().await.unwrap(), ["2.0.0"]);
+    }))
+    .await;
+    assert_eq!(points().await, [(1, 60), (2, 20)], "what was on its way is changed, too");
+    db.close().await.unwrap();
 }
 
 async fn the_catalog_shows_what_a_step_made(place: &Place) {

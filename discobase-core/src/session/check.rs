@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::{Row, RowRef};
 use crate::schema::IndexKind;
-use crate::session::{Write, auto};
+use crate::session::{Upsert, Write, auto};
 use crate::tables::{ApplyError, TableState, Tables, Taken, Unfit, goes_on_from, value_in};
 
 /// A table.
@@ -18,6 +18,20 @@ pub(super) fn state(tables: &Tables, table: TableId) -> Result<&Arc<TableState>,
         let text = "a lazy table is not in memory: await db.load::<T>() before";
         Error::new(ErrorKind::TableNotReady, text).in_table(&slot.def().name)
     })
+}
+
+/// Whether the index that decides about an upsert is still the one that it was made for, by its definition then.
+pub(super) fn check_index(tables: &Tables, defs: &[Arc<TableDef>], upsert: &Upsert) -> Result<(), Error> {
+    let then = defs.iter().find(|def| def.id == upsert.table);
+    let now = tables.get(upsert.table).map(|slot| slot.def());
+    let (Some(then), Some(now)) = (then, now) else { return Ok(()) };
+    let index =
+        |def: &TableDef| def.indexes.get(upsert.index).map(|index| (index.kind, index.columns.clone()));
+    if Arc::ptr_eq(then, now) || index(then) == index(now) {
+        return Ok(());
+    }
+    let text = "a migration has changed the table's indexes since this was begun: nothing was written, begin it again";
+    Err(Error::new(ErrorKind::Conflict, text).in_table(&now.name))
 }
 
 /// Whether a table still has the columns that something was made for.

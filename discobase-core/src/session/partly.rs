@@ -18,7 +18,7 @@ use crate::schema::IndexKind;
 use crate::session::check::apply_error;
 use crate::session::prepare::{Prepared, Terms, prepare, prepare_writes};
 use crate::session::{Assigns, Change, Found as Becomes, Write, WriteSet};
-use crate::tables::{Found, SortKey, Tables, Unloaded, sort_key_of};
+use crate::tables::{Found, SortKey, Tables, Unloaded, sort_key_of, value_in};
 use crate::value::ValueRef;
 
 /// A commit that concerns more rows or keys of a table than this is no lookup: the table is loaded.
@@ -122,8 +122,12 @@ fn concerns(def: &TableDef, write: &Write, wanted: &mut Wanted) -> bool {
 
 /// Adds the keys of a row that no other may have.
 fn keys(def: &TableDef, values: &Row, wanted: &mut Wanted) {
+    // Of rows that lack something of what is unique several may be there.
+    let lacks = |index: &IndexDef| {
+        index.columns.iter().any(|&column| value_in(def, values.borrow(), column).is_null())
+    };
     for (position, index) in def.indexes.iter().enumerate() {
-        if index.kind != IndexKind::Index {
+        if index.kind == IndexKind::Key || (index.kind == IndexKind::Unique && !lacks(index)) {
             wanted.keys.push((position, sort_key_of(def, index, values.borrow())));
         }
     }

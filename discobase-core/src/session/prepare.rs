@@ -6,7 +6,7 @@ use crate::batch::{Commit, Op};
 use crate::error::Error;
 use crate::ids::{RowId, Seq, TableId};
 use crate::row::Row;
-use crate::session::check::{apply_error, check, check_definition, collision, state};
+use crate::session::check::{apply_error, check, check_definition, check_index, collision, state};
 use crate::session::references::Touched;
 use crate::session::{Did, Write, WriteSet, Written};
 use crate::tables::{Tables, Undo};
@@ -52,6 +52,11 @@ pub(super) fn prepare_writes(
     terms: &Terms<'_>,
 ) -> Result<Prepared, Error> {
     set.defs.iter().try_for_each(|def| check_definition(tables, def))?;
+    for write in &set.writes {
+        if let Write::Upsert(upsert) = write {
+            check_index(tables, &set.defs, upsert)?;
+        }
+    }
     // A single write changes nothing unless it is allowed; of several, a later one may fail.
     let alone = match set.writes.as_slice() {
         [

@@ -217,7 +217,8 @@ impl Updated<'_> {
         let replaced =
             |column: &usize| !key.contains(column) && !keep.contains(column) && around.touch != Some(*column);
         let value = |column| (column, Slot::Borrowed(value_in(def, values.borrow(), column)));
-        let new: Values<'_> = (0..def.columns.len()).filter(replaced).map(value).collect();
+        // Columns that came since the values were made keep what they have.
+        let new: Values<'_> = (0..values.values().len()).filter(replaced).map(value).collect();
         self.write(&new, around)
     }
 

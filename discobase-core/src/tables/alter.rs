@@ -83,7 +83,9 @@ fn is_wider(old: &ColumnDef, new: &ColumnDef) -> bool {
 /// names and places, and allow what they did. Others may have come to them.
 pub(crate) fn goes_on_from(new: &TableDef, old: &TableDef) -> bool {
     let goes_on = |(old, new): (&ColumnDef, &ColumnDef)| {
-        old.name == new.name && old.default == new.default && is_wider(old, new)
+        // What was made for the old one has variants by their places.
+        let places = new.variants.starts_with(&old.variants);
+        old.name == new.name && old.default == new.default && places && is_wider(old, new)
     };
     new.columns.len() >= old.columns.len() && old.columns.iter().zip(&new.columns).all(goes_on)
 }

@@ -122,6 +122,15 @@ impl Engine {
         }
     }
 
+    /// All that was accepted so far, be it decided or not, with every table loaded: what the next commit comes after.
+    pub(crate) async fn load_accepted(&self) -> Result<Arc<Tables>> {
+        let tables = self.load_all().await?;
+        let accepted = self.newest.lock().tables.clone();
+        // What is not loaded there has not been written either.
+        let loaded = accepted.iter().all(|slot| slot.unloaded().is_none());
+        Ok(if loaded { Arc::new(accepted) } else { tables })
+    }
+
     /// Looks up what has to be known for writes to be checked, as far as it is not known yet, and loads the tables of
     /// which that may be much.
     pub(super) async fn learn_for(&self, writes: &[Write], facts: &mut Facts) -> Result<()> {

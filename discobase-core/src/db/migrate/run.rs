@@ -1,6 +1,7 @@
 //! Applying steps, reverting them, and trying them without effect.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::batch::AppliedStep;
 use crate::db::build::in_use;
@@ -16,11 +17,11 @@ use crate::db::migrate::work::Work;
 use crate::db::registry::Registered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, Seq};
-use crate::session::{Write, commit_of};
+use crate::session::{Reads, Write, WriteSet, commit_of};
 use crate::tables::Tables;
 
 /// How often a step is worked out anew because others wrote meanwhile.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 50;
 
 /// A step that is applied, or reverted.
 #[derive(Clone, Copy)]
@@ -189,7 +190,8 @@ pub(super) async fn go(link: &Link, way: Way<'_>) -> Result<u64> {
     let (mut made, mut attempt) = (HashMap::<String, ChannelId>::new(), 0);
     let work = loop {
         attempt += 1;
-        let tables = link.engine.load_all().await?;
+        // With what is on its way: a step comes after it in the journal, and has to do its work on it.
+        let tables = link.engine.load_accepted().await?;
         let mut work = worked(&tables, way)?;
         let mut missing = work.missing();
         if !missing.is_empty() && made.is_empty() {
@@ -212,7 +214,8 @@ pub(super) async fn go(link: &Link, way: Way<'_>) -> Result<u64> {
         if writes.is_empty() {
             return Ok(0);
         }
-        match link.engine.commit(writes).await {
+        let reads = Some(Arc::new(Reads { of: tables, reads: work.reads() }));
+        match link.engine.commit(WriteSet { writes, reads, ..WriteSet::default() }).await {
             Ok(accepted) => match accepted.durable().await {
                 Err(error) if error.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
                 outcome => {

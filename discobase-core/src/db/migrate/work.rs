@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ChannelId, RowId, Seq, TableId};
 use crate::row::{Row, RowWriter};
 use crate::schema::IndexKind;
-use crate::session::Write;
+use crate::session::{Read, Write};
 use crate::tables::{Slot, TableState, Tables, value_in};
 use crate::value::Value;
 
@@ -103,6 +103,12 @@ impl Work {
             referring.into_iter().for_each(|reference| to.clone_into(&mut reference.table));
             def.fingerprint = def.print();
         }
+    }
+
+    /// The tables of which each row was looked at: a row that somebody writes meanwhile was not.
+    pub(super) fn reads(&self) -> Vec<Read> {
+        let looked_at = self.tables.iter().filter(|(_, table)| table.rows.is_some());
+        looked_at.map(|(&table, _)| Read::Rows { table, filter: None }).collect()
     }
 
     /// Whether there is a table of this name.
