@@ -53,7 +53,7 @@ async fn a_step_does_its_work_on_what_is_on_its_way(place: &Place) {
         let updating = async {
             let mut old = old;
             old.points = 30;
-            old.update().await.unwrap()
+            old.update().await.unwrap();
         };
         let working = async {
             while !place.local().faults().pending().is_empty() {
